@@ -1,0 +1,142 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Everything that an operator can set, read once at the start and passed on as values; no other file reads the environment. */
+export interface Config {
+  /** Where the HTTP and WebSocket server listens. Port 0 takes any free one. */
+  readonly http: { readonly host: string; readonly port: number; readonly maxBodyBytes: number };
+  /** The folder for everything that Slipway keeps on this machine: embedded database, engine, registry, generated secrets. */
+  readonly dataDir: string;
+  /** `null`: an embedded PostgreSQL in the data folder. */
+  readonly databaseUrl: string | null;
+  /** The container engine's endpoint (`unix:///…` or `tcp://…`); `null`: find one, else start one, else go without. */
+  readonly engineEndpoint: string | null;
+  /** Where built images are pushed, `host[:port]`; `null`: a private registry on loopback. */
+  readonly registryHost: string | null;
+  /** May missing Debian packages be installed? */
+  readonly mayInstall: boolean;
+  /** Which builder runs a Dockerfile: `auto` takes the classic one, whose log is whole, unless the Dockerfile needs BuildKit. */
+  readonly builder: 'auto' | 'classic' | 'buildkit';
+  readonly build: {
+    /** How many builds one worker runs at once. */
+    readonly slots: number;
+    /** A build's time limit where its request gives none. */
+    readonly defaultTimeoutMs: number;
+    /** The longest time limit that a request may ask for. */
+    readonly maxTimeoutMs: number;
+    /** How long a stopping worker lets running builds go on before it gives them back to the queue. */
+    readonly drainMs: number;
+  };
+  /** The labels by which running containers are recognised as notebooks. */
+  readonly notebookLabels: {
+    readonly id: string;
+    readonly name: string;
+    readonly workspace: string;
+    readonly owner: string;
+  };
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly secrets: {
+    /** The token of the user `admin`; `null`: one is generated and kept in the data folder. */
+    readonly adminToken: string | null;
+    /** `user:password` for the registry, where it asks for them. */
+    readonly registryAuth: string | null;
+  };
+}
+
+/** The configuration is not usable; `problems` names every variable that is wrong, what is wrong and what would be right. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly problems: readonly string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+  }
+}
+
+const wholeNumber = (min: number, max: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`)
+    .default(fallback);
+
+const endpoint = z.string().regex(/^(unix:\/\/\/|tcp:\/\/).+/, 'must be like unix:///run/docker.sock or tcp://host:2375');
+const label = (fallback: string) =>
+  z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]*$/, 'must be a container label key').default(fallback);
+
+const Environment = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535, 4000),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must be like postgresql://user:password@host:5432/database')
+    .optional(),
+  DOCKER_HOST: endpoint.optional(),
+  SLIPWAY_DATA_DIR: z.string().default(join('.slipway', 'data')),
+  SLIPWAY_REGISTRY: z
+    .string()
+    .regex(/^[a-zA-Z0-9.-]+(:\d{1,5})?$/, 'must be host or host:port, without a scheme or a path')
+    .optional(),
+  SLIPWAY_REGISTRY_AUTH: z.string().regex(/^[^:]+:.+/, 'must be user:password').optional(),
+  SLIPWAY_INSTALL: z.enum(['yes', 'no'], 'must be yes or no').default('yes'),
+  SLIPWAY_BUILDER: z.enum(['auto', 'classic', 'buildkit'], 'must be auto, classic or buildkit').default('auto'),
+  SLIPWAY_ADMIN_TOKEN: z.string().min(32, 'must have 32 characters or more').optional(),
+  SLIPWAY_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
+    .default('info'),
+  SLIPWAY_MAX_BODY_BYTES: wholeNumber(1024, 1_073_741_824, 10_485_760),
+  SLIPWAY_BUILD_SLOTS: wholeNumber(1, 64, 2),
+  SLIPWAY_BUILD_TIMEOUT_SECONDS: wholeNumber(1, 86_400, 3600),
+  SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 604_800, 21_600),
+  SLIPWAY_DRAIN_SECONDS: wholeNumber(0, 3600, 20),
+  SLIPWAY_NOTEBOOK_LABEL: label('slipway.notebook'),
+  SLIPWAY_NOTEBOOK_NAME_LABEL: label('slipway.notebook.name'),
+  SLIPWAY_NOTEBOOK_WORKSPACE_LABEL: label('slipway.workspace'),
+  SLIPWAY_NOTEBOOK_OWNER_LABEL: label('slipway.owner'),
+});
+
+/** The variables that {@link readConfig} knows: the README's table and `.env.example` are held against this list by a test. */
+export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(Environment.shape);
+
+/**
+ * Reads the configuration from environment variables. An empty variable counts as one that is not set.
+ *
+ * @param env the variables, usually `process.env`
+ * @param projectDir what a relative `SLIPWAY_DATA_DIR` is relative to
+ * @throws ConfigError naming every variable that cannot be used
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, projectDir: string): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const misspelt = Object.keys(set)
+    .filter((name) => name.startsWith('SLIPWAY_') && !(name in Environment.shape))
+    .map((name) => `${name}: there is no such variable; see .env.example`);
+  const parsed = Environment.safeParse(set);
+  const problems = [
+    ...(parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
+    ...misspelt,
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  const e = parsed.data;
+  return {
+    http: { host: e.HOST, port: e.PORT, maxBodyBytes: e.SLIPWAY_MAX_BODY_BYTES },
+    dataDir: resolve(projectDir, e.SLIPWAY_DATA_DIR),
+    databaseUrl: e.DATABASE_URL ?? null,
+    engineEndpoint: e.DOCKER_HOST ?? null,
+    registryHost: e.SLIPWAY_REGISTRY ?? null,
+    mayInstall: e.SLIPWAY_INSTALL === 'yes',
+    builder: e.SLIPWAY_BUILDER,
+    build: {
+      slots: e.SLIPWAY_BUILD_SLOTS,
+      defaultTimeoutMs: e.SLIPWAY_BUILD_TIMEOUT_SECONDS * 1000,
+      maxTimeoutMs: e.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS * 1000,
+      drainMs: e.SLIPWAY_DRAIN_SECONDS * 1000,
+    },
+    notebookLabels: {
+      id: e.SLIPWAY_NOTEBOOK_LABEL,
+      name: e.SLIPWAY_NOTEBOOK_NAME_LABEL,
+      workspace: e.SLIPWAY_NOTEBOOK_WORKSPACE_LABEL,
+      owner: e.SLIPWAY_NOTEBOOK_OWNER_LABEL,
+    },
+    logLevel: e.SLIPWAY_LOG_LEVEL,
+    secrets: { adminToken: e.SLIPWAY_ADMIN_TOKEN ?? null, registryAuth: e.SLIPWAY_REGISTRY_AUTH ?? null },
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * PORT: a container engine that can build, commit and push images and list running containers.
+ *
+ * For the one who implements it: every method rejects with an {@link EngineError} and nothing else where the engine or
+ * what it was asked to do is at fault; an aborted `signal` ends the engine's work (nothing of it keeps running) and
+ * rejects with the signal's reason. A stream that ends without its result has failed and must throw.
+ */
+export interface ContainerEngine {
+  /** What engine this is. Rejects with `ENGINE_UNAVAILABLE` when it does not answer. */
+  info(options?: CallOptions): Promise<EngineInfo>;
+  /** Builds an image from a Dockerfile. The last event is `result`; a failed build throws after its last log event. */
+  build(request: BuildRequest, options: CallOptions): AsyncIterable<BuildEvent>;
+  /** Makes an image of a running container's file system, paused meanwhile where `pause` says so, and running again in every case. */
+  commit(request: CommitRequest, options: CallOptions): Promise<{ readonly imageId: string }>;
+  /** Tags the image with `reference`, pushes it and takes the tag away again. The last event is `result`. */
+  push(request: PushRequest, options: CallOptions): AsyncIterable<PushEvent>;
+  /** All containers that carry `label`, running or not. */
+  containers(label: string, options?: CallOptions): Promise<readonly ContainerSummary[]>;
+  /** One container; `null` where there is none of this id. Takes full ids only, never a prefix or a name. */
+  container(id: string, options?: CallOptions): Promise<ContainerDetails | null>;
+  /** An image's configuration; `null` where the engine has none of this id. */
+  image(id: string, options?: CallOptions): Promise<EngineImage | null>;
+  /** Takes an image away; one that is gone already is no error. Layers that others use stay. */
+  removeImage(id: string, options?: CallOptions): Promise<void>;
+  /** Ends and removes what dead workers left: every container with `label` for whose value `isLeftover` answers true. */
+  reap(label: string, isLeftover: (value: string) => Promise<boolean>): Promise<number>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface EngineInfo {
+  /** E.g. `Docker` or `Podman`. */
+  readonly name: string;
+  readonly version: string;
+  readonly builders: readonly Builder[];
+}
+export type Builder = 'CLASSIC' | 'BUILDKIT';
+
+export interface BuildRequest {
+  readonly dockerfile: string;
+  /** The build context, beside the Dockerfile. Paths are relative and have been checked. */
+  readonly files: readonly BuildFile[];
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** The stage to build; `null`: the last one. */
+  readonly target: string | null;
+  readonly noCache: boolean;
+  /** `auto`: the classic builder, whose log is whole, unless the Dockerfile needs BuildKit. */
+  readonly builder: 'auto' | 'classic' | 'buildkit';
+  /** Put on the image, and on every container that the build starts, so that leftovers can be found. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Registry credentials by host. Each is handed to its own host and to no other. */
+  readonly registryAuths: Readonly<Record<string, RegistryCredentials>>;
+}
+export interface BuildFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+  /** POSIX permission bits, e.g. 0o755. */
+  readonly mode: number;
+}
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Four kinds as in BuildKit's progress graph (step, log, warning, result) and the two that its clipping and totals need. */
+export type BuildEvent =
+  | { readonly kind: 'total'; readonly steps: number }
+  | { readonly kind: 'step'; readonly step: BuildStep }
+  | {
+      readonly kind: 'log';
+      /** The step's number; `null` for what no step printed. */
+      readonly step: number | null;
+      readonly stream: 'STDOUT' | 'STDERR';
+      readonly data: Uint8Array;
+      readonly at: Date;
+    }
+  /** The engine cut the step's output here: bytes are missing. */
+  | { readonly kind: 'clipped'; readonly step: number | null; readonly at: Date }
+  | { readonly kind: 'warning'; readonly message: string }
+  | { readonly kind: 'result'; readonly imageId: string };
+
+export interface BuildStep {
+  /** Counts from 1 through the whole build, in the order of the Dockerfile's instructions. */
+  readonly number: number;
+  /** The stage's name, or its index as text where it has none; `null` before the first FROM. */
+  readonly stage: string | null;
+  /** The instruction as it stands in the Dockerfile, on one line, e.g. `RUN pip install numpy`. */
+  readonly name: string;
+  /** The instruction's first line in the Dockerfile, from 1; `null` where it is not known. */
+  readonly line: number | null;
+  readonly status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELED';
+  readonly cached: boolean;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly error: string | null;
+}
+
+export interface CommitRequest {
+  readonly containerId: string;
+  readonly pause: boolean;
+  /** Names of environment variables whose values must not get into the image; each is blanked. */
+  readonly blankEnv: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly comment: string;
+}
+
+export interface PushRequest {
+  readonly imageId: string;
+  /** `host[:port]/path:tag`. */
+  readonly reference: string;
+  readonly auth: RegistryCredentials | null;
+}
+export type PushEvent =
+  /** Bytes over all layers so far; `totalBytes` grows while layers are found. Coalesced to a few a second. */
+  | { readonly kind: 'progress'; readonly pushedBytes: number; readonly totalBytes: number }
+  | { readonly kind: 'result'; readonly digest: string };
+
+export interface ContainerSummary {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The image's reference as the container was started with. */
+  readonly image: string;
+  readonly state: 'running' | 'paused' | 'stopped';
+}
+export interface ContainerDetails extends ContainerSummary {
+  readonly imageId: string;
+  readonly startedAt: Date | null;
+  readonly env: Readonly<Record<string, string>>;
+  /** Destinations of volumes, bind mounts and tmpfs, which a commit does not capture. */
+  readonly mounts: readonly string[];
+}
+export interface EngineImage {
+  readonly id: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly sizeBytes: number;
+  readonly layerCount: number;
+}
+
+/** Why the engine could not do what it was asked; the words of the API's ImageBuildFailureReason. */
+export type EngineFailureReason =
+  | 'DOCKERFILE_INVALID'
+  | 'BASE_IMAGE_NOT_FOUND'
+  | 'STEP_FAILED'
+  | 'OUT_OF_MEMORY'
+  | 'PUSH_DENIED'
+  | 'REGISTRY_UNAVAILABLE'
+  | 'NOTEBOOK_GONE'
+  | 'NOTEBOOK_NOT_RUNNING'
+  | 'ENGINE_UNAVAILABLE'
+  | 'DISK_FULL'
+  | 'INTERNAL';
+
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  /** The step that failed, its exit code and its Dockerfile line, where they are known. */
+  readonly step: number | null;
+  readonly exitCode: number | null;
+  readonly line: number | null;
+
+  constructor(
+    readonly reason: EngineFailureReason,
+    message: string,
+    facts: {
+      readonly step?: number | null;
+      readonly exitCode?: number | null;
+      readonly line?: number | null;
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.step = facts.step ?? null;
+    this.exitCode = facts.exitCode ?? null;
+    this.line = facts.line ?? null;
+  }
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  // type-graphql loads graphql's CommonJS build; without this Vite loads the other one beside it.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+  test: {
+    mockReset: true,
+    unstubEnvs: true,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'api', include: ['test/api/**/*.test.ts'], testTimeout: 20_000 } },
+      { extends: true, test: { name: 'engine', include: ['test/engine/**/*.test.ts'], testTimeout: 180_000 } },
+    ],
+  },
+});
