@@ -1,0 +1,277 @@
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  type BuildEvent,
+  type BuildRequest,
+  type BuildStep,
+  type CallOptions,
+  type CommitRequest,
+  type ContainerDetails,
+  type ContainerEngine,
+  EngineError,
+  type EngineImage,
+  type EngineInfo,
+  type PushEvent,
+  type PushRequest,
+} from '../../src/engine/container-engine.ts';
+import { createFakeRegistry, type FakeRegistry } from './fake-registry.ts';
+
+export { createFakeRegistry, type FakeRegistry };
+
+/**
+ * The events of one build. It may await whatever it wants between two of them; `signal` says when the build is given up,
+ * and a handler that waits for something else is left behind then.
+ */
+export type BuildHandler = (
+  request: BuildRequest,
+  context: { signal: AbortSignal },
+) => AsyncIterable<BuildEvent>;
+export type PushHandler = (
+  request: PushRequest,
+  context: { signal: AbortSignal },
+) => AsyncIterable<PushEvent>;
+
+/** A container engine in memory, for tests of what stands above the port. It passes the same contract as the real one. */
+export interface FakeEngine extends ContainerEngine {
+  readonly registry: FakeRegistry;
+  /** What the engine was asked for, oldest first. */
+  readonly builds: readonly BuildRequest[];
+  readonly pushes: readonly PushRequest[];
+  readonly commits: readonly CommitRequest[];
+  /** Ids of images taken away with `removeImage`. */
+  readonly removed: readonly string[];
+  /** Builds that have begun and not ended. */
+  readonly running: number;
+  /** Replaces what builds do from now on; `null` brings the default back. */
+  onBuild(handler: BuildHandler | null): void;
+  onPush(handler: PushHandler | null): void;
+  /** Adds a container; what is not given is that of a running notebook started a minute ago. */
+  addContainer(details: Partial<ContainerDetails>): ContainerDetails;
+  removeContainer(id: string): void;
+  /** `false`: every call is answered with ENGINE_UNAVAILABLE. */
+  setAvailable(available: boolean): void;
+}
+
+/** `sha256:…` of any text: ids and digests that look right and are the same in every run. */
+export const digestOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A log event of a step; the text's line ends are kept as they are. */
+export const logEvent = (
+  step: number | null,
+  text: string,
+  stream: 'STDOUT' | 'STDERR' = 'STDOUT',
+): BuildEvent => ({
+  kind: 'log',
+  step,
+  stream,
+  data: encode(text),
+  at: new Date(),
+});
+
+/** A step event; what is not given is that of a step that has just begun. */
+export function stepEvent(
+  step: Partial<BuildStep> & { readonly number: number; readonly name: string },
+): BuildEvent {
+  return {
+    kind: 'step',
+    step: {
+      stage: '0',
+      line: step.number,
+      status: 'RUNNING',
+      cached: false,
+      startedAt: new Date(),
+      finishedAt: null,
+      error: null,
+      ...step,
+    },
+  };
+}
+
+/** What a build does where the test says nothing else: two steps, three lines of log, an image. */
+export async function* defaultBuild(request: BuildRequest): AsyncIterable<BuildEvent> {
+  const startedAt = new Date();
+  const from = { number: 1, name: 'FROM slipway/base:1', startedAt };
+  const run = { number: 2, name: 'RUN echo hello', startedAt };
+  yield { kind: 'total', steps: 2 };
+  yield stepEvent(from);
+  yield stepEvent({ ...from, status: 'SUCCEEDED', finishedAt: new Date() });
+  yield stepEvent(run);
+  yield logEvent(2, 'hello 1\n');
+  yield logEvent(2, 'hello 2\n', 'STDERR');
+  yield logEvent(2, 'hello 3\n');
+  yield stepEvent({ ...run, status: 'SUCCEEDED', finishedAt: new Date() });
+  yield { kind: 'result', imageId: digestOf(request.dockerfile) };
+}
+
+export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()): FakeEngine {
+  const builds: BuildRequest[] = [];
+  const pushes: PushRequest[] = [];
+  const commits: CommitRequest[] = [];
+  const removed: string[] = [];
+  const containers = new Map<string, ContainerDetails>();
+  const images = new Map<string, EngineImage>();
+  let buildHandler: BuildHandler = defaultBuild;
+  let pushHandler: PushHandler = defaultPush;
+  let available = true;
+  let running = 0;
+
+  function check(signal?: AbortSignal): void {
+    signal?.throwIfAborted();
+    if (!available) throw new EngineError('ENGINE_UNAVAILABLE', 'The container engine does not answer.');
+  }
+
+  async function* defaultPush(request: PushRequest): AsyncIterable<PushEvent> {
+    const { repository, tag } = splitReference(request.reference);
+    const digest = digestOf(`manifest of ${request.imageId}`);
+    const layer = { digest: digestOf(`layer of ${request.imageId}`), sizeBytes: 1024, mediaType: LAYER };
+    registry.put(repository, tag, {
+      digest,
+      sizeBytes: 1536,
+      layers: [layer],
+      architecture: 'amd64',
+      configDigest: request.imageId,
+    });
+    yield { kind: 'progress', pushedBytes: 1024, totalBytes: 1024 };
+    yield { kind: 'result', digest };
+  }
+
+  return {
+    registry,
+    builds,
+    pushes,
+    commits,
+    removed,
+    get running() {
+      return running;
+    },
+    onBuild: (handler) => {
+      buildHandler = handler ?? defaultBuild;
+    },
+    onPush: (handler) => {
+      pushHandler = handler ?? defaultPush;
+    },
+    addContainer(details) {
+      const container: ContainerDetails = {
+        id: digestOf(randomUUID()).slice('sha256:'.length),
+        labels: {},
+        image: 'slipway/base:1',
+        state: 'running',
+        imageId: digestOf('slipway/base:1'),
+        startedAt: new Date(Date.now() - 60_000),
+        env: {},
+        mounts: [],
+        ...details,
+      };
+      containers.set(container.id, container);
+      return container;
+    },
+    removeContainer: (id) => {
+      containers.delete(id);
+    },
+    setAvailable: (value) => {
+      available = value;
+    },
+
+    async info(options): Promise<EngineInfo> {
+      check(options?.signal);
+      return { name: 'Fake', version: '1.0.0', builders: ['CLASSIC', 'BUILDKIT'] };
+    },
+    async *build(request, { signal = new AbortController().signal }) {
+      check(signal);
+      builds.push(request);
+      running += 1;
+      try {
+        for await (const event of untilAborted(buildHandler(request, { signal }), signal)) {
+          if (event.kind === 'result') images.set(event.imageId, emptyImage(event.imageId));
+          yield event;
+          if (event.kind === 'result') return;
+        }
+        throw new EngineError('INTERNAL', 'The build ended without an image.');
+      } finally {
+        running -= 1;
+      }
+    },
+    async *push(request, { signal = new AbortController().signal }) {
+      check(signal);
+      pushes.push(request);
+      for await (const event of untilAborted(pushHandler(request, { signal }), signal)) {
+        yield event;
+        if (event.kind === 'result') return;
+      }
+      throw new EngineError('INTERNAL', 'The push ended without a digest.');
+    },
+    async commit(request, { signal }) {
+      check(signal);
+      const container = containers.get(request.containerId);
+      if (!container) throw new EngineError('NOTEBOOK_GONE', 'The notebook is gone.');
+      if (container.state === 'stopped')
+        throw new EngineError('NOTEBOOK_NOT_RUNNING', 'The notebook is not running.');
+      commits.push(request);
+      const imageId = digestOf(`commit ${commits.length} of ${container.id}`);
+      const blanked = request.blankEnv.map((name): [string, string] => [name, '']);
+      images.set(imageId, {
+        ...emptyImage(imageId),
+        env: { ...container.env, ...Object.fromEntries(blanked) },
+      });
+      return { imageId };
+    },
+    async containers(label, options) {
+      check(options?.signal);
+      return [...containers.values()].filter((container) => label in container.labels);
+    },
+    async container(id, options) {
+      check(options?.signal);
+      return containers.get(id) ?? null;
+    },
+    async image(id, options) {
+      check(options?.signal);
+      return images.get(id) ?? null;
+    },
+    async removeImage(id, options?: CallOptions) {
+      check(options?.signal);
+      if (images.delete(id)) removed.push(id);
+    },
+    async reap(label, isLeftover) {
+      check();
+      let count = 0;
+      for (const { id, labels } of [...containers.values()]) {
+        const value = labels[label];
+        if (value !== undefined && (await isLeftover(value)) && containers.delete(id)) count += 1;
+      }
+      return count;
+    },
+  };
+}
+
+const LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
+
+const emptyImage = (id: string): EngineImage => ({ id, env: {}, sizeBytes: 2048, layerCount: 1 });
+
+function splitReference(reference: string): { repository: string; tag: string } {
+  const [, repository, tag] = /^[^/]+\/(.+):([^:/]+)$/.exec(reference) ?? [];
+  if (repository === undefined || tag === undefined)
+    throw new Error(`expected host/path:tag but got ${reference}`);
+  return { repository, tag };
+}
+
+/** The events of `source`, until the signal is aborted: then its reason is thrown at once, whatever the source waits for. */
+async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => undefined);
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    for (;;) {
+      const next = await Promise.race([aborted.promise, iterator.next()]);
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    // Not awaited: a handler that waits for a condition which never comes would hold the caller with it.
+    iterator.return?.()?.then(undefined, () => undefined);
+  }
+}
