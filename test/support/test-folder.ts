@@ -1,0 +1,46 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { type DataFolder, openDataFolder } from '../../src/embedded/data-folder.ts';
+import { bootId } from '../../src/embedded/machine.ts';
+import { endProcess, findRecorded, identify, isRunning } from '../../src/embedded/process-record.ts';
+
+/** A data folder of its own for a test, with all it holds taken away at the end. */
+export interface TestFolder extends AsyncDisposable {
+  readonly data: DataFolder;
+}
+
+const NAME = /^slipway-test-(\d+)-(\d+)-/;
+
+/** Opens a temporary data folder, and clears away those of test runs that were killed, with the programs they left. */
+export async function openTestFolder(): Promise<TestFolder> {
+  for (const name of readdirSync(tmpdir())) {
+    const [, pid, startTicks] = NAME.exec(name) ?? [];
+    if (pid === undefined || startTicks === undefined) continue;
+    const owner = { pid: Number(pid), startTicks, bootId: bootId() };
+    const isOurs = statSync(join(tmpdir(), name), { throwIfNoEntry: false })?.uid === process.geteuid?.();
+    if (isOurs && !isRunning(owner)) await clear(join(tmpdir(), name));
+  }
+  // The owner stands in the name, so that no other run can meet the folder without it.
+  const root = mkdtempSync(
+    join(tmpdir(), `slipway-test-${process.pid}-${identify(process.pid)?.startTicks}-`),
+  );
+  chmodSync(root, 0o711); // As root, PostgreSQL's own user passes through it.
+  return { data: openDataFolder(join(root, 'data')), [Symbol.asyncDispose]: () => clear(root) };
+}
+
+/** Ends every program that still runs out of a test's data folder, and removes the folder. */
+async function clear(root: string): Promise<void> {
+  const run = join(root, 'data', 'run');
+  let records: string[] = [];
+  try {
+    records = readdirSync(run).filter((name) => name.endsWith('.json'));
+  } catch {
+    // The run was killed before it had started anything.
+  }
+  for (const file of records) {
+    const left = findRecorded(run, basename(file, '.json'));
+    if (left) await endProcess(left, 'SIGTERM', 10_000);
+  }
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+}
