@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
+import { DomainError, type ErrorDetails } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+
+/** Facts about the request that failed, for the log line of an error that is masked. */
+export type ErrorFacts = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Turns whatever an operation failed with into what its caller may read; the same one serves HTTP and the WebSocket.
+ *
+ * A domain error keeps its message, code and details; so does what GraphQL itself says about the document or the variables.
+ * A lost connection becomes UNAVAILABLE. Everything else is logged with its cause under a fresh `errorId`, and only that id goes out.
+ */
+export type ErrorFormatter = (error: unknown, facts?: ErrorFacts) => GraphQLFormattedError;
+
+/** Codes whose message was written for the caller. A GraphQL error with any other code, or none, is masked. */
+const PUBLIC_CODES: ReadonlySet<unknown> = new Set([
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'NOT_FOUND',
+  'UNAVAILABLE',
+  'BAD_USER_INPUT',
+  'BAD_REQUEST',
+  'QUERY_TOO_COSTLY',
+  'RATE_LIMITED',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_NOT_SUPPORTED',
+]);
+
+const UNAVAILABLE_MESSAGE = 'A part of the server is away for the moment; try again in a few seconds.';
+
+// GraphQL quotes a bad value whole, so that a 10 MB variable would come back as a 10 MB message.
+const MAX_MESSAGE_LENGTH = 2000;
+
+export function createErrorFormatter(log: Logger): ErrorFormatter {
+  return (error, facts = {}) => {
+    const where = error instanceof GraphQLError ? position(error) : {};
+    const causes = causesOf(error);
+    const domain = causes.find((cause) => cause instanceof DomainError);
+    if (domain) {
+      if (domain.code === 'UNAVAILABLE') log.warn({ ...facts, err: error }, 'a part of the server is away');
+      return { message: domain.message, ...where, extensions: extensions(domain.code, domain.details) };
+    }
+    const code = publicCode(error);
+    if (error instanceof GraphQLError && code) {
+      return { message: shorten(error.message), ...where, extensions: extensions(code, detailsOf(error)) };
+    }
+    if (causes.some(isLostConnection)) {
+      log.warn({ ...facts, err: innermost(error) }, 'a connection was lost');
+      return {
+        message: UNAVAILABLE_MESSAGE,
+        ...where,
+        extensions: extensions('UNAVAILABLE', { retryable: true }),
+      };
+    }
+    const errorId = randomUUID();
+    log.error(
+      { ...facts, errorId, path: where.path, err: innermost(error) },
+      'an operation failed unexpectedly',
+    );
+    return {
+      message: `Something went wrong on our side; quote this id when you report it: ${errorId}`,
+      ...where,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', errorId },
+    };
+  };
+}
+
+function position(error: GraphQLError): Pick<GraphQLFormattedError, 'locations' | 'path'> {
+  return {
+    ...(error.locations && { locations: error.locations }),
+    ...(error.path && { path: error.path }),
+  };
+}
+
+function extensions(code: string, details: ErrorDetails): Record<string, unknown> {
+  return Object.keys(details).length > 0 ? { code, details } : { code };
+}
+
+function detailsOf(error: GraphQLError): ErrorDetails {
+  const details = error.extensions['details'];
+  return details !== null && typeof details === 'object' ? { ...details } : {};
+}
+
+function shorten(message: string): string {
+  return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;
+}
+
+/** The code under which the error's own message may go out, or `null` where it has to be masked. */
+function publicCode(error: unknown): string | null {
+  if (!(error instanceof GraphQLError)) return null;
+  const code = error.extensions['code'];
+  if (typeof code === 'string') return PUBLIC_CODES.has(code) ? code : null;
+  return isCoercionError(error) ? 'BAD_USER_INPUT' : null;
+}
+
+/**
+ * Is it GraphQL's refusal of a variable or an argument? Those are the only errors of an execution without a code that speak of
+ * the document: of a variable's definition, or (located later, hence the original) of an argument. A scalar that cannot
+ * serialise a result throws a GraphQLError too, but knows no place in the document: that is a fault of ours.
+ */
+function isCoercionError(error: GraphQLError): boolean {
+  if (error.nodes?.length === 1 && error.nodes[0]?.kind === Kind.VARIABLE_DEFINITION) return true;
+  const original = error.originalError;
+  return original instanceof GraphQLError && original.nodes !== undefined && original.path === undefined;
+}
+
+/** The error and everything it was made from, outermost first: GraphQL's original, the cause, the parts of an aggregate. */
+function causesOf(error: unknown): unknown[] {
+  const found: unknown[] = [];
+  const open: unknown[] = [error];
+  // Bounded, because a cause may point back at its error.
+  while (open.length > 0 && found.length < 20) {
+    const next = open.shift();
+    if (next === undefined || next === null || found.includes(next)) continue;
+    found.push(next);
+    if (next instanceof GraphQLError) open.push(next.originalError);
+    if (next instanceof AggregateError) open.push(...next.errors);
+    if (next instanceof Error) open.push(next.cause);
+  }
+  return found;
+}
+
+function innermost(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? innermost(error.originalError) : error;
+}
+
+const NETWORK_CODES: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** PostgreSQL's SQLSTATE: class 08 (connection), operator intervention (shutdown, start-up) and "too many connections". */
+const SQL_AWAY = /^(08...|57P0[1-5]|53300)$/;
+
+/** What the driver says, without a code, when PostgreSQL is stopped in the middle of a query or the pool cannot reach it. */
+const DRIVER_AWAY =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
+
+function isLostConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (NETWORK_CODES.has(code) || (typeof code === 'string' && SQL_AWAY.test(code))) return true;
+  // The socket file of a database or an engine that is not running; any other missing file is a fault of ours.
+  if (code === 'ENOENT') return 'syscall' in error && error.syscall === 'connect';
+  return DRIVER_AWAY.test(error.message);
+}

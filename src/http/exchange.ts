@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Logger } from '../shared/logger.ts';
+
+/** One request and its response, as route handlers see them. A handler may throw: see {@link Route}. */
+export interface Exchange<Session> {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly url: URL;
+  /** The values of the pattern's named groups, e.g. `id` of `/builds/:id/log`. */
+  readonly params: Readonly<Record<string, string | undefined>>;
+  /** From the request's `x-request-id` or made here; it is in the response's header and in every log line. */
+  readonly requestId: string;
+  /**
+   * Who asks.
+   * @throws UnauthenticatedError the request has no token, or one that is not good
+   */
+  session(): Promise<Session>;
+}
+
+/**
+ * A plain route beside GraphQL. What its handler throws before it has answered becomes a JSON error: a `DomainError` under
+ * the status of its code, an {@link HttpError} under its own, anything else masked under 500.
+ */
+export interface Route<Session> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** A path as `URLPattern` has it, e.g. `/builds/:id/log`; HEAD is answered where GET is. */
+  readonly pattern: string;
+  readonly handler: (exchange: Exchange<Session>) => Promise<void> | void;
+}
+
+/** A request that HTTP itself refuses: the wrong method, type or size. Message and code reach the caller. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly headers: OutgoingHttpHeaders = {},
+  ) {
+    super(message);
+  }
+}
+
+/** The caller's request id where it is one that can stand in a log line, else a fresh one. */
+export function requestIdOf(req: IncomingMessage): string {
+  const given = req.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:/-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  const text = `${JSON.stringify(body)}\n`;
+  res.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    ...headers,
+  });
+  res.end(text);
+}
+
+/** Logs one line when the response is done: errors of ours as such, the rest as information. */
+export function logWhenDone(
+  log: Logger,
+  req: IncomingMessage,
+  res: ServerResponse,
+  requestId: string,
+  path: string,
+): void {
+  const start = performance.now();
+  res.once('close', () => {
+    const durationMs = Math.round(performance.now() - start);
+    const line = { requestId, method: req.method, path, status: res.statusCode, durationMs };
+    if (!res.writableFinished) log.info(line, 'request given up by the client');
+    else if (res.statusCode >= 500) log.warn(line, 'request failed');
+    else log.info(line, 'request answered');
+  });
+}
