@@ -48,6 +48,13 @@ export function requestIdOf(req: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.:/-]{1,128}$/.test(given) ? given : randomUUID();
 }
 
+/** Where the request goes, on a host that means nothing; `null` where the address is malformed. */
+export function urlOf(req: IncomingMessage): URL | null {
+  const target = req.url ?? '/';
+  // Joined, not resolved: `//x` is a path here, not the host x.
+  return target.startsWith('/') ? URL.parse(`http://server${target}`) : URL.parse(target);
+}
+
 export function sendJson(
   res: ServerResponse,
   status: number,

@@ -7,7 +7,7 @@ import type { Logger } from '../shared/logger.ts';
 import { createGraphqlOverHttp } from './apollo.ts';
 import { tokenOfHeader } from './bearer.ts';
 import { discardBody } from './body.ts';
-import { HttpError, logWhenDone, type Route, requestIdOf, sendJson } from './exchange.ts';
+import { HttpError, logWhenDone, type Route, requestIdOf, sendJson, urlOf } from './exchange.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { refusalOf, refuseUpgrade, upgradeProblem } from './refusal.ts';
@@ -77,7 +77,7 @@ export async function startHttpServer<Session, Context extends object>(
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestId = requestIdOf(req);
-    const url = URL.parse(req.url ?? '/', 'http://server');
+    const url = urlOf(req);
     logWhenDone(log, req, res, requestId, url?.pathname ?? '?');
     res.setHeader('x-request-id', requestId);
     res.setHeader('x-content-type-options', 'nosniff');

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GraphQLFormattedError } from 'graphql';
-import { HttpError } from './exchange.ts';
+import { HttpError, urlOf } from './exchange.ts';
 
 /** How a request is turned down. The body has GraphQL's form everywhere, so that clients read one kind of error. */
 export interface Refusal {
@@ -35,7 +35,7 @@ export function refusalOf(error: unknown, format: (error: unknown) => GraphQLFor
 
 /** Why a socket may not be opened, if it may not. */
 export function upgradeProblem(req: IncomingMessage, path: string, draining: boolean): HttpError | null {
-  if (URL.parse(req.url ?? '/', 'http://server')?.pathname !== path) {
+  if (urlOf(req)?.pathname !== path) {
     return new HttpError(404, 'NOT_FOUND', 'There is nothing at this address.');
   }
   if (draining)
