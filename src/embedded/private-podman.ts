@@ -1,0 +1,77 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../shared/logger.ts';
+import { endLeftover, type RunningChild, startChild } from './child-process.ts';
+import type { DataFolder } from './data-folder.ts';
+import { pingEngine } from './engine-endpoint.ts';
+import { findProgram } from './machine.ts';
+import { writePrivateFile } from './private-file.ts';
+
+const STOP = { name: 'podman', stopSignal: 'SIGTERM', stopTimeoutMs: 15_000 } as const;
+
+export function endLeftoverPodman(folder: DataFolder): Promise<boolean> {
+  return endLeftover(folder, STOP);
+}
+
+/**
+ * Starts Podman's API service with images and containers of our own; works for ordinary users, too.
+ *
+ * @throws ChildProcessError it does not start
+ */
+export async function startPodman(
+  folder: DataFolder,
+  plainRegistry: string | null,
+  log: Logger,
+): Promise<{ endpoint: string; child: RunningChild }> {
+  const home = join(folder.path, 'podman');
+  const socket = join(folder.sockets, 'podman.sock');
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const child = await startChild(
+    folder,
+    {
+      ...STOP,
+      command: 'podman',
+      args: [
+        ...['--root', join(home, 'storage'), '--runroot', join(folder.sockets, 'podman')],
+        ...['system', 'service', '--time=0', `unix://${socket}`],
+      ],
+      env: {
+        CONTAINERS_CONF: writeConfig(join(home, 'containers.conf'), containersConf()),
+        CONTAINERS_REGISTRIES_CONF: writeConfig(join(home, 'registries.conf'), registriesConf(plainRegistry)),
+      },
+      readyTimeoutMs: 30_000,
+      isReady: async () => (await pingEngine(`unix://${socket}`)) === 'answers',
+    },
+    log,
+  );
+  return { endpoint: `unix://${socket}`, child };
+}
+
+function writeConfig(path: string, text: string): string {
+  writePrivateFile(path, text);
+  return path;
+}
+
+function containersConf(): string {
+  // cgroupfs works without a systemd session. On machines whose control groups are not wholly version 2, crun fails at
+  // RUN; runc works. Podman's own default limits are above what a virtual machine may allow, and then nothing starts.
+  const isUnified = existsSync('/sys/fs/cgroup/cgroup.controllers');
+  const runtime = !isUnified && findProgram('runc') ? ['runtime = "runc"'] : [];
+  return [
+    '[containers]',
+    'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]',
+    '[engine]',
+    'cgroup_manager = "cgroupfs"',
+    'events_logger = "file"',
+    ...runtime,
+    '',
+  ].join('\n');
+}
+
+function registriesConf(plainRegistry: string | null): string {
+  return [
+    'unqualified-search-registries = ["docker.io"]',
+    ...(plainRegistry ? ['[[registry]]', `location = "${plainRegistry}"`, 'insecure = true'] : []),
+    '',
+  ].join('\n');
+}
