@@ -8,10 +8,10 @@ import type { DataFolder } from './data-folder.ts';
 import { machineEnvironment } from './machine.ts';
 import {
   dropRecord,
-  endProcess,
-  findRecorded,
+  endSession,
   identify,
   type ProcessRecord,
+  readRecord,
   writeRecord,
 } from './process-record.ts';
 
@@ -59,10 +59,10 @@ export async function endLeftover(
   folder: DataFolder,
   program: Pick<ChildProgram, 'name' | 'stopSignal' | 'stopTimeoutMs'>,
 ): Promise<boolean> {
-  const left = findRecorded(folder.run, program.name);
-  if (left) await endProcess(left, program.stopSignal, program.stopTimeoutMs);
+  const left = readRecord(folder.run, program.name);
+  const hadSome = left !== null && (await endSession(left, program.stopSignal, program.stopTimeoutMs));
   dropRecord(folder.run, program.name);
-  return left !== null;
+  return hadSome;
 }
 
 /**
@@ -115,7 +115,7 @@ export async function startChild(
     },
     async [Symbol.asyncDispose]() {
       stopping.abort();
-      await endProcess(running.record, program.stopSignal, program.stopTimeoutMs);
+      await endSession(running.record, program.stopSignal, program.stopTimeoutMs);
       await supervised;
       dropRecord(folder.run, program.name);
     },
@@ -157,7 +157,7 @@ async function launch(folder: DataFolder, program: ChildProgram, signal?: AbortS
   try {
     await untilReady(program, ended, logFile, signal);
   } catch (error) {
-    await endProcess(record, program.stopSignal, program.stopTimeoutMs);
+    await endSession(record, program.stopSignal, program.stopTimeoutMs);
     dropRecord(folder.run, program.name);
     throw error;
   }

@@ -4,7 +4,7 @@ import type { Logger } from '../shared/logger.ts';
 import { endLeftover, type RunningChild, startChild } from './child-process.ts';
 import type { DataFolder } from './data-folder.ts';
 import { pingEngine } from './engine-endpoint.ts';
-import { findProgram } from './machine.ts';
+import { findProgram, isRoot, runProgram } from './machine.ts';
 import { writePrivateFile } from './private-file.ts';
 
 const STOP = { name: 'podman', stopSignal: 'SIGTERM', stopTimeoutMs: 15_000 } as const;
@@ -25,26 +25,47 @@ export async function startPodman(
 ): Promise<{ endpoint: string; child: RunningChild }> {
   const home = join(folder.path, 'podman');
   const socket = join(folder.sockets, 'podman.sock');
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const session = join(folder.sockets, 'session');
+  for (const path of [home, session]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  const storage = ['--root', join(home, 'storage'), '--runroot', join(folder.sockets, 'podman')];
+  const env = {
+    CONTAINERS_CONF: writeConfig(join(home, 'containers.conf'), containersConf()),
+    CONTAINERS_REGISTRIES_CONF: writeConfig(join(home, 'registries.conf'), registriesConf(plainRegistry)),
+    // An ordinary user's Podman keeps a process there that all its commands share; this user's own one stays apart.
+    XDG_RUNTIME_DIR: session,
+  };
   const child = await startChild(
     folder,
     {
       ...STOP,
       command: 'podman',
-      args: [
-        ...['--root', join(home, 'storage'), '--runroot', join(folder.sockets, 'podman')],
-        ...['system', 'service', '--time=0', `unix://${socket}`],
-      ],
-      env: {
-        CONTAINERS_CONF: writeConfig(join(home, 'containers.conf'), containersConf()),
-        CONTAINERS_REGISTRIES_CONF: writeConfig(join(home, 'registries.conf'), registriesConf(plainRegistry)),
-      },
+      args: [...storage, 'system', 'service', '--time=0', `unix://${socket}`],
+      env,
       readyTimeoutMs: 30_000,
       isReady: async () => (await pingEngine(`unix://${socket}`)) === 'answers',
     },
     log,
   );
-  return { endpoint: `unix://${socket}`, child };
+  return {
+    endpoint: `unix://${socket}`,
+    child: {
+      name: child.name,
+      get pid() {
+        return child.pid;
+      },
+      async [Symbol.asyncDispose]() {
+        await child[Symbol.asyncDispose]();
+        // Podman's containers do not end with its service.
+        const podman = (...args: string[]) =>
+          runProgram('podman', [...storage, ...args], { env, timeoutMs: 30_000 });
+        await podman('stop', '--all', '--time=3').catch((error: unknown) => {
+          log.warn({ err: error }, 'the containers of the private podman could not be stopped');
+        });
+        // What this command is for is another thing; it also ends the process that the user's commands share.
+        if (!isRoot()) await podman('system', 'migrate').catch(() => {});
+      },
+    },
+  };
 }
 
 function writeConfig(path: string, text: string): string {

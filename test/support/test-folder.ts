@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type DataFolder, openDataFolder } from '../../src/embedded/data-folder.ts';
 import { bootId } from '../../src/embedded/machine.ts';
-import { endProcess, findRecorded, identify, isRunning } from '../../src/embedded/process-record.ts';
+import { endSession, identify, isRunning, readRecord } from '../../src/embedded/process-record.ts';
 
 /** A data folder of its own for a test, with all it holds taken away at the end. */
 export interface TestFolder extends AsyncDisposable {
@@ -39,8 +39,8 @@ async function clear(root: string): Promise<void> {
     // The run was killed before it had started anything.
   }
   for (const file of records) {
-    const left = findRecorded(run, basename(file, '.json'));
-    if (left) await endProcess(left, 'SIGTERM', 10_000);
+    const left = readRecord(run, basename(file, '.json'));
+    if (left) await endSession(left, 'SIGTERM', 10_000);
   }
   rmSync(root, { recursive: true, force: true, maxRetries: 5 });
 }
