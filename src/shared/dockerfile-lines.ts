@@ -1,0 +1,99 @@
+/**
+ * Cuts a Dockerfile into its instructions as the engines' own parser does. PURE.
+ *
+ * Not by `dockerfile-ast`, on purpose: it takes `RUN x \\` at the end of a line for a continuation where the engine sees
+ * the end of the instruction, and it finds here-documents inside quotes. Either lets an instruction hide from the checks
+ * that the engine then runs.
+ *
+ * @see https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser/parser.go
+ */
+export interface InstructionLines {
+  /** In capital letters; never empty. */
+  readonly keyword: string;
+  /** The instruction on one line: continuations joined, comments and here-documents left out, white space as written. */
+  readonly text: string;
+  /** First and last line, counted from 1, here-documents included. */
+  readonly line: number;
+  readonly endLine: number;
+  readonly heredocs: readonly string[];
+  /** A here-document's last line is missing, or its quotes do not end. */
+  readonly isOpen: boolean;
+}
+
+export interface SplitDockerfile {
+  readonly escapeChar: string;
+  readonly lines: readonly string[];
+  readonly instructions: readonly InstructionLines[];
+}
+
+const TAKES_HEREDOCS = /^(?:(?:ONBUILD)\s+)?(?:RUN|COPY|ADD)\s/i;
+
+export function splitDockerfile(source: string): SplitDockerfile {
+  const lines = source
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .map((line) => line.replace(/\r$/, ''));
+  const escapeChar = /^\s*#[ \t]*escape[ \t]*=[ \t]*`/i.test(lines[0] ?? '') ? '`' : '\\';
+  const instructions: InstructionLines[] = [];
+
+  for (let at = 0; at < lines.length; at += 1) {
+    const first = at;
+    const start = (lines[at] ?? '').trimStart();
+    if (start === '' || start.startsWith('#')) continue;
+    let { text, continues } = cutContinuation(start, escapeChar);
+    while (continues && at + 1 < lines.length) {
+      at += 1;
+      const next = lines[at] ?? '';
+      if (/^\s*(?:#|$)/.test(next)) continue;
+      const cut = cutContinuation(next, escapeChar);
+      text += cut.text;
+      continues = cut.continues;
+    }
+    if (text.trim() === '') continue;
+    const { heredocs, isOpen } = TAKES_HEREDOCS.test(text)
+      ? findHeredocs(text)
+      : { heredocs: [], isOpen: false };
+    let missing = isOpen;
+    for (const { name, dash } of heredocs) {
+      const body = lines.slice(at + 1);
+      const end = body.findIndex((line) => (dash ? line.replace(/^\t+/, '') : line) === name);
+      missing ||= end < 0;
+      at = end < 0 ? lines.length - 1 : at + 1 + end;
+    }
+    instructions.push({
+      keyword: (/^\S+/.exec(text)?.[0] ?? '').toUpperCase(),
+      text: text.trim(),
+      line: first + 1,
+      endLine: at + 1,
+      heredocs: heredocs.map(({ name }) => name),
+      isOpen: missing,
+    });
+  }
+  return { escapeChar, lines, instructions };
+}
+
+/** An escape character at the end of the line, not itself escaped, joins the next line to it. */
+function cutContinuation(line: string, escapeChar: string): { text: string; continues: boolean } {
+  const trimmed = line.replace(/[ \t]+$/, '');
+  const continues = trimmed.endsWith(escapeChar) && trimmed.at(-2) !== escapeChar;
+  return { text: continues ? trimmed.slice(0, -1) : line, continues };
+}
+
+/** Words like `<<EOF`, `3<<-"EOF"`: a here-document each, unless they stand in quotes. */
+function findHeredocs(text: string): { heredocs: { name: string; dash: boolean }[]; isOpen: boolean } {
+  const heredocs: { name: string; dash: boolean }[] = [];
+  const { words, isOpen } = splitQuoted(text);
+  for (const word of words) {
+    const [, dash, written = ''] = /^\d*<<(-?)([^<]*)$/.exec(word) ?? [];
+    const name = written.replace(/\\(.)/g, '$1').replace(/["']/g, '');
+    if (dash !== undefined && name !== '') heredocs.push({ name, dash: dash === '-' });
+  }
+  return { heredocs, isOpen: isOpen && /<</.test(text) };
+}
+
+/** Words between white space that is neither in quotes nor escaped; quotes and escapes stay in them. */
+function splitQuoted(text: string): { words: string[]; isOpen: boolean } {
+  const words = text.match(/(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s'"\\]|['"\\])+/gs) ?? [];
+  const closed = text.replace(/\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs, '');
+  return { words, isOpen: /['"]/.test(closed) };
+}
