@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'engine',
           include: ['test/engine/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/support/global-setup.engine.ts'],
           testTimeout: 180_000,
           hookTimeout: 60_000,
         },
@@ -31,7 +31,6 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'embedded',
-          globalSetup: ['test/support/global-setup.ts'],
           include: ['test/embedded/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootId, isRoot } from './machine.ts';
 import { readIfThere, writePrivateFile } from './private-file.ts';
@@ -19,9 +18,9 @@ export interface DataFolder {
   readonly sockets: string;
 }
 
-// A unix socket's path has 107 bytes at most, and dockerd makes some deep below its folder; the longest measured is
-// `engine/containerd/containerd-debug.sock.ttrpc` (45).
-const LONGEST_SOCKET_FOLDER = 107 - 47;
+// A unix socket's path has 107 bytes at most, and dockerd makes some 45 bytes below this folder; Podman takes no run
+// folder (`podman`, below this one) of more than 50 bytes.
+const LONGEST_SOCKET_FOLDER = 50 - '/podman'.length;
 
 /** Makes the data folder and its parts where they are missing. */
 export function openDataFolder(wanted: string): DataFolder {
@@ -39,7 +38,7 @@ export function openDataFolder(wanted: string): DataFolder {
     logs: part('logs'),
     run: part('run'),
     tools: part('tools', 0o755),
-    sockets: socketFolder(path),
+    sockets: openSocketFolder(path),
   };
 }
 
@@ -48,10 +47,15 @@ export function dataFolderKey(path: string): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }
 
-function socketFolder(dataPath: string): string {
+/** Inside the data folder where its path is short enough, else in the machine's folder for such things. */
+export function socketFolderOf(dataPath: string): string {
   const inside = join(dataPath, 'run', 'sockets');
-  const fits = Buffer.byteLength(inside) <= LONGEST_SOCKET_FOLDER;
-  const folder = fits ? inside : join(tmpdir(), `slipway-${dataFolderKey(dataPath)}`);
+  if (Buffer.byteLength(inside) <= LONGEST_SOCKET_FOLDER) return inside;
+  return join(isRoot() ? '/run' : '/tmp', `slipway-${dataFolderKey(dataPath)}`);
+}
+
+function openSocketFolder(dataPath: string): string {
+  const folder = socketFolderOf(dataPath);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== process.geteuid?.() || (found.mode & 0o077) !== 0) {

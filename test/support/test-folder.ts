@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { type DataFolder, openDataFolder } from '../../src/embedded/data-folder.ts';
+import { type DataFolder, openDataFolder, socketFolderOf } from '../../src/embedded/data-folder.ts';
 import { bootId } from '../../src/embedded/machine.ts';
 import { endSession, identify, isRunning, readRecord } from '../../src/embedded/process-record.ts';
 
@@ -31,16 +31,14 @@ export async function openTestFolder(): Promise<TestFolder> {
 
 /** Ends every program that still runs out of a test's data folder, and removes the folder. */
 async function clear(root: string): Promise<void> {
-  const run = join(root, 'data', 'run');
-  let records: string[] = [];
-  try {
-    records = readdirSync(run).filter((name) => name.endsWith('.json'));
-  } catch {
-    // The run was killed before it had started anything.
-  }
+  const data = join(root, 'data');
+  const run = join(data, 'run');
+  // A run that was killed at once has made none of these.
+  const records = existsSync(run) ? readdirSync(run).filter((name) => name.endsWith('.json')) : [];
   for (const file of records) {
     const left = readRecord(run, basename(file, '.json'));
     if (left) await endSession(left, 'SIGTERM', 10_000);
   }
-  rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+  for (const folder of [socketFolderOf(data), root])
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
