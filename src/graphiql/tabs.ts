@@ -12,23 +12,31 @@ export function exampleTabs({ workspaceId, namespace, baseImage }: Facts): Examp
   return [
     {
       query: `# Who am I, what is this server, and what does it hold?
-# Run it with Ctrl-Enter or the round button. The book at the left opens the API's documentation.
+# Run it with Ctrl-Enter or the button with the triangle.
+# The book at the left opens the API's documentation.
 query LookAround {
   viewer { user { name } isAdmin }
-  server { version registryHost exampleBaseImage engine { name version available } }
+  server {
+    version
+    registryHost
+    exampleBaseImage
+    engine { name version available }
+  }
   namespaces(first: 10) { nodes { name description } }
   images(first: 10) {
     totalCount
-    nodes { id name tag status reference sizeBytes createdAt }
+    nodes { id name tag status reference sizeBytes }
   }
   notebooks(first: 10) { nodes { id name status image } }
 }
 `,
     },
     {
-      query: `# Puts an image that is in a registry already into the catalogue.
-# With "verify" the registry is asked for its digest and size. What is wrong with the input is told in userErrors.
-# <time> in a variable becomes a short new word each time, so that the name is free.
+      query: `# Puts an image that is in a registry already into the
+# catalogue. With "verify" the registry is asked for its
+# digest and size. userErrors tell what is wrong with the input.
+# <time> in a variable becomes a short new word each time,
+# so that the name is free.
 mutation RegisterImage($input: RegisterImageInput!) {
   registerImage(input: $input) {
     image { id name tag status reference digest sizeBytes architecture }
@@ -48,9 +56,14 @@ mutation RegisterImage($input: RegisterImageInput!) {
       }),
     },
     {
-      query: `# Builds an image from a Dockerfile and one file, and pushes it to the registry.
-# The answer comes at once, with the build QUEUED. Watch it in the next two tabs: WatchStatus and WatchLog.
-mutation BuildFromDockerfile($workspaceId: ID!, $image: BuildImageTargetInput!, $files: [BuildFileInput!]) {
+      query: `# Builds an image from a Dockerfile and one file, and pushes
+# it to the registry. The answer comes at once, with the build
+# QUEUED: watch it in the tabs WatchStatus and WatchLog.
+mutation BuildFromDockerfile(
+  $workspaceId: ID!
+  $image: BuildImageTargetInput!
+  $files: [BuildFileInput!]
+) {
   buildImage(input: {
     workspaceId: $workspaceId
     image: $image
@@ -58,7 +71,9 @@ mutation BuildFromDockerfile($workspaceId: ID!, $image: BuildImageTargetInput!, 
       dockerfile: """
       FROM ${baseImage}
       COPY greeting.txt /greeting.txt
-      RUN for n in 1 2 3 4 5 6 7 8; do echo "working, part $n of 8"; sleep 1; done
+      RUN for n in 1 2 3 4 5 6 7 8; do \\
+            echo "working, part $n of 8"; sleep 1; \\
+          done
       RUN cat /greeting.txt
       """
       files: $files
@@ -76,9 +91,10 @@ mutation BuildFromDockerfile($workspaceId: ID!, $image: BuildImageTargetInput!, 
       }),
     },
     {
-      query: `# Follows a build: its state now, then every change until it has ended.
-# "<last build>" becomes the id of the newest build when you run this; put an id there to watch another one.
-# The round button stops a running subscription.
+      query: `# Follows a build: its state now, then every change until it
+# has ended. "<last build>" becomes the id of the newest build
+# when you run this; put an id there to watch another one.
+# The button with the square stops a running subscription.
 subscription WatchStatus($buildId: ID!) {
   imageBuildStatus(buildId: $buildId) {
     version
@@ -98,9 +114,11 @@ subscription WatchStatus($buildId: ID!) {
       variables: json({ buildId: '<last build>' }),
     },
     {
-      query: `# Follows a build's log: what is stored, then live, until ImageBuildLogEnd.
-# GraphiQL shows the newest message only; this page adds all lines so far below it, as extensions.wholeLog.
-# "<last build>" becomes the id of the newest build. afterSeq resumes after a line that you have seen.
+      query: `# Follows a build's log: what is stored, then live, until the
+# ImageBuildLogEnd. GraphiQL shows only the newest message of a
+# subscription; this page adds all lines so far below it, as
+# extensions.wholeLog. "<last build>" becomes the id of the
+# newest build. afterSeq resumes after a line that you have seen.
 subscription WatchLog($buildId: ID!, $afterSeq: SafeInt) {
   imageBuildLogs(buildId: $buildId, afterSeq: $afterSeq) {
     __typename
@@ -113,9 +131,10 @@ subscription WatchLog($buildId: ID!, $afterSeq: SafeInt) {
       variables: json({ buildId: '<last build>', afterSeq: 0 }),
     },
     {
-      query: `# Saves a running notebook container as an image. It is a build too: watch it in WatchStatus and WatchLog.
-# "<first notebook>" becomes the id of the first running notebook.
-# Is there none? Start Slipway with: npm start -- --demo-notebook
+      query: `# Saves a running notebook container as an image. It is a build
+# too: watch it in WatchStatus and WatchLog.
+# "<first notebook>" becomes the id of the first running one.
+# None runs? Start Slipway with: npm start -- --demo-notebook
 mutation SaveNotebook($input: SaveImageFromNotebookInput!) {
   saveImageFromNotebook(input: $input) {
     image { id name tag status reference }
@@ -130,7 +149,7 @@ mutation SaveNotebook($input: SaveImageFromNotebookInput!) {
       }),
     },
     {
-      query: `# Changes an image. What is left out stays as it is; null clears it.
+      query: `# Changes an image. What is left out stays; null clears it.
 # "<last image>" becomes the id of the newest image.
 mutation UpdateImage($input: UpdateImageInput!) {
   updateImage(input: $input) {
@@ -142,8 +161,9 @@ mutation UpdateImage($input: UpdateImageInput!) {
       variables: json({ input: { id: '<last image>', description: 'Edited in GraphiQL' } }),
     },
     {
-      query: `# Takes an image out of the catalogue; its layers stay in the registry.
-# "<last image>" becomes the id of the newest image: look at it in LookAround first, or put an id there.
+      query: `# Takes an image out of the catalogue; its layers stay in the
+# registry. "<last image>" becomes the id of the newest image:
+# look at it in LookAround first, or put another id there.
 mutation DeleteImage($input: DeleteImageInput!) {
   deleteImage(input: $input) {
     image { id name tag status deletedAt }
