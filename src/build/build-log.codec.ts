@@ -1,0 +1,53 @@
+import type { LogStream } from '../shared/enums.ts';
+import type { EncodedLine } from './build-log.entity.ts';
+
+/** One line of a build's log: the bytes that a step printed, without the newline. */
+export interface LogLine {
+  readonly at: Date;
+  readonly stream: LogStream;
+  /** The step that printed it; `null` for what is no step's. */
+  readonly step: number | null;
+  /** No newline followed: the next line of the same step and stream goes on where this one stops. */
+  readonly partial: boolean;
+  readonly data: Uint8Array;
+}
+export interface NumberedLine extends LogLine {
+  readonly seq: number;
+}
+
+const STREAMS = ['STDOUT', 'STDERR', 'SYSTEM'] as const satisfies readonly LogStream[];
+
+/** Packs lines for one row: their bytes one after another, and how to cut them. */
+export function encodeLines(lines: readonly LogLine[]): { data: Buffer; lines: EncodedLine[] } {
+  return {
+    data: Buffer.concat(lines.map((line) => line.data)),
+    lines: lines.map((line) => [
+      line.data.byteLength,
+      line.at.getTime(),
+      STREAMS.indexOf(line.stream) as 0 | 1 | 2,
+      line.step,
+      line.partial ? 1 : 0,
+    ]),
+  };
+}
+
+/** Unpacks a row. */
+export function decodeLines(
+  firstSeq: number,
+  data: Uint8Array,
+  lines: readonly EncodedLine[],
+): NumberedLine[] {
+  let offset = 0;
+  return lines.map(([length, at, stream, step, partial], index) => {
+    const bytes = data.subarray(offset, offset + length);
+    offset += length;
+    return {
+      seq: firstSeq + index,
+      at: new Date(at),
+      stream: STREAMS[stream],
+      step,
+      partial: partial === 1,
+      data: bytes,
+    };
+  });
+}

@@ -1,0 +1,72 @@
+import { sql } from 'kysely';
+import { type EntityManager, kysely } from '../db/orm.ts';
+import { buildKey, type EventBus } from '../events/event-bus.ts';
+import type { ImageBuildStatus } from '../shared/enums.ts';
+import { isFinal } from './build.rules.ts';
+import { decodeLines, type NumberedLine } from './build-log.codec.ts';
+
+/** How long a reader waits for a hint before it looks by itself. */
+const LOOK_MS = 2000;
+/** Rows of at most 64 KiB each that one read takes: about 1 MiB of log. */
+const BATCHES_PER_READ = 16;
+
+export type LogEvent =
+  | { readonly kind: 'lines'; readonly lines: readonly NumberedLine[]; readonly lastSeq: number }
+  | { readonly kind: 'end'; readonly lastSeq: number; readonly status: ImageBuildStatus };
+
+/** Reads builds' logs. Whoever calls has checked that the viewer may. */
+export class BuildLogReader {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly events: EventBus,
+  ) {}
+
+  /** Lines with `seq > afterSeq`, in order, of at most {@link BATCHES_PER_READ} batches. */
+  async read(buildId: string, afterSeq: number): Promise<NumberedLine[]> {
+    const rows = await kysely(this.em.fork())
+      .selectFrom('BuildLogBatch')
+      .select(['firstSeq', 'data', 'lines'])
+      .where('buildId', '=', buildId)
+      .where('lastSeq', '>', afterSeq)
+      .orderBy('firstSeq')
+      .limit(BATCHES_PER_READ)
+      .execute();
+    return rows
+      .flatMap((row) => decodeLines(row.firstSeq, row.data, row.lines))
+      .filter((line) => line.seq > afterSeq);
+  }
+
+  /**
+   * The log after line `afterSeq`: first what is stored, then live until the build has ended; nothing missing, nothing
+   * twice. It is pulled: a reader that stops reading costs nothing.
+   */
+  async *follow(buildId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<LogEvent> {
+    using news = this.events.listen(buildKey(buildId));
+    let lastSeq = afterSeq;
+    while (!signal.aborted) {
+      // The state is read before the lines: when it is final, the lines that are read next are all there will be.
+      const state = await this.#state(buildId);
+      const lines = await this.read(buildId, lastSeq);
+      const last = lines.at(-1);
+      if (last !== undefined) {
+        lastSeq = last.seq;
+        yield { kind: 'lines', lines, lastSeq };
+      } else if (state === null) {
+        return;
+      } else if (isFinal(state.status)) {
+        yield { kind: 'end', lastSeq: Math.max(lastSeq, state.lineCount), status: state.status };
+        return;
+      } else {
+        await news.wait(LOOK_MS, signal);
+      }
+    }
+  }
+
+  async #state(buildId: string): Promise<{ status: ImageBuildStatus; lineCount: number } | null> {
+    const { rows } = await sql<{ status: ImageBuildStatus; lineCount: number }>`
+      select status, log_line_count::float8 as "lineCount" from image_build where id = ${buildId}`.execute(
+      kysely(this.em.fork()),
+    );
+    return rows[0] ?? null;
+  }
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EntityManager } from '../db/orm.ts';
+import { isTaken } from '../db/violations.ts';
+import { type ContainerEngine, EngineError, type RegistryCredentials } from '../engine/container-engine.ts';
+import { Image } from '../image/image.entity.ts';
+import { findLive } from '../image/image.service.ts';
+import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
+import type { Architecture } from '../shared/enums.ts';
+import { parseImageReference } from '../shared/image-reference.ts';
+import type { Build } from './build.entity.ts';
+import { movePhase } from './build.rules.ts';
+import { type BuildStore, moveTo } from './build.store.ts';
+import type { BuildAttempt } from './build-attempt.ts';
+import type { BuildLogWriter } from './build-log.writer.ts';
+import { BuildFailedError } from './build-settle.ts';
+
+/** A push that fails for a passing reason is tried this often, with these pauses. */
+const PUSH_PAUSES_MS = [1000, 3000, 8000];
+/** How long a build waits for another one that is pushing the same reference, and how often it looks. */
+const LOCK_WAIT_MS = 600_000;
+const LOCK_LOOK_MS = 500;
+
+export interface PublishTools {
+  readonly engine: ContainerEngine;
+  readonly registry: ImageRegistry;
+  readonly registryAuth: RegistryCredentials | null;
+  readonly store: BuildStore;
+  readonly attempt: BuildAttempt;
+  readonly lines: BuildLogWriter;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Pushes a built image, asks the registry what it now holds, and only then makes the catalogue's image ACTIVE and ends
+ * the build, in one transaction.
+ */
+export async function publishImage(build: Build, imageId: string, tools: PublishTools): Promise<void> {
+  const { lines, attempt, store } = tools;
+  await enterPushing(build, tools);
+  await store.change(attempt.fence, async (current, tx) => await assertNameFree(tx, current));
+  const pushed = await pushWithRetries(build, imageId, tools);
+  await attempt.enter('REGISTERING');
+  await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
+  await lines.finish();
+  try {
+    await store.change(attempt.fence, async (current, tx, now) => {
+      current.imageId = await activateImage(tx, current, pushed, now);
+      moveTo(current, 'SUCCEEDED', now);
+      movePhase(current, null, now);
+    });
+  } catch (error) {
+    if (isTaken(error, 'image_catalogue_name')) throw nameTaken(build);
+    throw error;
+  }
+}
+
+/** Waits until no other build pushes the same reference: the database keeps at most one in PUSHING. */
+async function enterPushing(build: Build, { attempt, lines, signal }: PublishTools): Promise<void> {
+  const deadline = Date.now() + LOCK_WAIT_MS;
+  for (let told = false; ; told = true) {
+    try {
+      await attempt.enter('PUSHING');
+      await lines.say(`Pushing ${build.targetReference}`);
+      return;
+    } catch (error) {
+      if (!isTaken(error, 'image_build_push_lock')) throw error;
+      if (Date.now() > deadline)
+        throw new BuildFailedError('TAG_EXISTS', 'another build kept pushing this tag');
+      if (!told) await lines.say('Another build is pushing this tag; waiting for it.');
+      await sleep(LOCK_LOOK_MS, undefined, { signal });
+    }
+  }
+}
+
+/** The name may have been taken since the build was asked for: found out before the tag in the registry is overwritten. */
+async function assertNameFree(tx: EntityManager, build: Build): Promise<void> {
+  if (build.overwriteTag) return;
+  const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
+  if (other !== null && other.id !== build.imageId) throw nameTaken(build);
+}
+
+async function pushWithRetries(build: Build, imageId: string, tools: PublishTools): Promise<RegistryImage> {
+  for (let tried = 0; ; tried += 1) {
+    try {
+      return await push(build, imageId, tools);
+    } catch (error) {
+      const pause = PUSH_PAUSES_MS[tried];
+      const passing =
+        (error instanceof EngineError && error.reason === 'REGISTRY_UNAVAILABLE') ||
+        (error instanceof RegistryError && error.reason === 'REGISTRY_UNAVAILABLE');
+      if (!passing || pause === undefined) throw asFailure(error);
+      await tools.lines.say(`The push failed (${error.message}); trying again in ${pause / 1000} s.`);
+      await sleep(pause, undefined, { signal: tools.signal });
+    }
+  }
+}
+
+async function push(build: Build, imageId: string, tools: PublishTools): Promise<RegistryImage> {
+  const request = { imageId, reference: build.targetReference, auth: tools.registryAuth };
+  let digest: string | null = null;
+  for await (const event of tools.engine.push(request, { signal: tools.signal })) {
+    if (event.kind === 'result') digest = event.digest;
+  }
+  if (digest === null) throw new EngineError('INTERNAL', 'the engine ended the push without a digest');
+  const reference = parseImageReference(build.targetReference);
+  if ('problem' in reference) throw new Error(reference.problem);
+  const found = await tools.registry.manifest(reference.path, digest, { signal: tools.signal });
+  if (found === null) {
+    throw new RegistryError('REGISTRY_UNAVAILABLE', `the registry does not know ${digest} after the push`);
+  }
+  return found;
+}
+
+function asFailure(error: unknown): unknown {
+  if (!(error instanceof RegistryError)) return error;
+  return new BuildFailedError(
+    error.reason === 'DENIED' ? 'PUSH_DENIED' : 'REGISTRY_UNAVAILABLE',
+    error.message,
+  );
+}
+
+const nameTaken = (build: Build) =>
+  new BuildFailedError(
+    'NAME_TAKEN',
+    `another image took the name ${build.targetName}:${build.targetTag} while this one was built; delete it or set overwriteTag`,
+  );
+
+/** The OCI words of the architectures that the catalogue knows. */
+const ARCHITECTURES: Readonly<Record<string, Architecture>> = { amd64: 'X86_64', arm64: 'AARCH64' };
+
+/** Makes the build's image ACTIVE, as the one of its name; another that it replaces is deleted. @returns the image's id */
+async function activateImage(
+  tx: EntityManager,
+  build: Build,
+  pushed: RegistryImage,
+  now: Date,
+): Promise<string> {
+  const facts = {
+    reference: `${build.targetReference}@${pushed.digest}`,
+    digest: pushed.digest,
+    sizeBytes: pushed.sizeBytes,
+    layers: pushed.layers,
+    architecture: pushed.architecture === null ? null : (ARCHITECTURES[pushed.architecture] ?? null),
+    status: 'ACTIVE' as const,
+    statusMessage: null,
+    replacesId: null,
+    updatedAt: now,
+  };
+  if (build.overwriteTag) {
+    const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
+    if (other !== null && other.id !== build.imageId) {
+      other.status = 'DELETED';
+      other.statusMessage = `replaced by build ${build.id}`;
+      other.deletedAt = now;
+      other.updatedAt = now;
+      await tx.flush();
+    }
+  }
+  if (build.imageId !== null) {
+    const waiting = await tx.findOneOrFail(Image, { id: build.imageId });
+    tx.assign(waiting, facts);
+    return waiting.id;
+  }
+  const image = tx.create(
+    Image,
+    newImage(build, { id: randomUUID(), createdAt: now, origin: 'BUILD', ...facts }),
+  );
+  // The build points to the image: its row has to be there first.
+  await tx.flush();
+  return image.id;
+}
+
+/** An image row of a build's target; `facts` fill in what is known of it by now. */
+export function newImage(
+  build: Build,
+  facts: Pick<Image, 'id' | 'createdAt' | 'updatedAt' | 'origin' | 'status' | 'reference'> & Partial<Image>,
+): Image {
+  const parsed = parseImageReference(build.targetReference);
+  if ('problem' in parsed || parsed.host === null)
+    throw new Error(`unusable target ${build.targetReference}`);
+  return {
+    namespaceId: build.namespaceId,
+    workspaceId: build.workspaceId,
+    name: build.targetName,
+    tag: build.targetTag,
+    displayName: null,
+    description: build.targetDescription,
+    registryHost: parsed.host,
+    repository: parsed.path,
+    digest: null,
+    sizeBytes: null,
+    layers: [],
+    architecture: null,
+    type: 'DEDICATED',
+    statusMessage: null,
+    visibility: build.visibility,
+    serviceType: 'UNKNOWN',
+    devServices: ['NOTEBOOK', 'SSH'],
+    resourceCategories: [],
+    labels: build.targetLabels,
+    sourceBuildId: build.id,
+    sourceNotebookId: build.notebookId,
+    replacesId: null,
+    createdById: build.createdById,
+    deletedAt: null,
+    ...facts,
+  };
+}

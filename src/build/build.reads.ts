@@ -1,0 +1,164 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Session } from '../auth/session.ts';
+import { keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import type { Db } from '../db/tables.ts';
+import type { ImageBuildKind, ImageBuildStatus } from '../shared/enums.ts';
+import { type Page, type PageArgs, readWindow, toPage } from '../shared/keyset.ts';
+import type { Build } from './build.entity.ts';
+import { type BuildState, withState } from './build.rules.ts';
+
+/** A build as it is read for the API: without what only its worker needs. */
+export type BuildRow = Omit<Build, 'source' | 'containerId' | 'pause' | 'lostWorkers'>;
+
+const COLUMNS = [
+  'id',
+  'kind',
+  'status',
+  'version',
+  'phase',
+  'phases',
+  'failure',
+  'steps',
+  'totalSteps',
+  'attempt',
+  'workspaceId',
+  'namespaceId',
+  'imageId',
+  'targetName',
+  'targetTag',
+  'targetReference',
+  'targetDescription',
+  'targetLabels',
+  'dockerfile',
+  'buildType',
+  'notebookId',
+  'visibility',
+  'overwriteTag',
+  'timeoutMs',
+  'jobName',
+  'jobId',
+  'logLineCount',
+  'createdById',
+  'createdAt',
+  'queuedAt',
+  'startedAt',
+  'finishedAt',
+  'canceledById',
+  'cancelReason',
+] as const satisfies readonly (keyof BuildRow)[];
+
+/** Which builds; ids are UUIDs. All given conditions hold at once. */
+export interface BuildCriteria {
+  readonly workspaceUid?: string | null | undefined;
+  readonly namespace?: string | null | undefined;
+  readonly imageUid?: string | null | undefined;
+  readonly kind?: readonly ImageBuildKind[] | null | undefined;
+  readonly status?: readonly ImageBuildStatus[] | null | undefined;
+  readonly createdAfter?: Date | null | undefined;
+  readonly createdBefore?: Date | null | undefined;
+}
+
+export type BuildOrderField = 'CREATED_AT';
+export interface BuildSorting {
+  readonly field: BuildOrderField;
+  readonly direction: 'ASC' | 'DESC';
+}
+
+/** The rows that a viewer may read, as a condition on the table `build`: the one place that says so for lists. */
+export function readableBuilds(session: Session): RawBuilder<boolean> {
+  if (session.isAdmin) return sql<boolean>`true`;
+  return sql<boolean>`(build.namespace_id = any(${[...session.namespaceRoles.keys()]}::uuid[])
+    or build.workspace_id = any(${[...session.workspaceRoles.keys()]}::uuid[])
+    or build.created_by_id = ${session.user.id})`;
+}
+
+function matching(criteria: BuildCriteria): RawBuilder<boolean> {
+  const conditions: RawBuilder<unknown>[] = [];
+  if (criteria.workspaceUid) conditions.push(sql`build.workspace_id = ${criteria.workspaceUid}`);
+  if (criteria.namespace) {
+    conditions.push(sql`build.namespace_id = (select id from namespace where name = ${criteria.namespace})`);
+  }
+  if (criteria.imageUid) conditions.push(sql`build.image_id = ${criteria.imageUid}`);
+  if (criteria.kind) conditions.push(sql`build.kind = any(${[...criteria.kind]}::text[])`);
+  if (criteria.status) conditions.push(sql`build.status = any(${[...criteria.status]}::text[])`);
+  if (criteria.createdAfter) conditions.push(sql`build.created_at > ${criteria.createdAfter}`);
+  if (criteria.createdBefore) conditions.push(sql`build.created_at < ${criteria.createdBefore}`);
+  return conditions.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
+}
+
+/** One statement for the page, whatever its size; one more if the total is asked for. */
+export async function pageOfBuilds(
+  db: Db,
+  session: Session,
+  criteria: BuildCriteria,
+  sorting: BuildSorting,
+  args: PageArgs,
+): Promise<Page<BuildRow>> {
+  const list = `builds ${sorting.field} ${sorting.direction}`;
+  const window = readWindow(list, args);
+  const order = {
+    by: sql`build.created_at`,
+    id: sql`build.id`,
+    type: 'timestamptz',
+    direction: sorting.direction,
+  } as const;
+  const visible = db.selectFrom('Build as build').where(readableBuilds(session)).where(matching(criteria));
+  const rows = await visible
+    .select(COLUMNS)
+    .where(keysetCondition(order, window))
+    .orderBy(keysetOrder(order, window))
+    .limit(window.limit + 1)
+    .execute();
+  return toPage(
+    list,
+    window,
+    rows,
+    (row) => ({ value: row.createdAt.toISOString(), id: row.id }),
+    async () =>
+      Number((await visible.select((eb) => eb.fn.countAll().as('count')).executeTakeFirstOrThrow()).count),
+  );
+}
+
+/** The builds of these ids that the viewer may read. */
+export async function buildsByIds(db: Db, session: Session, ids: readonly string[]): Promise<BuildRow[]> {
+  return await db
+    .selectFrom('Build as build')
+    .select(COLUMNS)
+    .where(readableBuilds(session))
+    .where(sql<boolean>`build.id = any(${[...ids]}::uuid[])`)
+    .execute();
+}
+
+/** A build as it was at each version after `afterVersion`, in order. */
+export async function buildVersions(
+  db: Db,
+  build: BuildRow,
+  afterVersion: number,
+): Promise<{ version: number; at: Date; build: BuildRow }[]> {
+  const events = await db
+    .selectFrom('BuildEvent')
+    .select(['version', 'at', 'state'])
+    .where('buildId', '=', build.id)
+    .where('version', '>', afterVersion)
+    .orderBy('version')
+    .limit(200)
+    .execute();
+  return events.map(({ version, at, state }) => ({
+    version,
+    at,
+    build: withState(build, state as BuildState, version),
+  }));
+}
+
+/** Where waiting builds stand in the queue: how many unfinished ones that nobody works on came before, and how many there are. */
+export async function queuePositions(
+  db: Db,
+  ids: readonly string[],
+): Promise<Map<string, { position: number; size: number }>> {
+  const { rows } = await sql<{ id: string; position: number; size: number }>`
+    select id, position, size from (
+      select id, row_number() over (order by queued_at, id)::int as position, count(*) over ()::int as size
+      from image_build where status = 'QUEUED' and finished_at is null
+    ) waiting where id = any(${[...ids]}::uuid[])`.execute(db);
+  return new Map(rows.map(({ id, position, size }) => [id, { position, size }]));
+}

@@ -1,0 +1,278 @@
+import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
+import type { Context } from '../graphql/context.ts';
+import { answer } from '../graphql/payload.types.ts';
+import { SafeInt } from '../graphql/scalars.ts';
+import type { ImageRow } from '../image/image.reads.ts';
+import { ImageObject } from '../image/image.types.ts';
+import { NamespaceObject } from '../namespace/namespace.types.ts';
+import type { Notebook } from '../notebook/notebook.service.ts';
+import { NotebookObject } from '../notebook/notebook.types.ts';
+import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
+import { UserObject } from '../user/user.types.ts';
+import type { Workspace } from '../workspace/workspace.entity.ts';
+import { WorkspaceObject } from '../workspace/workspace.types.ts';
+import { ImageBuildPermission, NotebookStatus } from './build.enums.ts';
+import {
+  BuildImageInput,
+  BuildImagePayload,
+  CancelImageBuildInput,
+  CancelImageBuildPayload,
+  ImageBuildFilter,
+  ImageBuildOrder,
+  SaveImageFromNotebookInput,
+  SaveImageFromNotebookPayload,
+} from './build.inputs.ts';
+import type { BuildCriteria, BuildRow } from './build.reads.ts';
+import { completedSteps, isFinal, percentOf } from './build.rules.ts';
+import {
+  BuildConnection,
+  BuildObject,
+  BuildProgressObject,
+  BuildStepObject,
+  BuildTargetObject,
+  PhaseTimingObject,
+  QueuePositionObject,
+} from './build.types.ts';
+
+const NEWEST_FIRST: ImageBuildOrder = { field: 'CREATED_AT', direction: 'DESC' };
+
+/** The filter as the service takes it: ids of other types name nothing. */
+function criteriaOf(filter: ImageBuildFilter | null | undefined): BuildCriteria {
+  const { workspaceId, imageId, ...rest } = filter ?? {};
+  const uid = (type: 'Workspace' | 'Image', id: string | null | undefined, name: string) =>
+    typeof id === 'string' ? (uidOf(type, id, ['filter', name]) ?? NO_SUCH_UID) : null;
+  return {
+    ...rest,
+    workspaceUid: uid('Workspace', workspaceId, 'workspaceId'),
+    imageUid: uid('Image', imageId, 'imageId'),
+  };
+}
+
+const timeOf = (iso: string | null) => (iso === null ? null : new Date(iso));
+
+@Resolver(() => BuildObject)
+export class BuildResolver {
+  @Query(() => BuildObject, {
+    nullable: true,
+    description: 'A build by id; null where there is none that the viewer may see.',
+  })
+  async imageBuild(@Arg('id', () => ID) id: string, @Ctx() { loaders }: Context): Promise<BuildRow | null> {
+    const uid = uidOf('ImageBuild', id);
+    return uid === null ? null : await loaders.build.load(uid);
+  }
+
+  @Query(() => BuildConnection, { description: 'The builds that the viewer may see.' })
+  async imageBuilds(
+    @Ctx() { builds, session }: Context,
+    @Args(() => ConnectionArgs) args: ConnectionArgs,
+    @Arg('filter', () => ImageBuildFilter, { nullable: true }) filter?: ImageBuildFilter | null,
+    @Arg('orderBy', () => ImageBuildOrder, { nullable: true, defaultValue: NEWEST_FIRST })
+    orderBy?: ImageBuildOrder | null,
+  ): Promise<Connection<BuildRow>> {
+    return toConnection(await builds.page(session, criteriaOf(filter), orderBy ?? NEWEST_FIRST, args));
+  }
+
+  @Mutation(() => BuildImagePayload, {
+    description: 'Queues a build; follow it with `imageBuildStatus` and `imageBuildLogs`.',
+  })
+  async buildImage(
+    @Arg('input', () => BuildImageInput) input: BuildImageInput,
+    @Ctx() { builds, session }: Context,
+  ) {
+    const workspaceUid = uidOf('Workspace', input.workspaceId, ['input', 'workspaceId']);
+    const refused = { build: null, warnings: [] };
+    return await answer<{ build: BuildRow | null; warnings: string[] }>(input, refused, () =>
+      builds.request(session, { ...input, workspaceUid }),
+    );
+  }
+
+  @Mutation(() => SaveImageFromNotebookPayload, {
+    description:
+      'Saves a running notebook as an image; follow it with `imageBuildStatus` and `imageBuildLogs`.',
+  })
+  async saveImageFromNotebook(
+    @Arg('input', () => SaveImageFromNotebookInput) input: SaveImageFromNotebookInput,
+    @Ctx() { builds, session }: Context,
+  ) {
+    const notebookUid = uidOf('Notebook', input.notebookId, ['input', 'notebookId']);
+    const workspaceUid =
+      typeof input.workspaceId === 'string'
+        ? uidOf('Workspace', input.workspaceId, ['input', 'workspaceId'])
+        : undefined;
+    const refused = { image: null, build: null, warnings: [] };
+    return await answer<{ image: ImageRow | null; build: BuildRow | null; warnings: string[] }>(
+      input,
+      refused,
+      () => builds.saveNotebook(session, { ...input, notebookUid, workspaceUid }),
+    );
+  }
+
+  @Mutation(() => CancelImageBuildPayload, {
+    description: 'Cancels a build: a queued one at once, a running one within a few seconds.',
+  })
+  async cancelImageBuild(
+    @Arg('input', () => CancelImageBuildInput) input: CancelImageBuildInput,
+    @Ctx() { builds, session }: Context,
+  ) {
+    const uid = uidOf('ImageBuild', input.id, ['input', 'id']);
+    return await answer<{ build: BuildRow | null }>(input, { build: null }, async () => ({
+      build: await builds.cancel(session, uid, input.reason),
+    }));
+  }
+
+  @FieldResolver(() => ID)
+  id(@Root() build: BuildRow): string {
+    return toGlobalId('ImageBuild', build.id);
+  }
+
+  @FieldResolver()
+  uid(@Root() build: BuildRow): string {
+    return build.id;
+  }
+
+  @FieldResolver(() => [PhaseTimingObject], {
+    description: 'The phases of this attempt so far, with their times.',
+  })
+  phases(@Root() build: BuildRow) {
+    return build.phases.map((timing) => ({
+      ...timing,
+      startedAt: timeOf(timing.startedAt),
+      finishedAt: timeOf(timing.finishedAt),
+    }));
+  }
+
+  @FieldResolver(() => BuildProgressObject, { description: 'How far it is.' })
+  progress(@Root() build: BuildRow) {
+    return { completedSteps: completedSteps(build), totalSteps: build.totalSteps, percent: percentOf(build) };
+  }
+
+  @FieldResolver(() => [BuildStepObject], { description: 'The steps of this attempt that have begun.' })
+  steps(@Root() build: BuildRow) {
+    return build.steps.map((step) => {
+      const startedAt = timeOf(step.startedAt);
+      const finishedAt = timeOf(step.finishedAt);
+      const durationMs =
+        startedAt === null || finishedAt === null ? null : finishedAt.getTime() - startedAt.getTime();
+      return { ...step, startedAt, finishedAt, durationMs };
+    });
+  }
+
+  @FieldResolver(() => QueuePositionObject, {
+    nullable: true,
+    description: 'Where it waits; null unless it is QUEUED.',
+  })
+  async queue(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return build.status === 'QUEUED' ? await loaders.queuePosition.load(build.id) : null;
+  }
+
+  @FieldResolver(() => BuildTargetObject, { description: 'What it is to make.' })
+  target(@Root() build: BuildRow) {
+    return {
+      name: build.targetName,
+      tag: build.targetTag,
+      reference: build.targetReference,
+      description: build.targetDescription,
+      labels: build.targetLabels,
+    };
+  }
+
+  @FieldResolver(() => Int, { description: 'How long it may run, in seconds.' })
+  timeoutSeconds(@Root() build: BuildRow): number {
+    return Math.ceil(build.timeoutMs / 1000);
+  }
+
+  @FieldResolver(() => SafeInt, {
+    nullable: true,
+    description:
+      'From the first start to the end, in milliseconds; null until it has ended, or if it never began.',
+  })
+  durationMs(@Root() build: BuildRow): number | null {
+    return build.startedAt === null || build.finishedAt === null
+      ? null
+      : build.finishedAt.getTime() - build.startedAt.getTime();
+  }
+
+  @FieldResolver(() => WorkspaceObject, { description: 'Where it runs.' })
+  async workspace(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return await loaders.workspace.load(build.workspaceId);
+  }
+
+  @FieldResolver(() => NamespaceObject, { description: 'Who will own the image.' })
+  async namespace(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return await loaders.namespace.load(build.namespaceId);
+  }
+
+  @FieldResolver(() => ImageObject, {
+    nullable: true,
+    description:
+      'The image: of a Dockerfile once the build has succeeded, of a notebook from the start; null before.',
+  })
+  async image(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return build.imageId === null ? null : await loaders.image.load(build.imageId);
+  }
+
+  @FieldResolver(() => UserObject, {
+    nullable: true,
+    description: 'Who asked for it; null where that user is gone.',
+  })
+  async createdBy(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return build.createdById === null ? null : await loaders.user.load(build.createdById);
+  }
+
+  @FieldResolver(() => UserObject, { nullable: true, description: 'Who cancelled it; null: nobody.' })
+  async canceledBy(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return build.canceledById === null ? null : await loaders.user.load(build.canceledById);
+  }
+
+  @FieldResolver(() => [ImageBuildPermission], { description: 'What the viewer may do with it.' })
+  viewerPermissions(@Root() build: BuildRow, @Ctx() { session }: Context): ImageBuildPermission[] {
+    const mayCancel = build.createdById === session.user.id || session.can('build:cancel', build.namespaceId);
+    return mayCancel && !isFinal(build.status) ? ['READ', 'CANCEL'] : ['READ'];
+  }
+}
+
+@Resolver(() => ImageObject)
+export class ImageBuildsResolver {
+  @FieldResolver(() => BuildObject, {
+    nullable: true,
+    description: 'The build that made it; null where none did, or where the viewer may not see it.',
+  })
+  async sourceBuild(@Root() image: ImageRow, @Ctx() { loaders }: Context) {
+    return image.sourceBuildId === null ? null : await loaders.build.load(image.sourceBuildId);
+  }
+
+  @FieldResolver(() => BuildConnection, {
+    description: 'The builds that made it or are making it, newest first.',
+  })
+  async builds(
+    @Root() image: ImageRow,
+    @Ctx() { builds, session }: Context,
+    @Args(() => ForwardArgs) args: ForwardArgs,
+  ): Promise<Connection<BuildRow>> {
+    return toConnection(await builds.page(session, { imageUid: image.id }, NEWEST_FIRST, args));
+  }
+}
+
+@Resolver(() => WorkspaceObject)
+export class WorkspaceBuildsResolver {
+  @FieldResolver(() => BuildConnection, { description: 'Its builds that the viewer may see, newest first.' })
+  async builds(
+    @Root() workspace: Workspace,
+    @Ctx() { builds, session }: Context,
+    @Args(() => ForwardArgs) args: ForwardArgs,
+    @Arg('filter', () => ImageBuildFilter, { nullable: true }) filter?: ImageBuildFilter | null,
+  ): Promise<Connection<BuildRow>> {
+    const criteria = { ...criteriaOf(filter), workspaceUid: workspace.id };
+    return toConnection(await builds.page(session, criteria, NEWEST_FIRST, args));
+  }
+}
+
+@Resolver(() => NotebookObject)
+export class NotebookSavesResolver {
+  @FieldResolver(() => NotebookStatus, { description: 'What it is doing.' })
+  async status(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<NotebookStatus> {
+    if ((await loaders.notebookSave.load(notebook.id)) !== null) return 'SAVING';
+    return notebook.running ? 'RUNNING' : 'STOPPED';
+  }
+}

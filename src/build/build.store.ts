@@ -1,0 +1,75 @@
+import type { EntityManager } from '../db/orm.ts';
+import { buildKey, type EventBus } from '../events/event-bus.ts';
+import type { ImageBuildStatus } from '../shared/enums.ts';
+import { Build } from './build.entity.ts';
+import { canMove, isFinal, stateOf } from './build.rules.ts';
+import { BuildEvent } from './build-event.entity.ts';
+
+/** The build is no longer this worker's: it was given to another one, or it has ended. Stop at once and write nothing. */
+export class BuildLostError extends Error {
+  override readonly name = 'BuildLostError';
+}
+
+/** Which attempt writes. Every write of a worker holds it against the row, in the same transaction and under its lock. */
+export interface Fence {
+  readonly buildId: string;
+  readonly attempt: number;
+}
+
+/** Writes a new build with its first status event. */
+export function insertBuild(tx: EntityManager, build: Omit<Build, 'version'>): Build {
+  const inserted = tx.create(Build, { ...build, version: 1 });
+  tx.create(BuildEvent, {
+    buildId: inserted.id,
+    version: 1,
+    at: inserted.createdAt,
+    state: stateOf(inserted),
+  });
+  return inserted;
+}
+
+/** Keeps the state that a locked build has now as its next version. Call it once for each change, before the commit. */
+export function recordChange(tx: EntityManager, build: Build, now: Date): void {
+  build.version += 1;
+  tx.create(BuildEvent, { buildId: build.id, version: build.version, at: now, state: stateOf(build) });
+}
+
+/**
+ * Moves a build to another status.
+ *
+ * @throws Error where the life of a build has no such move: a mistake of ours, not of the caller's
+ */
+export function moveTo(build: Build, status: ImageBuildStatus, now: Date): void {
+  if (!canMove(build.status, status)) throw new Error(`a build cannot go from ${build.status} to ${status}`);
+  build.status = status;
+  if (isFinal(status)) build.finishedAt = now;
+}
+
+/** The builds' writes for the workers: each one is a transaction, fenced, recorded as a version and hinted. */
+export class BuildStore {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly events: EventBus,
+  ) {}
+
+  /** Locks a build, fenced or not, and runs `change` on it. */
+  async change<T>(
+    { buildId, attempt }: { readonly buildId: string; readonly attempt?: number },
+    change: (build: Build, tx: EntityManager, now: Date) => Promise<T> | T,
+  ): Promise<T> {
+    const result = await this.em.fork().transactional(async (tx) => {
+      const build = await tx.findOne(Build, { id: buildId }, { lockMode: 4 });
+      if (build === null) throw new BuildLostError(`there is no build ${buildId}`);
+      if (attempt !== undefined && (build.attempt !== attempt || build.finishedAt !== null)) {
+        throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
+      }
+      const now = new Date();
+      const before = JSON.stringify(stateOf(build));
+      const answer = await change(build, tx, now);
+      if (JSON.stringify(stateOf(build)) !== before) recordChange(tx, build, now);
+      return answer;
+    });
+    this.events.hint(buildKey(buildId));
+    return result;
+  }
+}

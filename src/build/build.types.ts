@@ -1,0 +1,234 @@
+import { Field, Int, ObjectType } from 'type-graphql';
+import { connectionOf } from '../graphql/connection.ts';
+import { NodeInterface } from '../graphql/node.types.ts';
+import { DateTime, SafeInt, UUID } from '../graphql/scalars.ts';
+import type { Label } from '../image/image.entity.ts';
+import { LabelObject } from '../image/image.types.ts';
+import {
+  BuildType,
+  ImageBuildFailureReason,
+  ImageBuildKind,
+  ImageBuildPhase,
+  ImageBuildStatus,
+  ImageBuildStepStatus,
+  Visibility,
+} from '../shared/enums.ts';
+import './build.enums.ts';
+import type { BuildFailure } from './build.entity.ts';
+import type { BuildRow } from './build.reads.ts';
+
+@ObjectType('ImageBuildPhaseTiming', { description: 'When a phase ran.', simpleResolvers: true })
+export class PhaseTimingObject {
+  @Field(() => ImageBuildPhase, { description: 'Which phase.' })
+  phase!: ImageBuildPhase;
+
+  @Field(() => DateTime, { description: 'When it began.' })
+  startedAt!: Date;
+
+  @Field(() => DateTime, { nullable: true, description: 'When it ended; null: it runs.' })
+  finishedAt!: Date | null;
+}
+
+@ObjectType('ImageBuildProgress', { description: 'How far a build is.', simpleResolvers: true })
+export class BuildProgressObject {
+  @Field(() => Int, { description: 'Steps that are done.' })
+  completedSteps!: number;
+
+  @Field(() => Int, { nullable: true, description: 'Steps in all; null until the engine has told.' })
+  totalSteps!: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Of the steps, 0 to 99; 100 when it has succeeded; null: not known.',
+  })
+  percent!: number | null;
+}
+
+@ObjectType('ImageBuildStep', {
+  description: 'An instruction of the Dockerfile as it is run.',
+  simpleResolvers: true,
+})
+export class BuildStepObject {
+  @Field(() => Int, { description: 'From 1 through the whole build.' })
+  number!: number;
+
+  @Field(() => String, {
+    nullable: true,
+    description: "The stage's name or index; null before the first FROM.",
+  })
+  stage!: string | null;
+
+  @Field(() => String, { description: 'The instruction on one line, e.g. "RUN pip install numpy".' })
+  name!: string;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: "The instruction's first line in the Dockerfile; null: not known.",
+  })
+  line!: number | null;
+
+  @Field(() => ImageBuildStepStatus, { description: 'Where it stands.' })
+  status!: ImageBuildStepStatus;
+
+  @Field(() => Boolean, { description: "Was it taken from the engine's cache?" })
+  cached!: boolean;
+
+  @Field(() => DateTime, { nullable: true, description: 'When it began; null: it has not.' })
+  startedAt!: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'When it ended; null: it has not.' })
+  finishedAt!: Date | null;
+
+  @Field(() => SafeInt, {
+    nullable: true,
+    description: 'How long it took, in milliseconds; null until it has ended.',
+  })
+  durationMs!: number | null;
+
+  @Field(() => String, { nullable: true, description: 'What went wrong; null: nothing.' })
+  error!: string | null;
+}
+
+@ObjectType('ImageBuildFailure', {
+  description:
+    'Why a build did not succeed, for a program (reason) and for a person (message); where it is known, the Dockerfile line.',
+  simpleResolvers: true,
+})
+export class BuildFailureObject implements BuildFailure {
+  @Field(() => ImageBuildFailureReason, { description: 'For a program.' })
+  reason!: ImageBuildFailureReason;
+
+  @Field(() => String, { description: 'For a person: what went wrong and what to do.' })
+  message!: string;
+
+  @Field(() => Int, { nullable: true, description: "The step's number; null where no step is to blame." })
+  step!: number | null;
+
+  @Field(() => Int, { nullable: true, description: 'The line in the Dockerfile, from 1; null: not known.' })
+  line!: number | null;
+
+  @Field(() => Int, { nullable: true, description: "The step's exit code; null where it has none." })
+  exitCode!: number | null;
+
+  @Field(() => Boolean, { description: 'May the same build succeed when it is simply tried again?' })
+  retryable!: boolean;
+}
+
+@ObjectType('QueuePosition', { description: 'Where a build stands in the queue.', simpleResolvers: true })
+export class QueuePositionObject {
+  @Field(() => Int, { description: '1 is next.' })
+  position!: number;
+
+  @Field(() => Int, { description: 'How many builds wait.' })
+  size!: number;
+}
+
+@ObjectType('ImageBuildTarget', { description: 'What a build is to make.', simpleResolvers: true })
+export class BuildTargetObject {
+  @Field(() => String, { description: "The image's name within its namespace." })
+  name!: string;
+
+  @Field(() => String, { description: "The image's tag." })
+  tag!: string;
+
+  @Field(() => String, { description: 'Where it is pushed: host[:port]/path:tag.' })
+  reference!: string;
+
+  @Field(() => String, { nullable: true, description: "The image's description; null: none was given." })
+  description!: string | null;
+
+  @Field(() => [LabelObject], { description: "The image's labels." })
+  labels!: readonly Label[];
+}
+
+type PlainField =
+  | 'jobId'
+  | 'jobName'
+  | 'kind'
+  | 'status'
+  | 'version'
+  | 'phase'
+  | 'failure'
+  | 'attempt'
+  | 'dockerfile'
+  | 'buildType'
+  | 'visibility'
+  | 'overwriteTag'
+  | 'logLineCount'
+  | 'createdAt'
+  | 'queuedAt'
+  | 'startedAt'
+  | 'finishedAt'
+  | 'cancelReason';
+
+@ObjectType('ImageBuild', {
+  implements: NodeInterface,
+  description: 'One execution that makes an image: from a Dockerfile or from a running notebook.',
+  simpleResolvers: true,
+})
+export class BuildObject extends NodeInterface implements Pick<BuildRow, PlainField> {
+  @Field(() => UUID, { description: "The build's UUID, for systems that keep one." })
+  uid!: string;
+
+  @Field(() => String, { description: "The queue's job." })
+  jobId!: string;
+
+  @Field(() => String, { nullable: true, description: 'A name for people; null: none was given.' })
+  jobName!: string | null;
+
+  @Field(() => ImageBuildKind, { description: 'What it is built from.' })
+  kind!: ImageBuildKind;
+
+  @Field(() => ImageBuildStatus, { description: 'Where it stands in its life.' })
+  status!: ImageBuildStatus;
+
+  @Field(() => Int, { description: 'Rises by one with each change of status, phase or steps.' })
+  version!: number;
+
+  @Field(() => ImageBuildPhase, { nullable: true, description: 'What it is doing; null unless it runs.' })
+  phase!: ImageBuildPhase | null;
+
+  @Field(() => BuildFailureObject, {
+    nullable: true,
+    description: 'Why it did not succeed; null: it did, or has not ended.',
+  })
+  failure!: BuildFailure | null;
+
+  @Field(() => Int, { description: 'How often a worker has taken it; 0 until one has.' })
+  attempt!: number;
+
+  @Field(() => String, { nullable: true, description: 'The Dockerfile as it is built; null for a notebook.' })
+  dockerfile!: string | null;
+
+  @Field(() => BuildType, { nullable: true, description: 'What the request described; null for a notebook.' })
+  buildType!: BuildType | null;
+
+  @Field(() => Visibility, { description: "The image's visibility." })
+  visibility!: Visibility;
+
+  @Field(() => Boolean, { description: 'May it take over the name and tag of an image that exists?' })
+  overwriteTag!: boolean;
+
+  @Field(() => SafeInt, { description: "Lines that are stored of its log; the last line's seq." })
+  logLineCount!: number;
+
+  @Field(() => DateTime, { description: 'When it was asked for.' })
+  createdAt!: Date;
+
+  @Field(() => DateTime, { nullable: true, description: 'When it came into the queue, the last time.' })
+  queuedAt!: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'When a worker first took it; null: none has.' })
+  startedAt!: Date | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'When it ended; null: it has not.' })
+  finishedAt!: Date | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Why it was cancelled; null: nobody said, or nobody did.',
+  })
+  cancelReason!: string | null;
+}
+
+export const BuildConnection = connectionOf('ImageBuild', BuildObject);

@@ -1,0 +1,37 @@
+import { EngineError } from '../../engine/container-engine.ts';
+import { buildLabel, type Recipe } from './recipe.ts';
+
+/** Commits a running notebook's container; variables that its base image does not have are blanked, for they hold secrets. */
+export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal }) => {
+  const containerId = build.containerId;
+  const container = containerId === null ? null : await engine.container(containerId, { signal });
+  if (container === null)
+    throw new EngineError('NOTEBOOK_GONE', 'the notebook is gone: its container was removed');
+  if (container.state !== 'running') {
+    throw new EngineError(
+      'NOTEBOOK_NOT_RUNNING',
+      `the notebook is ${container.state}; start it and save again`,
+    );
+  }
+  const base = await engine.image(container.imageId, { signal });
+  const blankEnv = Object.keys(container.env).filter((name) => base?.env[name] !== container.env[name]);
+  if (blankEnv.length > 0) await log.say(`Left out: the values of ${blankEnv.sort().join(', ')}.`);
+  if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
+  await enter('COMMITTING');
+  await log.say(
+    build.pause ? 'Saving the container; it is paused meanwhile.' : 'Saving the container as it runs.',
+  );
+  const started = Date.now();
+  const result = await engine.commit(
+    {
+      containerId: container.id,
+      pause: build.pause,
+      blankEnv,
+      labels: buildLabel(build),
+      comment: build.targetDescription ?? '',
+    },
+    { signal },
+  );
+  await log.say(`Saved in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+  return result;
+};

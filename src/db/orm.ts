@@ -1,0 +1,49 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { type Db, ENTITIES, type Tables } from './tables.ts';
+
+export type Orm = Awaited<ReturnType<typeof openOrm>>;
+export type { EntityManager };
+
+/**
+ * MikroORM's options.
+ *
+ * @param databaseUrl `postgresql://…`
+ * @param migrationsDir the folder of compiled or source migrations
+ */
+export function ormOptions(databaseUrl: string, migrationsDir: string, log?: (message: string) => void) {
+  return defineConfig({
+    clientUrl: databaseUrl,
+    entities: [...ENTITIES],
+    extensions: [Migrator],
+    forceUtcTimezone: true,
+    ignoreUndefinedInQuery: true,
+    pool: { max: 10 },
+    // The queue's tables are its own; without this the differ would want to drop them.
+    schemaGenerator: { ignoreSchema: ['pgboss'] },
+    migrations: {
+      path: migrationsDir,
+      pathTs: migrationsDir,
+      glob: '!(*.d).{js,ts}',
+      snapshotName: '.snapshot',
+      tableName: 'schema_migration',
+    },
+    colors: false,
+    debug: log === undefined ? false : ['query'],
+    ...(log === undefined ? {} : { logger: log }),
+  });
+}
+
+/** Opens the connection pool; nothing is sent before the first query. */
+export async function openOrm(databaseUrl: string, migrationsDir: string, log?: (message: string) => void) {
+  return await MikroORM.init(ormOptions(databaseUrl, migrationsDir, log));
+}
+
+/** The query builder over the manager's connection or, inside a transaction, over the transaction. */
+export function kysely(em: EntityManager): Db {
+  return em.getKysely<Tables>({
+    tableNamingStrategy: 'entity',
+    columnNamingStrategy: 'property',
+    convertValues: true,
+  });
+}

@@ -1,0 +1,18 @@
+/**
+ * PORT: wakes readers when something changed. A hint may be late, doubled or lost, and it carries only a key: readers
+ * must be right if no hint ever arrives (they also look by themselves every few seconds), merely slower.
+ */
+export interface EventBus {
+  /** Says that what `key` names has changed. Returns at once; hints are gathered and sent a few times a second. */
+  hint(key: string): void;
+  /** Starts to listen: a hint given from now on wakes the next {@link Waker.wait}, also if it comes between two waits. */
+  listen(key: string): Waker;
+}
+
+export interface Waker extends Disposable {
+  /** Resolves at a hint, after `timeoutMs` at the latest, or when `signal` aborts (without an error). */
+  wait(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** The hint that a build's state or log has moved on. */
+export const buildKey = (buildId: string) => `build:${buildId}`;

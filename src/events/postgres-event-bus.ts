@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from '../shared/logger.ts';
+import type { EventBus, Waker } from './event-bus.ts';
+import { Wakers } from './wakers.ts';
+
+const CHANNEL = 'slipway';
+/** Hints of one process go out at most this often: NOTIFY in every writing transaction serialises commits. */
+const GATHER_MS = 100;
+/** PostgreSQL refuses payloads of 8,000 bytes and more; a key has about 42. */
+const KEYS_PER_NOTIFY = 100;
+const RECONNECT_MS = 500;
+
+/**
+ * ADAPTER over LISTEN and NOTIFY: one listening connection a process, opened again when it is lost, and then every
+ * reader is woken once, because hints may have gone by meanwhile.
+ *
+ * @see https://www.postgresql.org/docs/current/sql-notify.html
+ */
+export class PostgresEventBus implements EventBus, AsyncDisposable {
+  readonly #wakers = new Wakers();
+  readonly #stopping = new AbortController();
+  #client: pg.Client | null = null;
+  #listening: Promise<void> = Promise.resolve();
+  #gathered = new Set<string>();
+  #gathering: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly databaseUrl: string,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    this.#listening = this.#keepListening();
+  }
+
+  hint(key: string): void {
+    this.#wakers.wake(key);
+    this.#gathered.add(key);
+    this.#gathering ??= setTimeout(() => void this.#send(), GATHER_MS);
+  }
+
+  listen(key: string): Waker {
+    return this.#wakers.listen(key);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    await this.#send();
+    await this.#client?.end().catch(() => undefined);
+    await this.#listening;
+  }
+
+  async #send(): Promise<void> {
+    this.#gathering = null;
+    const keys = [...this.#gathered];
+    this.#gathered = new Set();
+    for (let i = 0; i < keys.length; i += KEYS_PER_NOTIFY) {
+      const payload = JSON.stringify(keys.slice(i, i + KEYS_PER_NOTIFY));
+      try {
+        await this.#client?.query('select pg_notify($1, $2)', [CHANNEL, payload]);
+      } catch (error) {
+        this.log.debug(
+          { err: error },
+          'hints were not sent; readers find the news when they look by themselves',
+        );
+      }
+    }
+  }
+
+  async #keepListening(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const client = new pg.Client({
+        connectionString: this.databaseUrl,
+        application_name: 'slipway-events',
+      });
+      const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
+      client.on('error', (error) => this.log.warn({ err: error }, 'the listening connection was lost'));
+      client.on('notification', ({ payload }) => {
+        for (const key of JSON.parse(payload ?? '[]') as string[]) this.#wakers.wake(key);
+      });
+      try {
+        await client.connect();
+        await client.query(`listen ${CHANNEL}`);
+        this.#client = client;
+        this.#wakers.wakeAll();
+        if (signal.aborted) await client.end();
+        await ended;
+      } catch (error) {
+        this.log.warn({ err: error }, 'cannot listen for events; trying again');
+        await client.end().catch(() => undefined);
+      }
+      this.#client = null;
+      await sleep(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

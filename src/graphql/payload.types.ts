@@ -1,0 +1,101 @@
+import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import { InputRefused, type Problem, UserErrorCode } from '../shared/problems.ts';
+import { JSONObject } from './scalars.ts';
+
+registerEnumType(UserErrorCode, {
+  name: 'UserErrorCode',
+  description: "What is wrong with a mutation's input, for a program.",
+  valuesConfig: {
+    REQUIRED: { description: 'It has to be given.' },
+    INVALID: { description: 'It cannot be used as it is; the message says why.' },
+    TOO_LONG: { description: 'More characters than allowed; details: max, current.' },
+    TOO_MANY: { description: 'More entries than allowed; details: max, current.' },
+    PATTERN: { description: 'Not of the form that is asked for; details: pattern.' },
+    OUT_OF_RANGE: { description: 'A number outside its limits; details: min, max.' },
+    NOT_ALLOWED: { description: 'Refused by a rule of this server.' },
+    DUPLICATE: { description: 'There twice where it may be once.' },
+    NOT_FOUND: { description: 'There is no such object, or the viewer may not see it.' },
+    NAME_TAKEN: { description: 'A live image has this name and tag; details: imageId.' },
+    TAG_EXISTS: {
+      description: 'The registry or the catalogue has this tag already; set overwriteTag to replace it.',
+    },
+    TAG_NOT_OCI: { description: 'Not a tag that an OCI registry takes.' },
+    REFERENCE_INVALID: { description: 'Not an image reference: host[:port]/path[:tag][@digest].' },
+    REFERENCE_NOT_FOUND: { description: 'The registry does not know this reference.' },
+    NAMESPACE_MISMATCH: { description: "The reference's first path segment is not the namespace." },
+    DEPENDENCY_UNRESOLVED: { description: 'A dependency names no live image.' },
+    DEPENDENCY_CYCLE: { description: 'The dependencies lead back to the image itself.' },
+    IN_USE: { description: 'Live images or builds depend on it.' },
+    STALE: { description: 'It was changed by somebody else since it was read.' },
+    BUILT_IN: { description: 'Built-in images are read-only.' },
+    DOCKERFILE_INVALID: { description: 'The Dockerfile has a problem; details: line, column.' },
+    CONTEXT_MISSING: {
+      description: 'The Dockerfile copies a file that is not among the files; details: line, column.',
+    },
+    REGISTRY_AUTH_INVALID: { description: 'Not base64 of user:password.' },
+    REGISTRY_NOT_ALLOWED: { description: 'Images of this server go to its own registry; details: allowed.' },
+    CIDR_INVALID: { description: 'Not a CIDR block such as 10.0.0.0/24.' },
+    TEMPLATE_INVALID: { description: 'The command template cannot be read.' },
+    VALUE_MISSING: { description: 'A variable has neither a value nor a default.' },
+    IDEMPOTENCY_CONFLICT: { description: 'The client token was used with another input.' },
+    BUILD_ALREADY_FINISHED: { description: 'The build has ended; details: status.' },
+    BUILD_NOT_FINISHED: { description: 'The build has not ended yet; details: status.' },
+    NOTEBOOK_NOT_RUNNING: { description: 'The notebook is not running; details: status.' },
+    NOTEBOOK_BUSY: { description: 'The notebook is being saved; details: buildId.' },
+    QUOTA_EXCEEDED: { description: 'The quota is used up; details: limit, current.' },
+  },
+});
+
+@ObjectType('UserError', {
+  description:
+    "Something wrong in a mutation's input that the caller can mend. Where there is one, nothing was changed.",
+  simpleResolvers: true,
+})
+export class UserErrorObject implements Problem {
+  @Field(() => UserErrorCode, { description: 'What is wrong, for a program.' })
+  code!: UserErrorCode;
+
+  @Field(() => String, { description: 'What is wrong and what to do, for a person.' })
+  message!: string;
+
+  @Field(() => [String], { description: 'Where in the input, e.g. ["image", "labels", "3", "key"].' })
+  path!: string[];
+
+  @Field(() => JSONObject, {
+    nullable: true,
+    description:
+      'Facts for a program: limit, current, pattern, line, column, the conflicting id …; null: none.',
+  })
+  details!: Record<string, unknown> | null;
+}
+
+/** What every payload has. */
+@ObjectType({ simpleResolvers: true })
+export abstract class Payload {
+  @Field(() => [UserErrorObject], {
+    description: 'Everything that is wrong with the input; empty when it was done.',
+  })
+  userErrors!: readonly Problem[];
+
+  @Field(() => String, { nullable: true, description: "The input's clientMutationId, unchanged." })
+  clientMutationId!: string | null;
+}
+
+/**
+ * Runs a mutation and makes its payload: what it answers, or the problems for which its input was refused.
+ *
+ * @param refused the payload's own fields for a refused input
+ */
+export async function answer<T extends object>(
+  input: { readonly clientMutationId?: string | null | undefined },
+  refused: T,
+  run: () => Promise<T>,
+): Promise<T & { userErrors: readonly Problem[]; clientMutationId: string | null }> {
+  const clientMutationId = input.clientMutationId ?? null;
+  try {
+    return { ...(await run()), userErrors: [], clientMutationId };
+  } catch (error) {
+    if (error instanceof InputRefused) return { ...refused, userErrors: error.problems, clientMutationId };
+    throw error;
+  }
+}

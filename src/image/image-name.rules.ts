@@ -1,0 +1,103 @@
+import { DEFAULT_NAMESPACE, NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
+import { type ImageReference, parseImageReference } from '../shared/image-reference.ts';
+import type { Problems } from '../shared/problems.ts';
+import { DEFAULT_TAG, IMAGE_NAME, MAX_REGISTERED_NAME, OCI_TAG } from './image.rules.ts';
+
+/** The host that a reference without one means. */
+const DEFAULT_REGISTRY = 'docker.io';
+
+export interface CatalogueName {
+  readonly namespace: string;
+  readonly name: string;
+  readonly tag: string;
+  /** A given name that is no catalogue name, such as `普通整片转码`, is kept for people; `null`: there was none. */
+  readonly displayName: string | null;
+  readonly registryHost: string;
+  readonly repository: string;
+  readonly digest: string | null;
+}
+
+/**
+ * Finds the catalogue name of an image that is registered by its reference.
+ *
+ * The namespace is the given one, else the reference's first path segment where it has several, else `default`. The
+ * name is the given one if it is a catalogue name, else what the reference says.
+ *
+ * @returns `null` if the reference cannot be read; everything that is wrong is in `problems`
+ */
+export function catalogueNameOf(
+  input: {
+    readonly reference: string;
+    readonly namespace?: string | null | undefined;
+    readonly name?: string | null | undefined;
+    readonly tag?: string | null | undefined;
+  },
+  problems: Problems,
+): CatalogueName | null {
+  const parsed = readReference(input.reference, ['reference'], problems);
+  const { namespace, tag } = input;
+  if (namespace && !NAMESPACE_NAME.test(namespace)) {
+    problems.add(
+      'PATTERN',
+      ['namespace'],
+      'a lower-case letter, then letters, digits, hyphens, underscores or dots',
+      {
+        pattern: NAMESPACE_NAME.source,
+      },
+    );
+  }
+  if (tag) checkTag(tag, ['tag'], problems);
+  if (parsed === null) return null;
+  if (tag && parsed.tag !== null && parsed.tag !== tag) {
+    problems.add(
+      'INVALID',
+      ['tag'],
+      `the reference says ${parsed.tag}; leave one of the two out or make them equal`,
+    );
+  }
+  const segments = parsed.path.split('/');
+  const legal = typeof input.name === 'string' && IMAGE_NAME.test(input.name);
+  const name = legal ? (input.name as string) : segments.slice(segments.length > 1 ? 1 : 0).join('/');
+  if (name.length > MAX_REGISTERED_NAME) {
+    problems.add('TOO_LONG', ['name'], `may have at most ${MAX_REGISTERED_NAME} characters`, {
+      max: MAX_REGISTERED_NAME,
+      current: name.length,
+    });
+  }
+  return {
+    namespace: namespace ? namespace : segments.length > 1 ? (segments[0] as string) : DEFAULT_NAMESPACE,
+    name,
+    tag: tag ? tag : (parsed.tag ?? DEFAULT_TAG),
+    displayName: input.name && !legal ? input.name : null,
+    registryHost: parsed.host ?? DEFAULT_REGISTRY,
+    repository: parsed.path,
+    digest: parsed.digest,
+  };
+}
+
+/** Reads a reference, or says what is wrong with it. */
+export function readReference(
+  reference: string,
+  path: readonly string[],
+  problems: Problems,
+): ImageReference | null {
+  const parsed = parseImageReference(reference);
+  if (!('problem' in parsed)) return parsed;
+  problems.add(
+    'REFERENCE_INVALID',
+    path,
+    `${parsed.problem}; a reference is host[:port]/path[:tag][@digest]`,
+  );
+  return null;
+}
+
+/** Checks a tag by OCI's rules; S2 allows a comma, which no registry takes, so it gets a code of its own. */
+export function checkTag(tag: string, path: readonly string[], problems: Problems): void {
+  if (OCI_TAG.test(tag)) return;
+  problems.add(
+    'TAG_NOT_OCI',
+    path,
+    'a tag has letters, digits, dots, hyphens and underscores, at most 128, and starts with a letter, digit or underscore',
+    { pattern: OCI_TAG.source },
+  );
+}

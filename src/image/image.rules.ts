@@ -1,0 +1,37 @@
+import type { ImageStatus } from '../shared/enums.ts';
+
+/**
+ * The life of an image in the catalogue.
+ *
+ * | from | to | when |
+ * |---|---|---|
+ * | INIT | CREATING | the notebook's commit starts |
+ * | INIT, CREATING | ACTIVE | pushed, and the registry has answered with its digest |
+ * | INIT, CREATING | CREATE_FAILED | failed, timed out or cancelled |
+ * | ACTIVE | ERROR, and back | a registry check finds the manifest gone, or there again |
+ * | ACTIVE, CREATE_FAILED, ERROR | DELETED | somebody deletes it, or another build takes over its name |
+ */
+const MOVES = {
+  INIT: ['CREATING', 'ACTIVE', 'CREATE_FAILED'],
+  CREATING: ['ACTIVE', 'CREATE_FAILED'],
+  ACTIVE: ['ERROR', 'DELETED'],
+  CREATE_FAILED: ['DELETED'],
+  ERROR: ['ACTIVE', 'DELETED'],
+  DELETED: [],
+} as const satisfies Record<ImageStatus, readonly ImageStatus[]>;
+
+/** May an image go from one state to the other? */
+export function canMove(from: ImageStatus, to: ImageStatus): boolean {
+  return (MOVES[from] as readonly ImageStatus[]).includes(to);
+}
+
+/** A catalogue name: one or more OCI path components. */
+export const IMAGE_NAME =
+  /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+/** The longest name of a registered image (S4). */
+export const MAX_REGISTERED_NAME = 512;
+/** The longest name of an image that is made here (S2). */
+export const MAX_CREATED_NAME = 128;
+/** An OCI tag. */
+export const OCI_TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+export const DEFAULT_TAG = 'latest';

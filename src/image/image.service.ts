@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+import type { Session } from '../auth/session.ts';
+import { type EntityManager, kysely } from '../db/orm.ts';
+import { isTaken } from '../db/violations.ts';
+import type { NamespaceService } from '../namespace/namespace.service.ts';
+import type {
+  Architecture,
+  DevService,
+  ImageOrigin,
+  ResourceCategory,
+  ServiceType,
+  Visibility,
+} from '../shared/enums.ts';
+import type { Page, PageArgs } from '../shared/keyset.ts';
+import { Problems, refuse } from '../shared/problems.ts';
+import { checkLabels, checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
+import type { WorkspaceService } from '../workspace/workspace.service.ts';
+import { Image, type Label } from './image.entity.ts';
+import {
+  type ImageCriteria,
+  type ImageRow,
+  type ImageSorting,
+  imageByName,
+  imagesByIds,
+  pageOfImages,
+} from './image.reads.ts';
+import { canMove } from './image.rules.ts';
+import { catalogueNameOf } from './image-name.rules.ts';
+
+/** What a viewer may say about an image and change later. Absent keeps, null clears. */
+export interface ImageDetails {
+  readonly displayName?: string | null | undefined;
+  readonly description?: string | null | undefined;
+  readonly architecture?: Architecture | null | undefined;
+  readonly visibility?: Visibility | null | undefined;
+  readonly serviceType?: ServiceType | null | undefined;
+  readonly devServices?: readonly DevService[] | null | undefined;
+  readonly resourceCategories?: readonly ResourceCategory[] | null | undefined;
+  readonly labels?: readonly Label[] | null | undefined;
+}
+
+export interface RegisterInput extends ImageDetails {
+  readonly reference: string;
+  readonly namespace?: string | null | undefined;
+  /** `null` names no workspace that exists; absent means the default one. */
+  readonly workspaceUid?: string | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly tag?: string | null | undefined;
+  readonly origin?: ImageOrigin | null | undefined;
+  readonly validateOnly?: boolean | null | undefined;
+}
+
+const NO_SUCH_IMAGE = 'there is no such image';
+
+/** The catalogue: registering, finding, changing and deleting images. */
+export class ImageService {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly namespaces: NamespaceService,
+    private readonly workspaces: WorkspaceService,
+  ) {}
+
+  async byIds(session: Session, ids: readonly string[]): Promise<ImageRow[]> {
+    return await imagesByIds(kysely(this.em.fork()), session, ids);
+  }
+
+  async find(session: Session, id: string): Promise<ImageRow | null> {
+    const [image] = await this.byIds(session, [id]);
+    return image ?? null;
+  }
+
+  async findByName(
+    session: Session,
+    name: { namespace: string; name: string; tag: string },
+  ): Promise<ImageRow | null> {
+    return await imageByName(kysely(this.em.fork()), session, name);
+  }
+
+  async page(
+    session: Session,
+    criteria: ImageCriteria,
+    sorting: ImageSorting,
+    args: PageArgs,
+  ): Promise<Page<ImageRow>> {
+    return await pageOfImages(kysely(this.em.fork()), session, criteria, sorting, args);
+  }
+
+  /**
+   * Puts an image that exists in some registry into the catalogue.
+   *
+   * @returns the image, `null` if only checking was asked for
+   * @throws InputRefused with everything that is wrong
+   */
+  async register(session: Session, input: RegisterInput): Promise<Image | null> {
+    const problems = new Problems();
+    const name = catalogueNameOf(input, problems);
+    checkDetails(input, problems);
+    const workspace = await this.workspaces.findTarget(
+      session,
+      input.workspaceUid,
+      ['workspaceId'],
+      problems,
+    );
+    const em = this.em.fork();
+    const namespace =
+      name === null
+        ? null
+        : await this.namespaces.findTarget(session, name.namespace, ['namespace'], problems);
+    problems.refuseIfAny();
+    if (name === null || workspace === null) return null;
+    if (namespace !== null) session.assertCan('image:create', namespace.id);
+    if (namespace !== null) await this.#assertFree(em, namespace.id, name);
+    if (input.validateOnly === true) return null;
+    const now = new Date();
+    try {
+      return await em.transactional(async (tx) =>
+        tx.create(Image, {
+          id: randomUUID(),
+          namespaceId: namespace?.id ?? (await this.namespaces.ensure(tx, name.namespace)).id,
+          workspaceId: workspace.id,
+          name: name.name,
+          tag: name.tag,
+          displayName: input.displayName ?? name.displayName,
+          description: input.description ?? null,
+          reference: input.reference,
+          registryHost: name.registryHost,
+          repository: name.repository,
+          digest: name.digest,
+          sizeBytes: null,
+          layers: [],
+          architecture: input.architecture ?? null,
+          origin: input.origin ?? 'CUSTOMIZE',
+          type: 'DEDICATED',
+          status: 'ACTIVE',
+          statusMessage: null,
+          visibility: input.visibility ?? 'PRIVATE',
+          serviceType: input.serviceType ?? 'UNKNOWN',
+          devServices: input.devServices ?? ['NOTEBOOK', 'SSH'],
+          resourceCategories: input.resourceCategories ?? [],
+          labels: input.labels ?? [],
+          sourceBuildId: null,
+          sourceNotebookId: null,
+          replacesId: null,
+          createdById: session.user.id,
+          createdAt: now,
+          updatedAt: now,
+          deletedAt: null,
+        }),
+      );
+    } catch (error) {
+      if (isTaken(error, 'image_catalogue_name')) return refuseTaken(name);
+      throw error;
+    }
+  }
+
+  /** Changes what is said about an image. Absent keeps, null clears. */
+  async update(session: Session, id: string | null, changes: ImageDetails): Promise<Image> {
+    const problems = new Problems();
+    checkDetails(changes, problems);
+    return await this.em.fork().transactional(async (tx) => {
+      const image = await this.#getForChange(tx, session, id, 'image:update');
+      problems.refuseIfAny();
+      if (changes.displayName !== undefined) image.displayName = changes.displayName;
+      if (changes.description !== undefined) image.description = changes.description;
+      if (changes.architecture !== undefined) image.architecture = changes.architecture;
+      if (changes.visibility !== undefined) image.visibility = changes.visibility ?? 'PRIVATE';
+      if (changes.serviceType !== undefined) image.serviceType = changes.serviceType ?? 'UNKNOWN';
+      if (changes.devServices !== undefined) image.devServices = changes.devServices ?? [];
+      if (changes.resourceCategories !== undefined)
+        image.resourceCategories = changes.resourceCategories ?? [];
+      if (changes.labels !== undefined) image.labels = changes.labels ?? [];
+      image.updatedAt = new Date();
+      return image;
+    });
+  }
+
+  /** Takes an image out of the catalogue; its row stays, and so does what the registry holds. */
+  async delete(session: Session, id: string | null): Promise<Image> {
+    return await this.em.fork().transactional(async (tx) => {
+      const image = await this.#getForChange(tx, session, id, 'image:delete');
+      if (!canMove(image.status, 'DELETED')) {
+        refuse('IN_USE', ['id'], `the image is ${image.status}: cancel the build that makes it first`, {
+          status: image.status,
+          ...(image.sourceBuildId === null ? {} : { buildId: image.sourceBuildId }),
+        });
+      }
+      image.status = 'DELETED';
+      image.deletedAt = new Date();
+      image.updatedAt = image.deletedAt;
+      return image;
+    });
+  }
+
+  /** The live image, locked for the transaction, if the viewer may see and change it. */
+  async #getForChange(
+    tx: EntityManager,
+    session: Session,
+    id: string | null,
+    action: 'image:update' | 'image:delete',
+  ): Promise<Image> {
+    const [seen] = id === null ? [] : await imagesByIds(kysely(tx), session, [id]);
+    if (seen === undefined || seen.status === 'DELETED') return refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
+    session.assertCan(action, seen.namespaceId);
+    if (seen.type === 'BUILD_IN') refuse('BUILT_IN', ['id'], 'built-in images are read-only');
+    const image = await tx.findOneOrFail(Image, { id: seen.id }, { lockMode: 4 });
+    return image.status === 'DELETED' ? refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE) : image;
+  }
+
+  async #assertFree(
+    em: EntityManager,
+    namespaceId: string,
+    name: { name: string; tag: string },
+  ): Promise<void> {
+    const other = await findLive(em, namespaceId, name);
+    if (other !== null) refuseTaken({ ...name, imageId: other.id });
+  }
+}
+
+/** The image that holds a catalogue name, if there is one. */
+export async function findLive(
+  em: EntityManager,
+  namespaceId: string,
+  name: { readonly name: string; readonly tag: string },
+): Promise<Image | null> {
+  return await em.findOne(Image, {
+    namespaceId,
+    name: name.name,
+    tag: name.tag,
+    status: { $nin: ['DELETED', 'CREATE_FAILED'] },
+    replacesId: null,
+  });
+}
+
+function refuseTaken(name: {
+  readonly name: string;
+  readonly tag: string;
+  readonly imageId?: string;
+}): never {
+  return refuse(
+    'NAME_TAKEN',
+    ['name'],
+    `a live image has the name ${name.name}:${name.tag} in this namespace`,
+    {
+      name: name.name,
+      tag: name.tag,
+    },
+  );
+}
+
+function checkDetails(details: ImageDetails, problems: Problems): void {
+  checkText(problems, ['displayName'], details.displayName, MAX_DISPLAY_NAME);
+  checkText(problems, ['description'], details.description, MAX_DESCRIPTION);
+  checkLabels(problems, ['labels'], details.labels);
+}

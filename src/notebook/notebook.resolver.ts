@@ -1,0 +1,76 @@
+import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
+import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
+import type { Context } from '../graphql/context.ts';
+import type { ImageRow } from '../image/image.reads.ts';
+import { ImageConnection } from '../image/image.types.ts';
+import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
+import { UserObject } from '../user/user.types.ts';
+import { WorkspaceObject } from '../workspace/workspace.types.ts';
+import type { Notebook } from './notebook.service.ts';
+import { NotebookConnection, NotebookObject } from './notebook.types.ts';
+
+@Resolver(() => NotebookObject)
+export class NotebookResolver {
+  @Query(() => NotebookConnection, {
+    description:
+      "Notebook instances that the container engine reports: the viewer's own, and for owners all of their workspaces'.",
+  })
+  async notebooks(
+    @Ctx() { notebooks, session }: Context,
+    @Args(() => ForwardArgs) args: ForwardArgs,
+    @Arg('workspaceId', () => ID, { nullable: true }) workspaceId?: string | null,
+  ): Promise<Connection<Notebook>> {
+    const uid =
+      typeof workspaceId === 'string'
+        ? (uidOf('Workspace', workspaceId, ['workspaceId']) ?? NO_SUCH_UID)
+        : null;
+    return toConnection(await notebooks.page(session, uid, args));
+  }
+
+  @Query(() => NotebookObject, {
+    nullable: true,
+    description: 'A notebook by id; null where there is none that the viewer may see.',
+  })
+  async notebook(
+    @Arg('id', () => ID) id: string,
+    @Ctx() { notebooks, session }: Context,
+  ): Promise<Notebook | null> {
+    const uid = uidOf('Notebook', id);
+    return uid === null ? null : await notebooks.find(session, uid);
+  }
+
+  @FieldResolver(() => ID)
+  id(@Root() notebook: Notebook): string {
+    return toGlobalId('Notebook', notebook.id);
+  }
+
+  @FieldResolver()
+  uid(@Root() notebook: Notebook): string {
+    return notebook.id;
+  }
+
+  @FieldResolver(() => WorkspaceObject, { description: 'Where it runs.' })
+  workspace(@Root() notebook: Notebook) {
+    return notebook.workspace;
+  }
+
+  @FieldResolver(() => UserObject, {
+    nullable: true,
+    description: 'Whose it is; null where its label names no user.',
+  })
+  async owner(@Root() notebook: Notebook, @Ctx() { users }: Context) {
+    return notebook.ownerName === null ? null : await users.findByName(notebook.ownerName);
+  }
+
+  @FieldResolver(() => ImageConnection, {
+    description: 'The images saved from it that the viewer may see, newest first.',
+  })
+  async savedImages(
+    @Root() notebook: Notebook,
+    @Ctx() { images, session }: Context,
+    @Args(() => ForwardArgs) args: ForwardArgs,
+  ): Promise<Connection<ImageRow>> {
+    const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
+    return toConnection(await images.page(session, { notebookUid: notebook.id }, newestFirst, args));
+  }
+}

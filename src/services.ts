@@ -1,0 +1,22 @@
+import type { BuildService } from './build/build.service.ts';
+import type { BuildLogReader } from './build/build-log.reader.ts';
+import type { BuildStatusReader } from './build/build-status.reader.ts';
+import type { ImageService } from './image/image.service.ts';
+import type { NamespaceService } from './namespace/namespace.service.ts';
+import type { NotebookService } from './notebook/notebook.service.ts';
+import type { ServerFacts } from './server/server-facts.ts';
+import type { UserService } from './user/user.service.ts';
+import type { WorkspaceService } from './workspace/workspace.service.ts';
+
+/** What the API is made of; built once in app.ts, and given to every resolver with its context. */
+export interface Services {
+  readonly users: UserService;
+  readonly namespaces: NamespaceService;
+  readonly workspaces: WorkspaceService;
+  readonly images: ImageService;
+  readonly builds: BuildService;
+  readonly buildLogs: BuildLogReader;
+  readonly buildStatuses: BuildStatusReader;
+  readonly notebooks: NotebookService;
+  readonly serverFacts: ServerFacts;
+}

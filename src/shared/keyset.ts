@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { BadInputError } from './errors.ts';
+
+/** Relay's paging arguments. */
+export interface PageArgs {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly last?: number | null | undefined;
+  readonly before?: string | null | undefined;
+}
+
+/** A page of a list in a fixed order, and how to know the rest. */
+export interface Page<T> {
+  readonly nodes: readonly T[];
+  readonly cursors: readonly string[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  /** Counts the whole list; a statement of its own, made only when asked. */
+  readonly count: () => Promise<number>;
+}
+
+/** The place of one row in its list: the ordering value and the id that breaks ties. */
+export interface Place {
+  readonly value: string | number;
+  readonly id: string;
+}
+
+/** Paging arguments, checked: read `limit + 1` rows from `from` on, backwards if `backward`. */
+export interface Window {
+  readonly limit: number;
+  readonly backward: boolean;
+  readonly after: Place | null;
+  readonly before: Place | null;
+}
+
+export const DEFAULT_PAGE = 20;
+export const MAX_PAGE = 100;
+
+const checksum = (list: string, body: string) =>
+  createHash('sha256').update(`${list}\n${body}`).digest('base64url').slice(0, 8);
+
+/** An opaque cursor into `list`; a cursor of another list, or a changed one, is refused when it is read. */
+export function printCursor(list: string, place: Place): string {
+  const body = JSON.stringify([place.value, place.id]);
+  return Buffer.from(`${checksum(list, body)}${body}`).toString('base64url');
+}
+
+/** @throws BadInputError for what is no cursor of this list */
+export function readCursor(list: string, cursor: string, argument: string): Place {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const body = text.slice(8);
+  if (Buffer.from(text).toString('base64url') !== cursor || checksum(list, body) !== text.slice(0, 8)) {
+    throw new BadInputError('This is not a cursor of this list in this order; start again without it.', [
+      argument,
+    ]);
+  }
+  const [value, id] = JSON.parse(body) as [string | number, string];
+  return { value, id };
+}
+
+/**
+ * Checks paging arguments.
+ *
+ * @param list names the list and its order, so that a cursor fits no other
+ * @throws BadInputError for sizes out of range, `first` with `last`, and cursors of other lists
+ */
+export function readWindow(list: string, args: PageArgs, max = MAX_PAGE): Window {
+  const { first, last } = args;
+  if (typeof first === 'number' && typeof last === 'number') {
+    throw new BadInputError('Ask for `first` or for `last`, not for both.', ['last']);
+  }
+  const [argument, asked] =
+    typeof last === 'number' ? ['last', last] : ['first', first ?? Math.min(DEFAULT_PAGE, max)];
+  if (asked < 0 || asked > max) {
+    throw new BadInputError(`\`${argument}\` must be from 0 to ${max}.`, [argument as string], {
+      max,
+      current: asked,
+    });
+  }
+  return {
+    limit: asked,
+    backward: typeof last === 'number',
+    after: typeof args.after === 'string' ? readCursor(list, args.after, 'after') : null,
+    before: typeof args.before === 'string' ? readCursor(list, args.before, 'before') : null,
+  };
+}
+
+/**
+ * Makes a page of rows that were read with one more than the window's limit.
+ *
+ * @param rows in the order they were read: backwards for a backward window
+ */
+export function toPage<T>(
+  list: string,
+  window: Window,
+  rows: readonly T[],
+  placeOf: (row: T) => Place,
+  count: () => Promise<number>,
+): Page<T> {
+  const more = rows.length > window.limit;
+  const kept = rows.slice(0, window.limit);
+  const nodes = window.backward ? kept.reverse() : kept;
+  return {
+    nodes,
+    cursors: nodes.map((row) => printCursor(list, placeOf(row))),
+    hasNextPage: window.backward ? window.before !== null : more,
+    hasPreviousPage: window.backward ? more : window.after !== null,
+    count,
+  };
+}

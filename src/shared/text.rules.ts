@@ -1,0 +1,58 @@
+import type { Problems } from './problems.ts';
+
+/** S2's and S4's limit for a description, in code points. */
+export const MAX_DESCRIPTION = 512;
+/** The catalogue's limit for a display name, in code points. */
+export const MAX_DISPLAY_NAME = 256;
+/** S3's limits for labels. */
+export const MAX_LABELS = 20;
+const MAX_LABEL_KEY = 128;
+const MAX_LABEL_VALUE = 256;
+
+/** Unicode's control characters but tab, line feed and carriage return. */
+const CONTROL = /[^\P{Cc}\t\n\r]/u;
+
+/** Checks a text that people read: length in code points, and no control characters but tab and line ends. */
+export function checkText(
+  problems: Problems,
+  path: readonly string[],
+  text: string | null | undefined,
+  max: number,
+): void {
+  if (text === null || text === undefined) return;
+  const length = [...text].length;
+  if (length > max) {
+    problems.add('TOO_LONG', path, `may have at most ${max} characters; this has ${length}`, {
+      max,
+      current: length,
+    });
+  }
+  if (CONTROL.test(text)) {
+    problems.add('INVALID', path, 'holds control characters; only tabs and line ends are allowed');
+  }
+}
+
+/** Checks labels: at most 20, keys given, short and unique. */
+export function checkLabels(
+  problems: Problems,
+  path: readonly string[],
+  labels: readonly { readonly key: string; readonly value: string }[] | null | undefined,
+): void {
+  if (labels === null || labels === undefined) return;
+  if (labels.length > MAX_LABELS) {
+    problems.add('TOO_MANY', path, `an image has at most ${MAX_LABELS} labels; these are ${labels.length}`, {
+      max: MAX_LABELS,
+      current: labels.length,
+    });
+  }
+  const seen = new Set<string>();
+  for (const [index, { key, value }] of labels.entries()) {
+    const at = [...path, String(index)];
+    if (key === '') problems.add('REQUIRED', [...at, 'key'], 'a label needs a key');
+    if (seen.has(key))
+      problems.add('DUPLICATE', [...at, 'key'], `the key ${JSON.stringify(key)} is there twice`);
+    seen.add(key);
+    checkText(problems, [...at, 'key'], key, MAX_LABEL_KEY);
+    checkText(problems, [...at, 'value'], value, MAX_LABEL_VALUE);
+  }
+}

@@ -1,0 +1,21 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import type { Row } from '../shared/row.ts';
+import { User } from './user.entity.ts';
+
+/** A user's key to the API. Only its SHA-256 is kept: the token itself has 256 random bits, so a slow hash adds nothing. */
+export const AccessToken = defineEntity({
+  name: 'AccessToken',
+  tableName: 'access_token',
+  properties: {
+    id: p.uuid().primary(),
+    userId: () =>
+      p.manyToOne(User).mapToPk().name('user_id').deleteRule('cascade').index('access_token_user'),
+    name: p.string(),
+    /** SHA-256 of the token, 64 hex digits. */
+    hash: p.string().unique('access_token_hash'),
+    expiresAt: p.datetime(3).strictNullable(),
+    revokedAt: p.datetime(3).strictNullable(),
+    createdAt: p.datetime(3),
+  },
+});
+export type AccessToken = Row<InferEntity<typeof AccessToken>>;

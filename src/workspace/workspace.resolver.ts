@@ -1,0 +1,101 @@
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
+import type { Context } from '../graphql/context.ts';
+import { answer } from '../graphql/payload.types.ts';
+import { MemberObject } from '../namespace/namespace.types.ts';
+import { Role } from '../shared/enums.ts';
+import { BadInputError } from '../shared/errors.ts';
+import { toGlobalId, uidOf } from '../shared/global-id.ts';
+import { ViewerObject } from '../user/user.types.ts';
+import type { Workspace } from './workspace.entity.ts';
+import {
+  CreateWorkspaceInput,
+  CreateWorkspacePayload,
+  SetWorkspaceMemberInput,
+  SetWorkspaceMemberPayload,
+  WorkspaceConnection,
+  WorkspaceObject,
+  WorkspaceRoleObject,
+} from './workspace.types.ts';
+
+@Resolver(() => WorkspaceObject)
+export class WorkspaceResolver {
+  @Query(() => WorkspaceObject, {
+    nullable: true,
+    description: 'A workspace by id or by name; null where there is none that the viewer may see.',
+  })
+  async workspace(
+    @Ctx() { workspaces, session }: Context,
+    @Arg('id', () => ID, { nullable: true }) id?: string,
+    @Arg('name', () => String, { nullable: true }) name?: string,
+  ): Promise<Workspace | null> {
+    if (typeof id === 'string' && typeof name !== 'string') {
+      const uid = uidOf('Workspace', id);
+      return uid === null ? null : await workspaces.find(session, { id: uid });
+    }
+    if (typeof name === 'string' && typeof id !== 'string') return await workspaces.find(session, { name });
+    throw new BadInputError('Give the id or the name of the workspace.', ['id']);
+  }
+
+  @Query(() => WorkspaceConnection, { description: 'The workspaces that the viewer may see, by name.' })
+  async workspaces(
+    @Args(() => ForwardArgs) args: ForwardArgs,
+    @Ctx() { workspaces, session }: Context,
+  ): Promise<Connection<Workspace>> {
+    return toConnection(await workspaces.page(session, args));
+  }
+
+  @Mutation(() => CreateWorkspacePayload, { description: 'Makes a workspace. Administrators only.' })
+  async createWorkspace(
+    @Arg('input', () => CreateWorkspaceInput) input: CreateWorkspaceInput,
+    @Ctx() { workspaces, session }: Context,
+  ) {
+    return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, async () => ({
+      workspace: await workspaces.create(session, input),
+    }));
+  }
+
+  @Mutation(() => SetWorkspaceMemberPayload, {
+    description: 'Gives a user a role on a workspace, or takes it away.',
+  })
+  async setWorkspaceMember(
+    @Arg('input', () => SetWorkspaceMemberInput) input: SetWorkspaceMemberInput,
+    @Ctx() { workspaces, session }: Context,
+  ) {
+    const id = uidOf('Workspace', input.workspaceId, ['input', 'workspaceId']);
+    return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, async () => ({
+      workspace: await workspaces.setMember(session, id, input.userName, input.role ?? null),
+    }));
+  }
+
+  @FieldResolver(() => ID)
+  id(@Root() workspace: Workspace): string {
+    return toGlobalId('Workspace', workspace.id);
+  }
+
+  @FieldResolver(() => [MemberObject], {
+    description: 'Its members and their roles; empty for who is not a member.',
+  })
+  async members(@Root() workspace: Workspace, @Ctx() { workspaces, session, loaders }: Context) {
+    const members = await workspaces.members(session, workspace.id);
+    return members.map(({ userId, role }) => ({ user: () => loaders.user.load(userId), role }));
+  }
+
+  @FieldResolver(() => Role, { nullable: true, description: "The viewer's own role; null: none." })
+  viewerRole(@Root() workspace: Workspace, @Ctx() { session }: Context): Role | null {
+    return session.workspaceRoles.get(workspace.id) ?? null;
+  }
+}
+
+@Resolver(() => ViewerObject)
+export class ViewerWorkspacesResolver {
+  @FieldResolver(() => [WorkspaceRoleObject], {
+    description: 'The roles that the viewer holds on workspaces.',
+  })
+  workspaces(@Ctx() { session, loaders }: Context) {
+    return [...session.workspaceRoles].map(([id, role]) => ({
+      workspace: () => loaders.workspace.load(id),
+      role,
+    }));
+  }
+}
