@@ -72,11 +72,15 @@ function isInstalledByNpm() {
   const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   const hasAll = Object.entries(wanted).every(
     ([path, entry]) =>
-      path === '' || (entry.optional && !installed[path]) || installed[path]?.integrity === entry.integrity,
+      path === '' || !isForThisMachine(entry) || installed[path]?.integrity === entry.integrity,
   );
   return (
     hasAll && postgresFolders().every((folder) => existsSync(join(folder, 'native', 'lib', 'libpq.so.5')))
   );
+}
+
+function isForThisMachine({ os = ['linux'], cpu = [process.arch], libc = ['glibc'] }) {
+  return os.includes('linux') && cpu.includes(process.arch) && libc.includes('glibc');
 }
 
 /** The installed packages with PostgreSQL's binaries, one for each kind of processor. */

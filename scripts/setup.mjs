@@ -126,9 +126,9 @@ async function buildGraphiql() {
   markCurrent(parts.graphiql);
 }
 
-/** npm is run by the Node it came with: the two are known to fit. */
+/** An old Node would leave out optional packages that ask for a newer one, so npm is run by the Node that will use them. */
 function npm(args) {
-  return [process.execPath, [findNpm(), ...args]];
+  return [findNode() ?? process.execPath, [findNpm(), ...args]];
 }
 
 if (process.argv[1] === thisFile) {
