@@ -33,27 +33,32 @@ export async function readFacts(token: string): Promise<Facts> {
 }
 
 const FACTS_KEY = 'slipway:facts';
-const TABS_KEY = 'graphiql:tabState';
+const RESET_KEY = 'slipway:reset-examples';
+const GRAPHIQL_KEYS = ['tabState', 'query', 'variables', 'headers'].map((name) => `graphiql:${name}`);
 
 /**
- * GraphiQL keeps the tabs as a person has left them. Where the server has new facts since (its private registry has another port,
- * its data folder is new), they take the place of the old ones there.
+ * Readies what GraphiQL has kept, before it starts: it keeps the tabs as a person has left them. Where the server has new facts
+ * since (its private registry has another port, its data folder is new), they take the place of the old ones there.
  */
-export function refreshStoredTabs(facts: Facts): void {
+export function readyStoredTabs(facts: Facts): void {
+  if (sessionStorage.getItem(RESET_KEY)) {
+    sessionStorage.removeItem(RESET_KEY);
+    for (const key of GRAPHIQL_KEYS) localStorage.removeItem(key);
+  }
   const before: Partial<Facts> = JSON.parse(localStorage.getItem(FACTS_KEY) ?? '{}');
-  const tabs = localStorage.getItem(TABS_KEY);
-  if (tabs !== null) {
-    const { workspaceId = facts.workspaceId, baseImage = facts.baseImage } = before;
-    localStorage.setItem(
-      TABS_KEY,
-      tabs.replaceAll(workspaceId, facts.workspaceId).replaceAll(baseImage, facts.baseImage),
-    );
+  const { workspaceId = facts.workspaceId, baseImage = facts.baseImage } = before;
+  for (const key of GRAPHIQL_KEYS) {
+    const kept = localStorage.getItem(key);
+    if (kept === null) continue;
+    const text = kept.replaceAll(workspaceId, facts.workspaceId).replaceAll(baseImage, facts.baseImage);
+    localStorage.setItem(key, text);
   }
   localStorage.setItem(FACTS_KEY, JSON.stringify(facts));
 }
 
-/** Throws edited tabs away; the examples come back with the next load of the page. */
-export function forgetStoredTabs(): void {
-  for (const name of ['tabState', 'query', 'variables', 'headers'])
-    localStorage.removeItem(`graphiql:${name}`);
+/** Throws edited tabs away and loads the page anew, with the examples. */
+export function resetExamples(): void {
+  // Not at once: GraphiQL writes what it keeps half a second late, and would bring the tabs back before the page is gone.
+  sessionStorage.setItem(RESET_KEY, 'yes');
+  location.reload();
 }

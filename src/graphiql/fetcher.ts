@@ -1,5 +1,5 @@
 import type { GraphiQLProps } from 'graphiql';
-import { type ExecutionResult, getOperationAST, parse } from 'graphql';
+import { type ExecutionResult, getOperationAST, Kind, parse } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
 import { fillPlaceholders } from './placeholders.ts';
 import { type Operation, sendOperation } from './request.ts';
@@ -12,14 +12,25 @@ export function createFetcher(token: string): GraphiQLProps['fetcher'] {
     connectionParams: { Authorization: `Bearer ${token}` },
   });
   return async (given, options) => {
-    const operation = await fillPlaceholders(given, (lookup) => sendOperation(token, lookup));
-    if (isSubscription(operation)) return subscribe(socket, operation);
-    return sendOperation(token, operation, options?.headers);
+    const { operation, isSubscription } = chosenOperation(given);
+    const filled = await fillPlaceholders(operation, (lookup) => sendOperation(token, lookup));
+    if (isSubscription) return subscribe(socket, filled);
+    return sendOperation(token, filled, options?.headers);
   };
 }
 
-function isSubscription({ query, operationName }: Operation): boolean {
-  return getOperationAST(parse(query), operationName)?.operation === 'subscription';
+/**
+ * For some tenths of a second after a change of tabs GraphiQL still names the operation of the tab before. A document with one
+ * operation leaves no choice, so that one is taken.
+ */
+function chosenOperation(given: Operation): { operation: Operation; isSubscription: boolean } {
+  const document = parse(given.query);
+  const operations = document.definitions.filter(
+    (definition) => definition.kind === Kind.OPERATION_DEFINITION,
+  );
+  const chosen = operations.length === 1 ? operations[0] : getOperationAST(document, given.operationName);
+  const operationName = chosen?.name?.value ?? null;
+  return { operation: { ...given, operationName }, isSubscription: chosen?.operation === 'subscription' };
 }
 
 /** Hands `return` straight through, so that GraphiQL's stop button works while the next event is still awaited. */

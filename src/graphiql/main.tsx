@@ -4,7 +4,7 @@ import './page.css';
 import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { type Facts, forgetStoredTabs, readFacts, refreshStoredTabs } from './facts.ts';
+import { type Facts, readFacts, readyStoredTabs, resetExamples } from './facts.ts';
 import { createFetcher } from './fetcher.ts';
 import { FollowResponse } from './follow-response.tsx';
 import { SignedOutError } from './request.ts';
@@ -29,7 +29,7 @@ function Page() {
     readFacts(token).then(
       (found) => {
         keepToken(token);
-        refreshStoredTabs(found);
+        readyStoredTabs(found);
         setFacts(found);
       },
       (error: unknown) => {
@@ -53,11 +53,6 @@ interface ExplorerProps {
 function Explorer({ token, facts, onSignOut }: ExplorerProps) {
   const fetcher = useMemo(() => createFetcher(token), [token]);
   const tabs = useMemo(() => exampleTabs(facts), [facts]);
-
-  function resetExamples() {
-    forgetStoredTabs();
-    location.reload();
-  }
 
   return (
     <GraphiQL

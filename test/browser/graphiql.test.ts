@@ -1,0 +1,130 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startRealServer } from '../support/real-server.ts';
+import { ExplorerPage, launchBrowser } from './explorer-page.ts';
+
+const SECONDS = { timeout: 20_000 };
+const A_BUILD = { timeout: 120_000 };
+
+describe('the GraphiQL page', () => {
+  let server: Awaited<ReturnType<typeof startRealServer>>;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await startRealServer();
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  const open = () => ExplorerPage.open(browser, server.url, `/graphiql#token=${server.token}`);
+
+  it('takes the token from the address and hides it there', async () => {
+    const explorer = await open();
+    expect(await explorer.tabTitles()).toEqual([
+      'LookAround',
+      'RegisterImage',
+      'BuildFromDockerfile',
+      'WatchStatus',
+      'WatchLog',
+      'SaveNotebook',
+      'UpdateImage',
+      'DeleteImage',
+    ]);
+    expect(explorer.page.url()).toBe(`${server.url}/graphiql`);
+    await explorer.page.reload();
+    expect(await explorer.tabTitles()).toHaveLength(8);
+    expect(explorer.problems).toEqual([]);
+  });
+
+  it('asks for a token where there is none, and again where it is wrong', async () => {
+    const { page } = await ExplorerPage.open(browser, server.url, '/');
+    await page.getByLabel('Access token').fill('nobody-knows-this-token');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText('The server does not know this token.').waitFor();
+    await page.getByLabel('Access token').fill(server.token);
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.locator('.graphiql-execute-button').waitFor();
+  });
+
+  it('runs the ready tabs as they stand, one after the other', A_BUILD, async () => {
+    const explorer = await open();
+    const answers = (part: string, options = SECONDS) =>
+      expect.poll(() => explorer.response(), options).toContain(part);
+
+    await explorer.run('LookAround');
+    await answers('"isAdmin": true');
+
+    await explorer.run('RegisterImage');
+    await answers('"userErrors": []');
+    await answers('"status": "ACTIVE"');
+    await answers('"digest": "sha256:');
+
+    await explorer.run('BuildFromDockerfile');
+    await answers('"status": "QUEUED"');
+
+    await explorer.run('WatchLog');
+    await answers('working, part 1 of 8', A_BUILD);
+    expect(await explorer.response(), 'the first line is shown while the build still works').not.toContain(
+      'part 8 of 8',
+    );
+    await answers('ImageBuildLogEnd', A_BUILD);
+    await answers('working, part 8 of 8');
+    await answers('Hello from the build context');
+
+    await explorer.run('WatchStatus');
+    await answers('"status": "SUCCEEDED"');
+    await answers('"status": "ACTIVE"');
+    await answers('"digest": "sha256:');
+
+    await explorer.run('SaveNotebook');
+    const saved = /"status": "QUEUED"|No notebook is running/;
+    await expect.poll(() => explorer.response(), SECONDS).toMatch(saved);
+    if ((await explorer.response()).includes('QUEUED')) {
+      await explorer.run('WatchStatus');
+      await answers('"status": "SUCCEEDED"', A_BUILD);
+    }
+
+    await explorer.run('UpdateImage');
+    await answers('"description": "Edited in GraphiQL"');
+
+    await explorer.run('DeleteImage');
+    await answers('"userErrors": []');
+    await answers('"status": "DELETED"');
+    expect(explorer.problems).toEqual([]);
+  });
+
+  it('stops a subscription that waits', A_BUILD, async () => {
+    const explorer = await open();
+    await explorer.run('BuildFromDockerfile');
+    await expect.poll(() => explorer.response(), SECONDS).toContain('"userErrors": []');
+    await explorer.run('WatchLog');
+    await expect.poll(() => explorer.response(), A_BUILD).toContain('working, part 1 of 8');
+    await explorer.stop();
+    await explorer.page.getByRole('button', { name: /Execute query/ }).waitFor();
+    expect(await explorer.response()).not.toContain('ImageBuildLogEnd');
+  });
+
+  it('keeps edited tabs until the examples are reset', async () => {
+    const explorer = await open();
+    await explorer.showTab('UpdateImage');
+    const editor = explorer.page.locator('.graphiql-editor-tool .view-lines').first();
+    await editor.click();
+    await explorer.page.keyboard.press('Control+A');
+    await explorer.page.keyboard.type('{"edited": 1');
+    // GraphiQL keeps a tab in two places, each a little late.
+    for (const key of ['graphiql:tabState', 'graphiql:variables']) {
+      await expect
+        .poll(() => explorer.page.evaluate((name) => localStorage.getItem(name), key), SECONDS)
+        .toContain('edited');
+    }
+    await explorer.page.reload();
+    await explorer.showTab('UpdateImage');
+    await expect.poll(() => explorer.variables(), SECONDS).toContain('edited');
+    const loaded = explorer.page.waitForEvent('load');
+    await explorer.page.getByRole('button', { name: 'Reset examples' }).click();
+    await loaded;
+    await explorer.showTab('UpdateImage');
+    await expect.poll(() => explorer.variables(), SECONDS).toContain('<last image>');
+    expect(await explorer.tabTitles()).toHaveLength(8);
+  });
+});
