@@ -42,11 +42,7 @@ export type DevService = keyof typeof DevService;
 export const ResourceCategory = { CPU: 'CPU', GPU: 'GPU', ASCEND: 'ASCEND' } as const;
 export type ResourceCategory = keyof typeof ResourceCategory;
 
-export const ImageBuildKind = {
-  DOCKERFILE: 'DOCKERFILE',
-  PACKAGES: 'PACKAGES',
-  NOTEBOOK: 'NOTEBOOK',
-} as const;
+export const ImageBuildKind = { DOCKERFILE: 'DOCKERFILE', NOTEBOOK: 'NOTEBOOK' } as const;
 export type ImageBuildKind = keyof typeof ImageBuildKind;
 
 export const BuildType = { CUSTOM_DOCKERFILE: 'CUSTOM_DOCKERFILE' } as const;

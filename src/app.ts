@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { GraphQLSchema } from 'graphql';
+import { sql } from 'kysely';
+import { hashAccessToken } from './auth/access-token.ts';
+import { type Authenticate, createAuthenticate } from './auth/authenticate.ts';
+import { BuildService } from './build/build.service.ts';
+import { BuildLogReader } from './build/build-log.reader.ts';
+import { BuildStatusReader } from './build/build-status.reader.ts';
+import type { Config } from './config.ts';
+import { MIGRATIONS_DIR } from './db/migrate.ts';
+import { kysely, type Orm, openOrm } from './db/orm.ts';
+import type { ContainerEngine, RegistryCredentials } from './engine/container-engine.ts';
+import { createDockerEngine } from './engine/docker/docker-engine.ts';
+import { PostgresEventBus } from './events/postgres-event-bus.ts';
+import { createSchema } from './graphql/schema.ts';
+import type { Readiness } from './http/health.ts';
+import { ImageService } from './image/image.service.ts';
+import { NamespaceService } from './namespace/namespace.service.ts';
+import { NotebookService } from './notebook/notebook.service.ts';
+import { PgBossJobQueue } from './queue/pg-boss-job-queue.ts';
+import type { ImageRegistry } from './registry/image-registry.ts';
+import { createOciRegistry } from './registry/oci-registry.ts';
+import { createServerFacts } from './server/server-facts.ts';
+import type { Services } from './services.ts';
+import type { Logger } from './shared/logger.ts';
+import { UserService } from './user/user.service.ts';
+import { WorkspaceService } from './workspace/workspace.service.ts';
+
+/** What an app is connected to: given by the operator, or started beside it. */
+export interface Connections {
+  readonly databaseUrl: string;
+  readonly engineEndpoint: string | null;
+  readonly registryHost: string | null;
+  readonly exampleBaseImage: string | null;
+  readonly adminToken: string;
+}
+
+/** Everything that lives as long as the process, built once and in order. Disposing of it closes it in reverse order. */
+export interface App extends AsyncDisposable {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly orm: Orm;
+  readonly events: PostgresEventBus;
+  readonly queue: PgBossJobQueue;
+  readonly engine: ContainerEngine | null;
+  readonly registry: ImageRegistry | null;
+  readonly registryAuth: RegistryCredentials | null;
+  readonly services: Services;
+  readonly schema: GraphQLSchema;
+  readonly authenticate: Authenticate;
+  readonly readiness: () => Promise<Readiness>;
+}
+
+/** The ports that a test may replace. */
+export interface Overrides {
+  readonly engine?: ContainerEngine | null;
+  readonly registry?: ImageRegistry | null;
+  /** Sees every SQL statement. */
+  readonly onStatement?: (statement: string) => void;
+}
+
+/** Builds the app: the one place where ports get their adapters. */
+export async function createApp(
+  config: Config,
+  connections: Connections,
+  log: Logger,
+  overrides: Overrides = {},
+): Promise<App> {
+  await using opened = new AsyncDisposableStack();
+  const { databaseUrl, engineEndpoint, registryHost } = connections;
+  const orm = await openOrm(databaseUrl, MIGRATIONS_DIR, overrides.onStatement);
+  opened.defer(async () => await orm.close());
+  const events = opened.use(new PostgresEventBus(databaseUrl, log));
+  events.start();
+  const queue = opened.use(new PgBossJobQueue(databaseUrl, log));
+  await queue.start();
+
+  const registryAuth = credentialsOf(config.secrets.registryAuth);
+  const engine =
+    overrides.engine !== undefined
+      ? overrides.engine
+      : engineEndpoint === null
+        ? null
+        : createDockerEngine(engineEndpoint, log);
+  const registry =
+    overrides.registry !== undefined
+      ? overrides.registry
+      : registryHost === null
+        ? null
+        : createOciRegistry(registryHost, registryAuth);
+
+  const em = orm.em;
+  const users = new UserService(em);
+  const namespaces = new NamespaceService(em, users);
+  const workspaces = new WorkspaceService(em, users);
+  const images = new ImageService(em, namespaces, workspaces);
+  const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
+  const builds = new BuildService(em, {
+    queue,
+    events,
+    namespaces,
+    workspaces,
+    notebooks,
+    registryHost: registry?.host ?? null,
+    limits: config.build,
+  });
+  const services: Services = {
+    users,
+    namespaces,
+    workspaces,
+    images,
+    notebooks,
+    builds,
+    buildLogs: new BuildLogReader(em, events),
+    buildStatuses: new BuildStatusReader(em, events),
+    serverFacts: createServerFacts(
+      {
+        version: readVersion(),
+        registryHost: registry?.host ?? null,
+        exampleBaseImage: connections.exampleBaseImage,
+      },
+      engine,
+    ),
+  };
+
+  const closing = opened.move();
+  return {
+    config,
+    log,
+    orm,
+    events,
+    queue,
+    engine,
+    registry,
+    registryAuth,
+    services,
+    schema: createSchema(),
+    authenticate: createAuthenticate(kysely(em.fork()), hashAccessToken(connections.adminToken)),
+    readiness: async () => await readiness(orm),
+    [Symbol.asyncDispose]: async () => await closing.disposeAsync(),
+  };
+}
+
+/** The API can serve when the database answers; without an engine builds wait, which is no reason to send clients away. */
+async function readiness(orm: Orm): Promise<Readiness> {
+  try {
+    await sql`select 1`.execute(kysely(orm.em.fork()));
+    return { ready: true, checks: { database: 'ok' } };
+  } catch {
+    return { ready: false, checks: { database: 'does not answer' } };
+  }
+}
+
+function credentialsOf(userAndPassword: string | null): RegistryCredentials | null {
+  if (userAndPassword === null) return null;
+  const colon = userAndPassword.indexOf(':');
+  return { username: userAndPassword.slice(0, colon), password: userAndPassword.slice(colon + 1) };
+}
+
+/** From package.json, which stands above src/ and, compiled, above dist/src/. */
+function readVersion(): string {
+  for (const path of ['../package.json', '../../package.json']) {
+    try {
+      const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, path), 'utf8')) as {
+        version: string;
+      };
+      return version;
+    } catch {
+      // The other place, then.
+    }
+  }
+  return 'unknown';
+}

@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { App } from './app.ts';
+import { createContext } from './graphql/context.ts';
+import { type HttpServer, startHttpServer } from './http/http-server.ts';
+
+/** The API's edge, HTTP and WebSocket, over an app. */
+export async function startServer(app: App): Promise<HttpServer> {
+  const { config, log, schema, authenticate, readiness } = app;
+  return await startHttpServer({
+    schema,
+    authenticate,
+    createContext: (session, kind) => createContext(app.services, session, kind),
+    log,
+    host: config.http.host,
+    port: config.http.port,
+    maxBodyBytes: config.http.maxBodyBytes,
+    graphiqlDir: graphiqlDir(),
+    readiness,
+  });
+}
+
+/** The built page: dist/graphiql, seen from src/ and from dist/src/. */
+function graphiqlDir(): string {
+  const compiled = resolve(import.meta.dirname, '../graphiql');
+  return existsSync(resolve(compiled, 'index.html')) && !existsSync(resolve(compiled, 'vite.config.ts'))
+    ? compiled
+    : resolve(import.meta.dirname, '../dist/graphiql');
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { App } from './app.ts';
+import { BuildRunner } from './build/build.runner.ts';
+import { isLeftover } from './build/build-leftovers.ts';
+import { createDockerfileRecipe } from './build/recipes/dockerfile.recipe.ts';
+import { notebookRecipe } from './build/recipes/notebook.recipe.ts';
+import { BUILD_LABEL } from './build/recipes/recipe.ts';
+import { kysely } from './db/orm.ts';
+
+/** How often a worker looks for what lost ones left in the engine. */
+const REAP_MS = 30_000;
+
+export interface Worker {
+  /** Takes no more builds, lets running ones go on for the drain time, then gives them back to the queue. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Takes builds from the queue and runs them.
+ *
+ * @returns `null` where there is no engine or no registry: builds wait until a worker has both
+ */
+export async function startWorker(app: App): Promise<Worker | null> {
+  const { engine, registry, registryAuth, config, log, queue, orm, events } = app;
+  if (engine === null || registry === null) return null;
+  const runner = new BuildRunner({
+    em: orm.em,
+    events,
+    engine,
+    registry,
+    registryAuth,
+    recipes: {
+      DOCKERFILE: createDockerfileRecipe({
+        builder: config.builder,
+        registryAuths: registryAuth === null ? {} : { [registry.host]: registryAuth },
+      }),
+      NOTEBOOK: notebookRecipe,
+    },
+    log,
+  });
+  await queue.work(config.build.slots, (job, signal) => runner.run(job.buildId, signal));
+
+  const stopping = new AbortController();
+  const reaping = (async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        const reaped = await engine.reap(BUILD_LABEL, (label) => isLeftover(kysely(orm.em.fork()), label));
+        if (reaped > 0) log.info({ reaped }, 'removed what lost workers left in the engine');
+      } catch (error) {
+        log.debug({ err: error }, 'could not look for leftovers');
+      }
+      await sleep(REAP_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+    }
+  })();
+
+  return {
+    async stop() {
+      stopping.abort();
+      const drained = new AbortController();
+      const release = sleep(config.build.drainMs, undefined, { signal: drained.signal }).then(
+        () => runner.releaseAll(),
+        () => undefined,
+      );
+      await queue.stopWorking();
+      drained.abort();
+      await Promise.all([release, reaping]);
+    },
+  };
+}
