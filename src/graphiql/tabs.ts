@@ -104,9 +104,9 @@ subscription WatchStatus($buildId: ID!) {
       status
       phase
       progress { completedSteps totalSteps percent }
-      steps { number name status cached durationMs }
       failure { reason message step line exitCode }
       image { id name tag status digest sizeBytes reference }
+      steps { number name status cached durationMs }
     }
   }
 }
@@ -118,7 +118,7 @@ subscription WatchStatus($buildId: ID!) {
 # ImageBuildLogEnd. GraphiQL shows only the newest message of a
 # subscription; this page adds all lines so far below it, as
 # extensions.wholeLog. "<last build>" becomes the id of the
-# newest build. afterSeq resumes after a line that you have seen.
+# newest build. afterSeq resumes after a line you have seen.
 subscription WatchLog($buildId: ID!, $afterSeq: SafeInt) {
   imageBuildLogs(buildId: $buildId, afterSeq: $afterSeq) {
     __typename
