@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream';
+
+/** One line of what the engine answers to a build or a push; only what is used of it, and only where it has the right type. */
+export interface EngineMessage {
+  readonly stream: string | null;
+  readonly status: string | null;
+  /** Names what `status` or `aux` is about: a layer, or the kind of a BuildKit message. */
+  readonly id: string | null;
+  readonly current: number | null;
+  readonly total: number | null;
+  readonly aux: unknown;
+  readonly error: { readonly message: string; readonly code: number | null } | null;
+}
+
+/** A line that is longer is no message; the largest that an engine sends is a pipe's 32 KiB, escaped and with a frame around it. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** The lines of a stream, each without its end. Holds one line at a time, whatever the stream's length. */
+export async function* readLines(stream: Readable): AsyncIterable<string> {
+  let pieces: Buffer[] = [];
+  let held = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      pieces.push(chunk.subarray(from, end));
+      yield Buffer.concat(pieces).toString('utf8');
+      pieces = [];
+      held = 0;
+      from = end + 1;
+    }
+    if (from === chunk.length) continue;
+    pieces.push(chunk.subarray(from));
+    held += chunk.length - from;
+    if (held > MAX_LINE_BYTES)
+      throw new Error(`a line of the engine's answer is longer than ${MAX_LINE_BYTES} bytes`);
+  }
+  if (held > 0) yield Buffer.concat(pieces).toString('utf8');
+}
+
+/** The messages of an answer. Lines that are not JSON objects are left out. */
+export async function* readMessages(stream: Readable): AsyncIterable<EngineMessage> {
+  for await (const line of readLines(stream)) {
+    const message = parseMessage(line);
+    if (message) yield message;
+  }
+}
+
+/** One line as a message; `null` where it is none. */
+export function parseMessage(line: string): EngineMessage | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  const detail = isObject(value['errorDetail']) ? value['errorDetail'] : {};
+  const progress = isObject(value['progressDetail']) ? value['progressDetail'] : {};
+  const error = text(detail['message']) ?? text(value['error']);
+  return {
+    stream: text(value['stream']),
+    status: text(value['status']),
+    id: text(value['id']),
+    current: number(progress['current']),
+    total: number(progress['total']),
+    aux: value['aux'],
+    error: error === null ? null : { message: error, code: number(detail['code']) },
+  };
+}
+
+/** A field of `aux`, which has another shape in every kind of message. */
+export function auxField(aux: unknown, name: string): string | null {
+  return isObject(aux) ? text(aux[name]) : null;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);

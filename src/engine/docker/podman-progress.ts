@@ -1,0 +1,119 @@
+import { type DockerfileInstruction, neededStages, type ParsedDockerfile } from '../../shared/dockerfile.ts';
+import type { BuildEvent, EngineError } from '../container-engine.ts';
+import type { BuildProgress } from './build-progress.ts';
+import { BuildSteps } from './build-steps.ts';
+import { buildFailure } from './docker-errors.ts';
+import { auxField, type EngineMessage } from './engine-messages.ts';
+
+const STEP = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/\d+: (\S+)/;
+/** What comes when a step is over, unless the step printed it itself: then more output follows. */
+const END = /^(?:--> [0-9a-f]{11,64}|(?:\[\d+\/\d+\] )?COMMIT\b.*|[0-9a-f]{64})\n$/;
+
+/**
+ * The stream of Podman's builder: steps count anew in each stage, and a step's standard output and standard error come
+ * in one. Frames are told apart by what may come next. PURE.
+ */
+export class PodmanProgress implements BuildProgress {
+  failure: EngineError | null = null;
+  imageId: string | null = null;
+  /** Its build containers are none of the engine's. */
+  readonly containerId = null;
+  private readonly steps: BuildSteps;
+  private readonly needed: readonly DockerfileInstruction[];
+  private stageAt = -1;
+  private inStage = 0;
+  private current: number | null = null;
+  private cached = false;
+  private printed = false;
+  private lastOutput = '';
+  /** Frames that look like the step's end. */
+  private held: string[] = [];
+
+  constructor(dockerfile: ParsedDockerfile, target: string | null) {
+    this.steps = new BuildSteps(dockerfile);
+    const stages = neededStages(dockerfile, target);
+    this.needed = dockerfile.instructions.filter(
+      ({ stageIndex }) => stageIndex === null || stages.has(stageIndex),
+    );
+  }
+
+  read(message: EngineMessage, at: Date): BuildEvent[] {
+    if (message.error) return this.fail(message.error, at);
+    const id = auxField(message.aux, 'ID');
+    if (id !== null) {
+      this.imageId = id.startsWith('sha256:') ? id : `sha256:${id}`;
+      return this.endStep(at);
+    }
+    return message.stream === null ? [] : this.frame(message.stream, at);
+  }
+
+  private frame(text: string, at: Date): BuildEvent[] {
+    const [, stage, number, keyword] = STEP.exec(text) ?? [];
+    const begins = number === '1' && keyword?.toUpperCase() === 'FROM' && this.isNextStage(stage);
+    if (begins || (number !== undefined && Number(number) === this.inStage + 1 && this.stageAt >= 0)) {
+      const next = number === '1' ? Number(stage ?? '1') - 1 : this.stageAt;
+      return this.beginStep(next, Number(number), at);
+    }
+    const instruction = this.current === null ? null : this.steps.instruction(this.current);
+    if (instruction?.keyword !== 'RUN') {
+      if (text.startsWith('--> Using cache ')) this.cached = true;
+      return [];
+    }
+    if (!this.printed && text.startsWith('--> Using cache ')) {
+      this.cached = true;
+      return [];
+    }
+    if (this.cached) return [];
+    if (END.test(text)) {
+      this.held.push(text);
+      return [];
+    }
+    const frames = [...this.held.splice(0), text];
+    this.printed = true;
+    return frames.map((frame) => this.output(instruction.number, frame, at));
+  }
+
+  private output(step: number, text: string, at: Date): BuildEvent {
+    this.lastOutput = (this.lastOutput + text).slice(-200);
+    return { kind: 'log', step, stream: 'STDOUT', data: Buffer.from(text, 'utf8'), at };
+  }
+
+  /** Stages are named by their place in the Dockerfile where there are several, and come in that order. */
+  private isNextStage(stage: string | undefined): boolean {
+    return stage === undefined ? this.stageAt < 0 : Number(stage) - 1 > this.stageAt;
+  }
+
+  private beginStep(stage: number, number: number, at: Date): BuildEvent[] {
+    const events = this.endStep(at);
+    if (this.stageAt < 0) {
+      events.push({ kind: 'total', steps: this.needed.length });
+      for (const step of this.needed)
+        if (step.stageIndex === null) events.push(...this.steps.pass(step.number));
+    }
+    this.stageAt = stage;
+    this.inStage = number;
+    this.imageId = null;
+    this.printed = false;
+    this.lastOutput = '';
+    this.held = [];
+    const inStage = this.needed.filter(({ stageIndex }) => stageIndex === stage);
+    // The engine adds a step for labels at the end.
+    this.current = inStage[number - 1]?.number ?? null;
+    return this.current === null ? events : [...events, ...this.steps.start(this.current, at)];
+  }
+
+  private endStep(at: Date): BuildEvent[] {
+    const { current, cached } = this;
+    if (current === null || !this.steps.isRunning(current)) return [];
+    this.cached = false;
+    return this.steps.finish(current, 'SUCCEEDED', at, { cached });
+  }
+
+  private fail(error: { message: string; code: number | null }, at: Date): BuildEvent[] {
+    const base = this.current === null ? null : this.steps.baseImage(this.current);
+    this.failure = buildFailure(error, this.steps.failed(this.current), { base, output: this.lastOutput });
+    return this.current === null
+      ? []
+      : this.steps.finish(this.current, 'FAILED', at, { error: this.failure.message });
+  }
+}
