@@ -15,7 +15,7 @@ export interface Exchange<Session> {
    * Who asks.
    * @throws UnauthenticatedError the request has no token, or one that is not good
    */
-  session(): Promise<Session>;
+  readonly session: () => Promise<Session>;
 }
 
 /**

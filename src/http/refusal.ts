@@ -60,6 +60,6 @@ export function refuseUpgrade(socket: Duplex, problem: HttpError): void {
     'content-length': Buffer.byteLength(text),
     ...problem.headers,
   };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${String(value)}\r\n`);
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${text}`);
 }
