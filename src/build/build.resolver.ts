@@ -57,7 +57,10 @@ export class BuildResolver {
     nullable: true,
     description: 'A build by id; null where there is none that the viewer may see.',
   })
-  async imageBuild(@Arg('id', () => ID) id: string, @Ctx() { loaders }: Context): Promise<BuildRow | null> {
+  async imageBuild(
+    @Arg('id', () => ID, { description: "The build's id." }) id: string,
+    @Ctx() { loaders }: Context,
+  ): Promise<BuildRow | null> {
     const uid = uidOf('ImageBuild', id);
     return uid === null ? null : await loaders.build.load(uid);
   }
@@ -66,8 +69,13 @@ export class BuildResolver {
   async imageBuilds(
     @Ctx() { builds, session }: Context,
     @Args(() => ConnectionArgs) args: ConnectionArgs,
-    @Arg('filter', () => ImageBuildFilter, { nullable: true }) filter?: ImageBuildFilter | null,
-    @Arg('orderBy', () => ImageBuildOrder, { nullable: true, defaultValue: NEWEST_FIRST })
+    @Arg('filter', () => ImageBuildFilter, { nullable: true, description: 'Which ones; absent: all.' })
+    filter?: ImageBuildFilter | null,
+    @Arg('orderBy', () => ImageBuildOrder, {
+      nullable: true,
+      defaultValue: NEWEST_FIRST,
+      description: 'In which order; absent: the newest first.',
+    })
     orderBy?: ImageBuildOrder | null,
   ): Promise<Connection<BuildRow>> {
     return toConnection(await builds.page(session, criteriaOf(filter), orderBy ?? NEWEST_FIRST, args));
@@ -121,7 +129,7 @@ export class BuildResolver {
     }));
   }
 
-  @FieldResolver(() => ID)
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() build: BuildRow): string {
     return toGlobalId('ImageBuild', build.id);
   }
@@ -261,7 +269,8 @@ export class WorkspaceBuildsResolver {
     @Root() workspace: Workspace,
     @Ctx() { builds, session }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
-    @Arg('filter', () => ImageBuildFilter, { nullable: true }) filter?: ImageBuildFilter | null,
+    @Arg('filter', () => ImageBuildFilter, { nullable: true, description: 'Which ones; absent: all.' })
+    filter?: ImageBuildFilter | null,
   ): Promise<Connection<BuildRow>> {
     const criteria = { ...criteriaOf(filter), workspaceUid: workspace.id };
     return toConnection(await builds.page(session, criteria, NEWEST_FIRST, args));

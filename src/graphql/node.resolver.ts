@@ -26,7 +26,10 @@ export class NodeResolver {
     nullable: true,
     description: 'Anything by its global id; null where there is nothing that the viewer may see.',
   })
-  async node(@Arg('id', () => ID) id: string, @Ctx() context: Context): Promise<object | null> {
+  async node(
+    @Arg('id', () => ID, { description: 'A global id.' }) id: string,
+    @Ctx() context: Context,
+  ): Promise<object | null> {
     return await find(id, context);
   }
 
@@ -35,7 +38,10 @@ export class NodeResolver {
     description:
       'Several things by their global ids, in the same order; null for each that the viewer may not see.',
   })
-  async nodes(@Arg('ids', () => [ID]) ids: string[], @Ctx() context: Context): Promise<(object | null)[]> {
+  async nodes(
+    @Arg('ids', () => [ID], { description: 'Global ids.' }) ids: string[],
+    @Ctx() context: Context,
+  ): Promise<(object | null)[]> {
     return await Promise.all(ids.map((id) => find(id, context)));
   }
 }

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { GraphQLSchema } from 'graphql';
+import { type GraphQLSchema, getNamedType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import {
   BuildResolver,
@@ -29,7 +29,7 @@ const NO_PUB_SUB = {
 
 /** The schema of the API, from all resolvers. */
 export function createSchema(): GraphQLSchema {
-  return buildSchemaSync({
+  const schema = buildSchemaSync({
     resolvers: [
       NodeResolver,
       ViewerResolver,
@@ -55,4 +55,24 @@ export function createSchema(): GraphQLSchema {
     validate: false,
     pubSub: NO_PUB_SUB,
   });
+  describe(schema);
+  return schema;
+}
+
+/** The descriptions that type-graphql has no place for: of the root types, and of each mutation's `input`. */
+function describe(schema: GraphQLSchema): void {
+  const [query, mutation, subscription] = [
+    schema.getQueryType(),
+    schema.getMutationType(),
+    schema.getSubscriptionType(),
+  ];
+  if (query) query.description = 'What can be asked. Lists hold only what the viewer may see.';
+  if (mutation) {
+    mutation.description =
+      'What can be done. What the caller can mend is in userErrors, all of it at once, and then nothing was changed.';
+    for (const { args } of Object.values(mutation.getFields())) {
+      for (const arg of args) arg.description ??= getNamedType(arg.type).description;
+    }
+  }
+  if (subscription) subscription.description = 'What can be watched, over WebSocket (graphql-transport-ws).';
 }

@@ -38,7 +38,10 @@ export class ImageResolver {
     nullable: true,
     description: 'An image by id, deleted ones too; null where there is none that the viewer may see.',
   })
-  async image(@Arg('id', () => ID) id: string, @Ctx() { loaders }: Context): Promise<ImageRow | null> {
+  async image(
+    @Arg('id', () => ID, { description: "The image's id." }) id: string,
+    @Ctx() { loaders }: Context,
+  ): Promise<ImageRow | null> {
     const uid = uidOf('Image', id);
     return uid === null ? null : await loaders.image.load(uid);
   }
@@ -49,9 +52,11 @@ export class ImageResolver {
   })
   async imageByName(
     @Ctx() { images, session }: Context,
-    @Arg('namespace', () => String) namespace: string,
-    @Arg('name', () => String) name: string,
-    @Arg('tag', () => String, { nullable: true, defaultValue: DEFAULT_TAG }) tag: string | null,
+    @Arg('namespace', () => String, { description: "The namespace's name, e.g. algo." }) namespace: string,
+    @Arg('name', () => String, { description: "The image's name, e.g. posterize." }) name: string,
+    @Arg('tag', () => String, { nullable: true, defaultValue: DEFAULT_TAG, description: 'Its tag.' }) tag:
+      | string
+      | null,
   ): Promise<ImageRow | null> {
     return await images.findByName(session, { namespace, name, tag: tag ?? DEFAULT_TAG });
   }
@@ -60,8 +65,13 @@ export class ImageResolver {
   async images(
     @Ctx() { images, session }: Context,
     @Args(() => ConnectionArgs) args: ConnectionArgs,
-    @Arg('filter', () => ImageFilter, { nullable: true }) filter?: ImageFilter | null,
-    @Arg('orderBy', () => ImageOrder, { nullable: true, defaultValue: NEWEST_FIRST })
+    @Arg('filter', () => ImageFilter, { nullable: true, description: 'Which ones; absent: all.' })
+    filter?: ImageFilter | null,
+    @Arg('orderBy', () => ImageOrder, {
+      nullable: true,
+      defaultValue: NEWEST_FIRST,
+      description: 'In which order; absent: the newest first.',
+    })
     orderBy?: ImageOrder | null,
   ): Promise<Connection<ImageRow>> {
     return toConnection(await images.page(session, criteriaOf(filter), orderBy ?? NEWEST_FIRST, args));
@@ -108,7 +118,7 @@ export class ImageResolver {
     }));
   }
 
-  @FieldResolver(() => ID)
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() image: ImageRow): string {
     return toGlobalId('Image', image.id);
   }
@@ -159,7 +169,8 @@ export class NamespaceImagesResolver {
     @Root() namespace: Namespace,
     @Ctx() { images, session }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
-    @Arg('filter', () => ImageFilter, { nullable: true }) filter?: ImageFilter | null,
+    @Arg('filter', () => ImageFilter, { nullable: true, description: 'Which ones; absent: all.' })
+    filter?: ImageFilter | null,
   ): Promise<Connection<ImageRow>> {
     const criteria = { ...criteriaOf(filter), namespaceUid: namespace.id };
     return toConnection(await images.page(session, criteria, NEWEST_FIRST, args));
@@ -173,7 +184,8 @@ export class WorkspaceImagesResolver {
     @Root() workspace: Workspace,
     @Ctx() { images, session }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
-    @Arg('filter', () => ImageFilter, { nullable: true }) filter?: ImageFilter | null,
+    @Arg('filter', () => ImageFilter, { nullable: true, description: 'Which ones; absent: all.' })
+    filter?: ImageFilter | null,
   ): Promise<Connection<ImageRow>> {
     const criteria = { ...criteriaOf(filter), workspaceUid: workspace.id };
     return toConnection(await images.page(session, criteria, NEWEST_FIRST, args));

@@ -23,7 +23,10 @@ export class NamespaceResolver {
     nullable: true,
     description: 'A namespace by name; null where there is none that the viewer may see.',
   })
-  async namespace(@Arg('name', () => String) name: string, @Ctx() { namespaces, session }: Context) {
+  async namespace(
+    @Arg('name', () => String, { description: "The namespace's name." }) name: string,
+    @Ctx() { namespaces, session }: Context,
+  ) {
     return await namespaces.find(session, { name });
   }
 
@@ -58,7 +61,7 @@ export class NamespaceResolver {
     }));
   }
 
-  @FieldResolver(() => ID)
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() namespace: Namespace): string {
     return toGlobalId('Namespace', namespace.id);
   }

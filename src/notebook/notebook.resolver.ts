@@ -18,7 +18,8 @@ export class NotebookResolver {
   async notebooks(
     @Ctx() { notebooks, session }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
-    @Arg('workspaceId', () => ID, { nullable: true }) workspaceId?: string | null,
+    @Arg('workspaceId', () => ID, { nullable: true, description: 'Only those of this workspace.' })
+    workspaceId?: string | null,
   ): Promise<Connection<Notebook>> {
     const uid =
       typeof workspaceId === 'string'
@@ -32,14 +33,14 @@ export class NotebookResolver {
     description: 'A notebook by id; null where there is none that the viewer may see.',
   })
   async notebook(
-    @Arg('id', () => ID) id: string,
+    @Arg('id', () => ID, { description: "The notebook's id." }) id: string,
     @Ctx() { notebooks, session }: Context,
   ): Promise<Notebook | null> {
     const uid = uidOf('Notebook', id);
     return uid === null ? null : await notebooks.find(session, uid);
   }
 
-  @FieldResolver(() => ID)
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() notebook: Notebook): string {
     return toGlobalId('Notebook', notebook.id);
   }

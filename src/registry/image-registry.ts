@@ -9,7 +9,11 @@ export interface ImageRegistry {
   /** `host[:port]`, as it stands in references. */
   readonly host: string;
   /** What a tag or digest names; `null` where the registry does not know it. */
-  manifest(repository: string, tagOrDigest: string, options?: { signal?: AbortSignal }): Promise<RegistryImage | null>;
+  manifest(
+    repository: string,
+    tagOrDigest: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<RegistryImage | null>;
   /** Does the registry answer? */
   ping(options?: { signal?: AbortSignal }): Promise<boolean>;
 }
@@ -19,7 +23,11 @@ export interface RegistryImage {
   readonly digest: string;
   /** Compressed layers and configuration together, in bytes: what a pull transfers. */
   readonly sizeBytes: number;
-  readonly layers: readonly { readonly digest: string; readonly sizeBytes: number; readonly mediaType: string }[];
+  readonly layers: readonly {
+    readonly digest: string;
+    readonly sizeBytes: number;
+    readonly mediaType: string;
+  }[];
   /** The OCI word, e.g. `amd64`; `null` where the configuration does not say. */
   readonly architecture: string | null;
   /** The digest of the image's configuration, which is the engine's image id. */

@@ -24,7 +24,7 @@ export class UserResolver {
 
 @Resolver(() => AccessTokenObject)
 export class AccessTokenResolver {
-  @FieldResolver(() => ID)
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() token: AccessToken): string {
     return toGlobalId('AccessToken', token.id);
   }

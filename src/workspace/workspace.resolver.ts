@@ -26,8 +26,10 @@ export class WorkspaceResolver {
   })
   async workspace(
     @Ctx() { workspaces, session }: Context,
-    @Arg('id', () => ID, { nullable: true }) id?: string,
-    @Arg('name', () => String, { nullable: true }) name?: string,
+    @Arg('id', () => ID, { nullable: true, description: "The workspace's id; give this or the name." })
+    id?: string,
+    @Arg('name', () => String, { nullable: true, description: "The workspace's name; give this or the id." })
+    name?: string,
   ): Promise<Workspace | null> {
     if (typeof id === 'string' && typeof name !== 'string') {
       const uid = uidOf('Workspace', id);
@@ -68,7 +70,7 @@ export class WorkspaceResolver {
     }));
   }
 
-  @FieldResolver(() => ID)
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() workspace: Workspace): string {
     return toGlobalId('Workspace', workspace.id);
   }

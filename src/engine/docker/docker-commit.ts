@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { ContainerInspectInfo } from 'dockerode';
+import type { Logger } from '../../shared/logger.ts';
+import { type CommitRequest, EngineError, type EngineInfo } from '../container-engine.ts';
+import { packContext } from './build-context.ts';
+import { isHttpError, isNotFound } from './docker-errors.ts';
+import type { EngineConnection } from './engine-connection.ts';
+import { auxField, readMessages } from './engine-messages.ts';
+
+/** Labels of the platform's: a container that is started from the image must not pass for the notebook it was. */
+const OWN_LABELS = 'slipway.';
+
+/** Makes an image of a container, without the values and labels that must not get into it. */
+export async function runCommit(
+  engine: EngineConnection,
+  info: EngineInfo,
+  request: CommitRequest,
+  log: Logger,
+  signal?: AbortSignal,
+): Promise<string> {
+  const container = await inspect(engine, request.containerId, signal);
+  if (!container) throw gone();
+  if (!container.State.Running) throw notRunning();
+  const wasPaused = container.State.Paused;
+  const blanked = Object.keys(container.Config.Labels ?? {}).filter((label) => label.startsWith(OWN_LABELS));
+  const labels = { ...Object.fromEntries(blanked.map((label) => [label, ''])), ...request.labels };
+  let imageId: string;
+  try {
+    imageId = await engine.wait((docker) => commit(docker, request, labels, signal), signal);
+  } catch (error) {
+    throw await explain(engine, request.containerId, error);
+  } finally {
+    if (request.pause && !wasPaused) await unpause(engine, request.containerId, log);
+  }
+  try {
+    return await clean(engine, info, imageId, request, signal);
+  } catch (error) {
+    await remove(engine, imageId, log);
+    throw error;
+  }
+}
+
+async function commit(
+  docker: EngineConnection['docker'],
+  { containerId, pause, blankEnv, comment }: CommitRequest,
+  labels: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<string> {
+  const container = docker.getContainer(containerId);
+  const answer: unknown = await container.commit({
+    _query: { container: containerId, pause, comment, changes: changes(blankEnv, labels) },
+    // Docker merges this into the container's configuration; names need no quoting here. Podman only reads `changes`.
+    _body: { Env: blankEnv.map((name) => `${name}=`), Labels: labels },
+    abortSignal: signal,
+  });
+  const id = auxField(answer, 'Id');
+  if (id === null) throw new EngineError('INTERNAL', 'The engine ended the commit without an image.');
+  return id.startsWith('sha256:') ? id : `sha256:${id}`;
+}
+
+/** The same as Dockerfile instructions, for what can be written as such. */
+function changes(blankEnv: readonly string[], labels: Readonly<Record<string, string>>): string[] {
+  return [
+    ...blankEnv.filter((name) => /^[A-Za-z_]\w*$/.test(name)).map((name) => `ENV ${name}=`),
+    ...Object.entries(labels)
+      .filter(([label, value]) => /^[\w./-]+$/.test(label) && !/[\n\r]/.test(value))
+      .map(([label, value]) => `LABEL ${label}="${value.replace(/[\\"$]/g, '\\$&')}"`),
+  ];
+}
+
+/**
+ * Docker before 26 keeps the container's whole configuration, secrets and all, in a second field of the image
+ * (`ContainerConfig`), which a push publishes. An image that BuildKit makes of it has the same layers and no such field.
+ *
+ * @returns the image to use, in whose configuration none of the values to blank is left
+ */
+async function clean(
+  engine: EngineConnection,
+  info: EngineInfo,
+  imageId: string,
+  { blankEnv }: CommitRequest,
+  signal?: AbortSignal,
+): Promise<string> {
+  const image = await engine.ask(
+    (docker, abortSignal) => docker.getImage(imageId).inspect({ abortSignal }),
+    signal,
+  );
+  const leaks = (env: readonly string[] | null | undefined) =>
+    (env ?? []).some((entry) =>
+      blankEnv.some((name) => entry.startsWith(`${name}=`) && entry !== `${name}=`),
+    );
+  if (leaks(image.Config.Env)) {
+    throw new EngineError('INTERNAL', 'The engine kept values in the image that were to be blanked.');
+  }
+  const second: { Env?: string[] | null } | undefined = image.ContainerConfig;
+  if (!leaks(second?.Env)) return imageId;
+  if (!info.builders.includes('BUILDKIT')) {
+    throw new EngineError('INTERNAL', 'The engine keeps values in the image that must not get into it.');
+  }
+  return rebuild(engine, imageId, signal);
+}
+
+async function rebuild(engine: EngineConnection, imageId: string, signal?: AbortSignal): Promise<string> {
+  const repo = 'slipway-commit';
+  const tag = randomUUID();
+  const name = `${repo}:${tag}`;
+  await engine.ask((docker, abortSignal) => docker.getImage(imageId).tag({ repo, tag, abortSignal }), signal);
+  try {
+    const { tar, dockerfilePath } = await packContext(`FROM ${name}\n`, []);
+    const stream = await engine.post({
+      path: '/build',
+      query: { version: 2, dockerfile: dockerfilePath },
+      body: tar,
+      signal,
+    });
+    let id: string | null = null;
+    for await (const message of readMessages(stream)) {
+      if (message.error) throw new Error(message.error.message);
+      if (message.id === 'moby.image.id') id = auxField(message.aux, 'ID');
+    }
+    if (id !== null) return id;
+    throw new Error('the build ended without an image');
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new EngineError('INTERNAL', 'The image could not be cleaned of the container’s configuration.', {
+      cause: error,
+    });
+  } finally {
+    // The only tag, so the image that it names goes with it; the layers are the other's too.
+    await engine.ask((docker, abortSignal) => docker.getImage(name).remove({ abortSignal }));
+  }
+}
+
+async function inspect(
+  engine: EngineConnection,
+  id: string,
+  signal?: AbortSignal,
+): Promise<ContainerInspectInfo | null> {
+  return engine.ask(async (docker, abortSignal) => {
+    try {
+      return await docker.getContainer(id).inspect({ abortSignal });
+    } catch (error) {
+      if (isNotFound(error)) return null;
+      throw error;
+    }
+  }, signal);
+}
+
+/** The engine pauses a container while it copies it. Where it failed on the way, the notebook must go on all the same. */
+async function unpause(engine: EngineConnection, id: string, log: Logger): Promise<void> {
+  try {
+    const container = await inspect(engine, id);
+    if (container?.State.Paused) {
+      await engine.ask((docker, abortSignal) => docker.getContainer(id).unpause({ abortSignal }));
+    }
+  } catch (error) {
+    log.error({ err: error, container: id }, 'a container may be left paused');
+  }
+}
+
+/** A commit that failed because the container went away meanwhile says so. */
+async function explain(engine: EngineConnection, id: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof EngineError) || !isHttpError(error.cause)) return error;
+  const container = await inspect(engine, id).catch(() => undefined);
+  if (container === null) return gone();
+  return container && !container.State.Running ? notRunning() : error;
+}
+
+async function remove(engine: EngineConnection, imageId: string, log: Logger): Promise<void> {
+  try {
+    await engine.ask((docker, abortSignal) => docker.getImage(imageId).remove({ abortSignal }));
+  } catch (error) {
+    const cause = error instanceof EngineError ? error.cause : error;
+    if (!isNotFound(cause)) log.warn({ err: error, image: imageId }, 'the image of a failed commit stays');
+  }
+}
+
+const gone = () => new EngineError('NOTEBOOK_GONE', 'The notebook does not exist any more.');
+const notRunning = () => new EngineError('NOTEBOOK_NOT_RUNNING', 'The notebook is not running.');

@@ -1,0 +1,135 @@
+import type { ContainerInfo, ContainerInspectInfo, ImageInspectInfo } from 'dockerode';
+import type { Logger } from '../../shared/logger.ts';
+import type {
+  Builder,
+  CallOptions,
+  ContainerDetails,
+  ContainerEngine,
+  ContainerSummary,
+  EngineImage,
+  EngineInfo,
+} from '../container-engine.ts';
+import { reapLeftovers } from './build-leftovers.ts';
+import { runBuild } from './docker-build.ts';
+import { runCommit } from './docker-commit.ts';
+import { isHttpError, isNotFound } from './docker-errors.ts';
+import { runPush } from './docker-push.ts';
+import { EngineConnection } from './engine-connection.ts';
+
+/** The container engine at `endpoint` (`unix:///…` or `tcp://host:port`): Docker from 20.10 on, or Podman from 4 on. */
+export function createDockerEngine(endpoint: string, log: Logger): ContainerEngine {
+  const engine = new EngineConnection(endpoint);
+  const info = async ({ signal }: CallOptions = {}): Promise<EngineInfo> => {
+    const version = await engine.ask((docker, abortSignal) => docker.version({ abortSignal }), signal);
+    const isPodman = version.Components?.some(({ Name }) => Name.startsWith('Podman')) === true;
+    const builders: readonly Builder[] = isPodman ? ['CLASSIC'] : ['CLASSIC', 'BUILDKIT'];
+    return { name: isPodman ? 'Podman' : 'Docker', version: version.Version, builders };
+  };
+  return {
+    info,
+    async *build(request, { signal }) {
+      yield* runBuild(engine, await info({ ...(signal && { signal }) }), request, signal);
+    },
+    async commit(request, { signal }) {
+      const imageId = await runCommit(
+        engine,
+        await info({ ...(signal && { signal }) }),
+        request,
+        log,
+        signal,
+      );
+      return { imageId };
+    },
+    push: (request, { signal }) => runPush(engine, request, log, signal),
+    async containers(label, { signal } = {}) {
+      const filters = JSON.stringify({ label: [label] });
+      const found = await engine.ask(
+        (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }),
+        signal,
+      );
+      return found.map(summaryOf).filter(({ labels }) => labels[label] !== '');
+    },
+    async container(id, { signal } = {}) {
+      // Engines also take names and the beginnings of ids, which would let a guess find somebody's container.
+      if (!/^[0-9a-f]{64}$/.test(id)) return null;
+      const found = await engine.ask(
+        (docker, abortSignal) => orNull(docker.getContainer(id).inspect({ abortSignal })),
+        signal,
+      );
+      return found?.Id === id ? detailsOf(found) : null;
+    },
+    async image(id, { signal } = {}) {
+      const found = await engine.ask(
+        (docker, abortSignal) => orNull(docker.getImage(id).inspect({ abortSignal })),
+        signal,
+      );
+      return found && imageOf(found);
+    },
+    async removeImage(id, { signal } = {}) {
+      await engine.ask(async (docker, abortSignal) => {
+        try {
+          // Without pruning its parents: they are the builder's cache.
+          await orNull(docker.getImage(id).remove({ noprune: true, force: true, abortSignal }));
+        } catch (error) {
+          // A container runs on it: the engine keeps it, and that is nobody's fault.
+          if (!isHttpError(error) || error.statusCode !== 409) throw error;
+          log.debug({ image: id }, 'an image in use stays');
+        }
+      }, signal);
+    },
+    reap: (label, isLeftover) => reapLeftovers(engine, label, isLeftover),
+  };
+}
+
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
+function summaryOf({ Id, Labels, Image, State }: ContainerInfo): ContainerSummary {
+  return { id: Id, labels: Labels ?? {}, image: Image, state: stateOf(State) };
+}
+
+function detailsOf(found: ContainerInspectInfo): ContainerDetails {
+  const startedAt = new Date(found.State.StartedAt);
+  return {
+    id: found.Id,
+    labels: found.Config.Labels ?? {},
+    image: found.Config.Image,
+    state: found.State.Paused ? 'paused' : found.State.Running ? 'running' : 'stopped',
+    imageId: found.Image.startsWith('sha256:') ? found.Image : `sha256:${found.Image}`,
+    // An engine gives the year 1 for a container that never ran.
+    startedAt: startedAt.getTime() > 0 ? startedAt : null,
+    env: envOf(found.Config.Env),
+    mounts: [
+      ...found.Mounts.map(({ Destination }) => Destination),
+      ...Object.keys(found.HostConfig.Tmpfs ?? {}),
+    ],
+  };
+}
+
+function imageOf(found: ImageInspectInfo): EngineImage {
+  return {
+    id: found.Id.startsWith('sha256:') ? found.Id : `sha256:${found.Id}`,
+    env: envOf(found.Config.Env),
+    sizeBytes: found.Size,
+    layerCount: found.RootFS.Layers?.length ?? 0,
+  };
+}
+
+function stateOf(state: string): ContainerSummary['state'] {
+  return state === 'running' || state === 'paused' ? state : 'stopped';
+}
+
+function envOf(entries: readonly string[] | null | undefined): Record<string, string> {
+  return Object.fromEntries(
+    (entries ?? []).map((entry) => {
+      const [name = '', ...value] = entry.split('=');
+      return [name, value.join('=')];
+    }),
+  );
+}

@@ -1,0 +1,82 @@
+import { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { toEngineError } from './docker-errors.ts';
+
+/** A call whose answer is a stream of messages. */
+export interface StreamCall {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Answers that are not streams come within this time, or the engine counts as not answering. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+/** One engine's API, at one endpoint. Every call rejects with an EngineError, or with the reason of its own signal. */
+export class EngineConnection {
+  readonly docker: Docker;
+
+  /** @param endpoint `unix:///…` or `tcp://host:port` */
+  constructor(endpoint: string) {
+    this.docker = new Docker(connectionOptions(endpoint));
+  }
+
+  /** A call that is answered soon, e.g. an inspect. */
+  async ask<T>(call: (docker: Docker, signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    return this.wait((docker) => call(docker, both), signal);
+  }
+
+  /** A call that takes as long as it takes, e.g. a commit; only `signal` ends it. */
+  async wait<T>(call: (docker: Docker) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await call(this.docker);
+    } catch (error) {
+      throw toEngineError(error, signal);
+    }
+  }
+
+  /**
+   * Posts, and gives the answer's stream. Not through dockerode's own `buildImage` and `push`: with BuildKit the former
+   * opens a session that hands one pair of credentials to every registry that asks, and leaves it open on an abort.
+   *
+   * @throws Error as the client gives it: what a refusal means depends on the call
+   */
+  async post({ path, query, headers = {}, body, signal }: StreamCall): Promise<Readable> {
+    signal?.throwIfAborted();
+    const set = Object.entries(query).filter(([, value]) => value !== undefined);
+    const options = {
+      path: `${path}?`,
+      method: 'POST',
+      options: Object.fromEntries(set),
+      headers: { ...headers },
+      ...(body && { file: body }),
+      ...(signal && { abortSignal: signal }),
+      isStream: true,
+      statusCodes: { 200: true as const },
+    };
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const modem: Modem = this.docker.modem;
+    modem.dial(options, (error, answer) => (error ? reject(error) : resolve(answer)));
+    const answer = await promise;
+    if (!(answer instanceof Readable)) throw new Error('the engine answered without a stream');
+    return answer;
+  }
+}
+
+/** The part of docker-modem that is used directly. */
+interface Modem {
+  dial(options: object, callback: (error: unknown, answer: unknown) => void): void;
+}
+
+function connectionOptions(endpoint: string): Docker.DockerOptions {
+  const url = new URL(endpoint);
+  // The unused half is set to nothing: the client would otherwise fill it from the environment.
+  return url.protocol === 'unix:'
+    ? { socketPath: url.pathname, host: undefined, port: undefined }
+    : { host: url.hostname, port: url.port === '' ? '2375' : url.port, socketPath: undefined };
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { type App, createApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { startServer } from '../../src/server.ts';
+import { createLogger } from '../../src/shared/logger.ts';
+import { startWorker } from '../../src/worker.ts';
+import { type ApiClient, createApiClient } from './client.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { createFakeEngine, type FakeEngine } from './fake-engine.ts';
+
+/** A whole Slipway over a database of its own: real PostgreSQL, real sockets, an engine in memory. */
+export interface TestApp extends AsyncDisposable {
+  readonly app: App;
+  readonly url: string;
+  readonly database: TestDatabase;
+  readonly engine: FakeEngine;
+  readonly admin: ApiClient;
+  /** A user with these roles on the default namespace and workspace. */
+  user(name: string, roles?: { namespace?: string; workspace?: string }): Promise<ApiClient>;
+  /** How many SQL statements `run` costs the API. */
+  countStatements(run: () => Promise<unknown>): Promise<number>;
+}
+
+const ADMIN_TOKEN = `admin-${randomBytes(16).toString('hex')}`;
+
+export interface TestAppOptions {
+  /** Another app's database, to stand beside it as a second process would. */
+  readonly database?: TestDatabase;
+  readonly engine?: FakeEngine;
+  /** Run builds; true where nothing is said. */
+  readonly worker?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  await using opened = new AsyncDisposableStack();
+  const database = options.database ?? opened.use(await createTestDatabase());
+  const engine = options.engine ?? createFakeEngine();
+  const config = readConfig(
+    { PORT: '0', SLIPWAY_LOG_LEVEL: 'error', SLIPWAY_DRAIN_SECONDS: '1', ...options.env },
+    '.',
+  );
+  const statements: string[] = [];
+  const connections = {
+    databaseUrl: database.url,
+    engineEndpoint: null,
+    registryHost: engine.registry.host,
+    exampleBaseImage: `${engine.registry.host}/slipway/base:latest`,
+    adminToken: ADMIN_TOKEN,
+  };
+  const app = opened.use(
+    await createApp(config, connections, createLogger(config.logLevel), {
+      engine,
+      registry: engine.registry,
+      onStatement: (statement) => statements.push(statement),
+    }),
+  );
+  const worker = options.worker === false ? null : await startWorker(app);
+  opened.defer(async () => await worker?.stop());
+  const server = opened.use(await startServer(app));
+  const admin = createApiClient(server.url, ADMIN_TOKEN);
+  const closing = opened.move();
+  return {
+    app,
+    url: server.url,
+    database,
+    engine,
+    admin,
+    user: async (name, roles = {}) => await createUser(server.url, admin, name, roles),
+    async countStatements(run) {
+      const before = statements.length;
+      await run();
+      return statements.length - before;
+    },
+    [Symbol.asyncDispose]: async () => await closing.disposeAsync(),
+  };
+}
+
+async function createUser(
+  url: string,
+  admin: ApiClient,
+  name: string,
+  roles: { namespace?: string; workspace?: string },
+): Promise<ApiClient> {
+  const made = await admin.run<{ createAccessToken: { token: string } }>(
+    'mutation ($input: CreateAccessTokenInput!) { createAccessToken(input: $input) { token } }',
+    { input: { name: 'test', userName: name } },
+  );
+  const ids = await admin.run<{ namespace: { id: string }; workspace: { id: string } }>(
+    '{ namespace(name: "default") { id } workspace(name: "default") { id } }',
+  );
+  if (roles.namespace) {
+    await admin.run(
+      'mutation ($input: SetNamespaceMemberInput!) { setNamespaceMember(input: $input) { userErrors { message } } }',
+      { input: { namespaceId: ids.namespace.id, userName: name, role: roles.namespace } },
+    );
+  }
+  if (roles.workspace) {
+    await admin.run(
+      'mutation ($input: SetWorkspaceMemberInput!) { setWorkspaceMember(input: $input) { userErrors { message } } }',
+      { input: { workspaceId: ids.workspace.id, userName: name, role: roles.workspace } },
+    );
+  }
+  return createApiClient(url, made.createAccessToken.token);
+}
