@@ -72,15 +72,18 @@ function isInstalledByNpm() {
   const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   const hasAll = Object.entries(wanted).every(
     ([path, entry]) =>
-      path === '' || !isForThisMachine(entry) || installed[path]?.integrity === entry.integrity,
+      path === '' || !isNeededHere(entry) || installed[path]?.integrity === entry.integrity,
   );
   return (
     hasAll && postgresFolders().every((folder) => existsSync(join(folder, 'native', 'lib', 'libpq.so.5')))
   );
 }
 
-function isForThisMachine({ os = ['linux'], cpu = [process.arch], libc = ['glibc'] }) {
-  return os.includes('linux') && cpu.includes(process.arch) && libc.includes('glibc');
+function isNeededHere({ os, cpu, libc, optional }) {
+  // What only another platform's program depends on is optional, and says nothing about platforms itself.
+  if (optional && !os && !cpu) return false;
+  const isMine = (list, mine) => !list || list.includes(mine);
+  return isMine(os, 'linux') && isMine(cpu, process.arch) && isMine(libc, 'glibc');
 }
 
 /** The installed packages with PostgreSQL's binaries, one for each kind of processor. */

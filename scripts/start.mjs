@@ -1,5 +1,6 @@
 // `npm start`: sets up what is missing, then becomes Slipway as far as signals and the exit code go.
-// Runs on any Node from 18 and without node_modules.
+// Runs on any Node from 18 and without node_modules. package.json says `exec node`, or a SIGTERM to npm would end the
+// shell between npm and us, and leave us running.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
