@@ -94,7 +94,7 @@ export async function createApp(
   const users = new UserService(em);
   const namespaces = new NamespaceService(em, users);
   const workspaces = new WorkspaceService(em, users);
-  const images = new ImageService(em, namespaces, workspaces);
+  const images = new ImageService(em, namespaces, workspaces, registry);
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
   const builds = new BuildService(em, {
     queue,

@@ -4,9 +4,9 @@ import type { EntityManager } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import { type ContainerEngine, EngineError, type RegistryCredentials } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
+import { architectureOf } from '../image/image.rules.ts';
 import { findLive } from '../image/image.service.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
-import type { Architecture } from '../shared/enums.ts';
 import { parseImageReference } from '../shared/image-reference.ts';
 import type { Build } from './build.entity.ts';
 import { movePhase } from './build.rules.ts';
@@ -126,9 +126,6 @@ const nameTaken = (build: Build) =>
     `another image took the name ${build.targetName}:${build.targetTag} while this one was built; delete it or set overwriteTag`,
   );
 
-/** The OCI words of the architectures that the catalogue knows. */
-const ARCHITECTURES: Readonly<Record<string, Architecture>> = { amd64: 'X86_64', arm64: 'AARCH64' };
-
 /** Makes the build's image ACTIVE, as the one of its name; another that it replaces is deleted. @returns the image's id */
 async function activateImage(
   tx: EntityManager,
@@ -141,7 +138,7 @@ async function activateImage(
     digest: pushed.digest,
     sizeBytes: pushed.sizeBytes,
     layers: pushed.layers,
-    architecture: pushed.architecture === null ? null : (ARCHITECTURES[pushed.architecture] ?? null),
+    architecture: architectureOf(pushed.architecture),
     status: 'ACTIVE' as const,
     statusMessage: null,
     replacesId: null,

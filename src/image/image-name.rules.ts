@@ -14,6 +14,8 @@ export interface CatalogueName {
   readonly displayName: string | null;
   readonly registryHost: string;
   readonly repository: string;
+  /** What the reference names besides a digest. */
+  readonly tagInRegistry: string;
   readonly digest: string | null;
 }
 
@@ -48,13 +50,6 @@ export function catalogueNameOf(
   }
   if (tag) checkTag(tag, ['tag'], problems);
   if (parsed === null) return null;
-  if (tag && parsed.tag !== null && parsed.tag !== tag) {
-    problems.add(
-      'INVALID',
-      ['tag'],
-      `the reference says ${parsed.tag}; leave one of the two out or make them equal`,
-    );
-  }
   const segments = parsed.path.split('/');
   const legal = typeof input.name === 'string' && IMAGE_NAME.test(input.name);
   const name = legal ? (input.name as string) : segments.slice(segments.length > 1 ? 1 : 0).join('/');
@@ -71,6 +66,7 @@ export function catalogueNameOf(
     displayName: input.name && !legal ? input.name : null,
     registryHost: parsed.host ?? DEFAULT_REGISTRY,
     repository: parsed.path,
+    tagInRegistry: parsed.tag ?? DEFAULT_TAG,
     digest: parsed.digest,
   };
 }

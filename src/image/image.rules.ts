@@ -1,4 +1,4 @@
-import type { ImageStatus } from '../shared/enums.ts';
+import type { Architecture, ImageStatus } from '../shared/enums.ts';
 
 /**
  * The life of an image in the catalogue.
@@ -35,3 +35,11 @@ export const MAX_CREATED_NAME = 128;
 /** An OCI tag. */
 export const OCI_TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 export const DEFAULT_TAG = 'latest';
+
+/** OCI's words of the architectures that the catalogue knows. */
+const ARCHITECTURES: Readonly<Record<string, Architecture>> = { amd64: 'X86_64', arm64: 'AARCH64' };
+
+/** The catalogue's word for an architecture that a registry names in OCI's; `null` for none and for one it does not know. */
+export function architectureOf(oci: string | null): Architecture | null {
+  return oci === null ? null : (ARCHITECTURES[oci] ?? null);
+}

@@ -3,6 +3,7 @@ import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
+import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
 import type {
   Architecture,
   DevService,
@@ -11,6 +12,7 @@ import type {
   ServiceType,
   Visibility,
 } from '../shared/enums.ts';
+import { UnavailableError } from '../shared/errors.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { checkLabels, checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
@@ -24,8 +26,8 @@ import {
   imagesByIds,
   pageOfImages,
 } from './image.reads.ts';
-import { canMove } from './image.rules.ts';
-import { catalogueNameOf } from './image-name.rules.ts';
+import { architectureOf, canMove } from './image.rules.ts';
+import { type CatalogueName, catalogueNameOf } from './image-name.rules.ts';
 
 /** What a viewer may say about an image and change later. Absent keeps, null clears. */
 export interface ImageDetails {
@@ -47,6 +49,8 @@ export interface RegisterInput extends ImageDetails {
   readonly name?: string | null | undefined;
   readonly tag?: string | null | undefined;
   readonly origin?: ImageOrigin | null | undefined;
+  /** Ask the registry for digest, size and architecture, and refuse what it does not know. */
+  readonly verify?: boolean | null | undefined;
   readonly validateOnly?: boolean | null | undefined;
 }
 
@@ -58,6 +62,8 @@ export class ImageService {
     private readonly em: EntityManager,
     private readonly namespaces: NamespaceService,
     private readonly workspaces: WorkspaceService,
+    /** The platform's own; `null` on a server without one. */
+    private readonly registry: ImageRegistry | null,
   ) {}
 
   async byIds(session: Session, ids: readonly string[]): Promise<ImageRow[]> {
@@ -106,6 +112,8 @@ export class ImageService {
       name === null
         ? null
         : await this.namespaces.findTarget(session, name.namespace, ['namespace'], problems);
+    const found =
+      name !== null && input.verify === true ? await this.#verify(name, input.reference, problems) : null;
     problems.refuseIfAny();
     if (name === null || workspace === null) return null;
     if (namespace !== null) session.assertCan('image:create', namespace.id);
@@ -125,10 +133,10 @@ export class ImageService {
           reference: input.reference,
           registryHost: name.registryHost,
           repository: name.repository,
-          digest: name.digest,
-          sizeBytes: null,
-          layers: [],
-          architecture: input.architecture ?? null,
+          digest: found?.digest ?? name.digest,
+          sizeBytes: found?.sizeBytes ?? null,
+          layers: found?.layers ?? [],
+          architecture: input.architecture ?? architectureOf(found?.architecture ?? null),
           origin: input.origin ?? 'CUSTOMIZE',
           type: 'DEDICATED',
           status: 'ACTIVE',
@@ -204,6 +212,29 @@ export class ImageService {
     if (seen.type === 'BUILD_IN') refuse('BUILT_IN', ['id'], 'built-in images are read-only');
     const image = await tx.findOneOrFail(Image, { id: seen.id }, { lockMode: 4 });
     return image.status === 'DELETED' ? refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE) : image;
+  }
+
+  /** What the platform's registry has under a reference; `null`, and a problem, where it does not know it. */
+  async #verify(name: CatalogueName, reference: string, problems: Problems): Promise<RegistryImage | null> {
+    const { registry } = this;
+    if (registry === null || registry.host !== name.registryHost) {
+      const allowed = registry === null ? [] : [registry.host];
+      const message = `only references to ${registry?.host ?? 'a registry of this server'} can be verified; leave verify out`;
+      problems.add('REGISTRY_NOT_ALLOWED', ['reference'], message, { allowed });
+      return null;
+    }
+    try {
+      const found = await registry.manifest(name.repository, name.digest ?? name.tagInRegistry);
+      if (found === null) {
+        problems.add('REFERENCE_NOT_FOUND', ['reference'], `the registry does not know ${reference}`);
+      }
+      return found;
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      throw new UnavailableError('The registry does not answer as it should; try again in a while.', {
+        cause: error,
+      });
+    }
   }
 
   async #assertFree(
