@@ -147,6 +147,14 @@ export class RegisterImageInput extends ImageDetailsInput {
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
+    description:
+      "Ask this server's registry for digest, size and architecture, and refuse a reference it does not know.",
+  })
+  verify?: boolean | null;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: false,
     description: 'Check everything, change nothing.',
   })
   validateOnly?: boolean | null;
