@@ -1,7 +1,7 @@
 import type { Label } from '../image/image.entity.ts';
 import { DEFAULT_TAG, IMAGE_NAME, MAX_CREATED_NAME } from '../image/image.rules.ts';
 import { checkTag, readReference } from '../image/image-name.rules.ts';
-import { NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
+import { DEFAULT_NAMESPACE, NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
 import type { Problems } from '../shared/problems.ts';
 import { checkLabels, checkText, MAX_DESCRIPTION } from '../shared/text.rules.ts';
 import type { DockerfileSource } from './build.entity.ts';
@@ -32,7 +32,7 @@ export interface BuildTargetInput {
   readonly name: string;
   readonly tag?: string | null | undefined;
   readonly description?: string | null | undefined;
-  readonly reference: string;
+  readonly reference?: string | null | undefined;
   readonly labels?: readonly Label[] | null | undefined;
 }
 
@@ -70,6 +70,13 @@ export function buildTargetOf(
   if (input.tag) checkTag(input.tag, ['image', 'tag'], problems);
   if (input.namespace) checkNamespace(input.namespace, ['image', 'namespace'], problems);
   const at = ['image', 'reference'];
+  if (!input.reference) {
+    const { namespace = null, name } = input;
+    const tag = input.tag ? input.tag : DEFAULT_TAG;
+    const owner = namespace ? namespace : DEFAULT_NAMESPACE;
+    checkRegistryPath(owner, ['image', 'namespace'], problems);
+    return { namespace: owner, name, tag, reference: `${registryHost}/${owner}/${name}:${tag}` };
+  }
   const reference = readReference(input.reference, at, problems);
   if (reference === null) return null;
   if (reference.digest !== null) {
@@ -124,13 +131,7 @@ export function saveTargetOf(
   problems: Problems,
 ): BuildTarget {
   checkNamespace(input.namespace, ['namespace'], problems);
-  if (!IMAGE_NAME.test(input.namespace) && NAMESPACE_NAME.test(input.namespace)) {
-    problems.add(
-      'PATTERN',
-      ['namespace'],
-      'a registry path has no capital letters and no separators side by side',
-    );
-  }
+  checkRegistryPath(input.namespace, ['namespace'], problems);
   if (input.name.length > MAX_CREATED_NAME) {
     problems.add('TOO_LONG', ['name'], `may have at most ${MAX_CREATED_NAME} characters`, {
       max: MAX_CREATED_NAME,
@@ -271,6 +272,14 @@ function isInsidePath(path: string): boolean {
 
 function isBase64(text: string): boolean {
   return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.replaceAll(/\s/g, ''));
+}
+
+/** A namespace may have capital letters (S2); what is pushed below it may not, for OCI's paths have none. */
+function checkRegistryPath(namespace: string, path: readonly string[], problems: Problems): void {
+  if (IMAGE_NAME.test(namespace) || !NAMESPACE_NAME.test(namespace)) return;
+  const message =
+    'images are pushed below it, and a registry path has no capital letters and no separators side by side';
+  problems.add('PATTERN', path, message, { pattern: IMAGE_NAME.source });
 }
 
 function checkNamespace(namespace: string, path: readonly string[], problems: Problems): void {

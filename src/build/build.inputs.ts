@@ -49,7 +49,10 @@ export class ImageBuildOrder {
 
 @InputType({ description: 'What a build is to make, and where it goes.' })
 export class BuildImageTargetInput {
-  @Field(() => String, { nullable: true, description: "Absent: the reference's first path segment." })
+  @Field(() => String, {
+    nullable: true,
+    description: "Absent: the reference's first path segment, else `default`.",
+  })
   namespace?: string | null;
 
   @Field(() => String, {
@@ -64,10 +67,11 @@ export class BuildImageTargetInput {
   description?: string | null;
 
   @Field(() => String, {
+    nullable: true,
     description:
-      "Where to push: host/namespace/repository[:tag], on this server's registry (`server.registryHost`).",
+      "Where to push: host/namespace/repository[:tag], on this server's registry (`server.registryHost`). Absent: host/namespace/name:tag.",
   })
-  reference!: string;
+  reference?: string | null;
 
   @Field(() => [LabelInput], { nullable: true, description: 'At most 20, with unique keys.' })
   labels?: LabelInput[] | null;
