@@ -4,7 +4,8 @@ import type { EncodedLine } from './build-log.entity.ts';
 /** One line of a build's log: the bytes that a step printed, without the newline. */
 export interface LogLine {
   readonly at: Date;
-  readonly stream: LogStream;
+  /** `GAP`: lines are missing here; it stands in the log as a line of its own, without bytes. */
+  readonly stream: LogStream | 'GAP';
   /** The step that printed it; `null` for what is no step's. */
   readonly step: number | null;
   /** No newline followed: the next line of the same step and stream goes on where this one stops. */
@@ -15,7 +16,7 @@ export interface NumberedLine extends LogLine {
   readonly seq: number;
 }
 
-const STREAMS = ['STDOUT', 'STDERR', 'SYSTEM'] as const satisfies readonly LogStream[];
+const STREAMS = ['STDOUT', 'STDERR', 'SYSTEM', 'GAP'] as const;
 
 /** Packs lines for one row: their bytes one after another, and how to cut them. */
 export function encodeLines(lines: readonly LogLine[]): { data: Buffer; lines: EncodedLine[] } {
@@ -24,7 +25,7 @@ export function encodeLines(lines: readonly LogLine[]): { data: Buffer; lines: E
     lines: lines.map((line) => [
       line.data.byteLength,
       line.at.getTime(),
-      STREAMS.indexOf(line.stream) as 0 | 1 | 2,
+      STREAMS.indexOf(line.stream) as EncodedLine[2],
       line.step,
       line.partial ? 1 : 0,
     ]),

@@ -18,5 +18,5 @@ export const BuildLogBatch = defineEntity({
     lines: p.json().$type<readonly EncodedLine[]>(),
   },
 });
-/** Length in bytes, time in epoch milliseconds, stream (0 stdout, 1 stderr, 2 system), step or null, 1 if no newline followed. */
-export type EncodedLine = readonly [number, number, 0 | 1 | 2, number | null, 0 | 1];
+/** Length in bytes, time in epoch milliseconds, stream (0 stdout, 1 stderr, 2 system, 3 a gap), step or null, 1 if no newline followed. */
+export type EncodedLine = readonly [number, number, 0 | 1 | 2 | 3, number | null, 0 | 1];

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
-import type { ImageBuildStatus } from '../shared/enums.ts';
+import type { ImageBuildStatus, LogGapReason, LogStream } from '../shared/enums.ts';
 import { isFinal } from './build.rules.ts';
 import { decodeLines, type NumberedLine } from './build-log.codec.ts';
 
@@ -11,8 +11,28 @@ const LOOK_MS = 2000;
 const BATCHES_PER_READ = 16;
 
 export type LogEvent =
-  | { readonly kind: 'lines'; readonly lines: readonly NumberedLine[]; readonly lastSeq: number }
+  | { readonly kind: 'lines'; readonly lines: readonly TextLine[]; readonly lastSeq: number }
+  | { readonly kind: 'gap'; readonly fromSeq: number; readonly toSeq: number; readonly reason: LogGapReason }
   | { readonly kind: 'end'; readonly lastSeq: number; readonly status: ImageBuildStatus };
+
+/** A line that holds text, not a gap. */
+export type TextLine = NumberedLine & { readonly stream: LogStream };
+const isText = (line: NumberedLine): line is TextLine => line.stream !== 'GAP';
+
+/** Lines as events: runs of text, and the gaps between them. */
+function* eventsOf(lines: readonly NumberedLine[]): Generator<LogEvent> {
+  let rest = lines;
+  while (rest.length > 0) {
+    const cut = rest.findIndex((line) => !isText(line));
+    const text = (cut < 0 ? rest : rest.slice(0, cut)).filter(isText);
+    const last = text.at(-1);
+    if (last !== undefined) yield { kind: 'lines', lines: text, lastSeq: last.seq };
+    if (cut < 0) return;
+    const { seq } = rest[cut] as NumberedLine;
+    yield { kind: 'gap', fromSeq: seq, toSeq: seq, reason: 'LIMIT_EXCEEDED' };
+    rest = rest.slice(cut + 1);
+  }
+}
 
 /** Reads builds' logs. Whoever calls has checked that the viewer may. */
 export class BuildLogReader {
@@ -50,7 +70,7 @@ export class BuildLogReader {
       const last = lines.at(-1);
       if (last !== undefined) {
         lastSeq = last.seq;
-        yield { kind: 'lines', lines, lastSeq };
+        yield* eventsOf(lines);
       } else if (state === null) {
         return;
       } else if (isFinal(state.status)) {

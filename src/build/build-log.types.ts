@@ -1,6 +1,6 @@
 import { createUnionType, Field, Int, ObjectType } from 'type-graphql';
 import { DateTime, SafeInt } from '../graphql/scalars.ts';
-import { ImageBuildStatus, LogStream } from '../shared/enums.ts';
+import { ImageBuildStatus, LogGapReason, LogStream } from '../shared/enums.ts';
 import type { BuildRow } from './build.reads.ts';
 import { BuildObject } from './build.types.ts';
 
@@ -43,6 +43,24 @@ export class BuildLogLinesObject {
   lastSeq!: number;
 }
 
+@ObjectType('ImageBuildLogGap', {
+  description:
+    'Lines that are missing, so that a cut log never looks whole. The numbers go on without a gap.',
+  simpleResolvers: true,
+})
+export class BuildLogGapObject {
+  @Field(() => SafeInt, { description: 'The first number that stands for missing lines.' })
+  fromSeq!: number;
+
+  @Field(() => SafeInt, {
+    description: 'The last number that stands for missing lines: resume with `afterSeq`.',
+  })
+  toSeq!: number;
+
+  @Field(() => LogGapReason, { description: 'Why they are missing.' })
+  reason!: LogGapReason;
+}
+
 @ObjectType('ImageBuildLogEnd', {
   description: 'The build has ended and its whole log was sent.',
   simpleResolvers: true,
@@ -60,9 +78,10 @@ export class BuildLogEndObject {
 
 export const BuildLogEventUnion = createUnionType({
   name: 'ImageBuildLogEvent',
-  description: "What a log's subscription sends: lines, and at last the end.",
-  types: () => [BuildLogLinesObject, BuildLogEndObject] as const,
-  resolveType: (value) => ('lines' in value ? BuildLogLinesObject : BuildLogEndObject),
+  description: "What a log's subscription sends: lines, gaps, and at last the end.",
+  types: () => [BuildLogLinesObject, BuildLogGapObject, BuildLogEndObject] as const,
+  resolveType: (value) =>
+    'lines' in value ? BuildLogLinesObject : 'fromSeq' in value ? BuildLogGapObject : BuildLogEndObject,
 });
 
 @ObjectType('ImageBuildStatusEvent', {

@@ -61,6 +61,13 @@ export class BuildLogWriter {
     await this.append('SYSTEM', null, Buffer.from(`${text}\n`), new Date());
   }
 
+  /** Tells that lines of a step are missing here, so that a cut log never looks whole. */
+  async gap(step: number | null, at: Date): Promise<void> {
+    for (const [key, line] of this.#open) if (line.step === step) this.#close(key, true);
+    this.#lines.push({ at, stream: 'GAP', step, partial: false, data: new Uint8Array() });
+    await this.#flush();
+  }
+
   /** Stores everything, lines that have not ended too. @throws BuildLostError when the attempt no longer holds the build */
   async finish(): Promise<void> {
     for (const key of [...this.#open.keys()]) this.#close(key, true);

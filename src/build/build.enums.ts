@@ -6,6 +6,7 @@ import {
   ImageBuildPhase,
   ImageBuildStatus,
   ImageBuildStepStatus,
+  LogGapReason,
   LogStream,
 } from '../shared/enums.ts';
 
@@ -104,6 +105,14 @@ registerEnumType(LogStream, {
     STDOUT: { description: "A step's standard output." },
     STDERR: { description: "A step's standard error." },
     SYSTEM: { description: 'Slipway itself.' },
+  },
+});
+registerEnumType(LogGapReason, {
+  name: 'LogGapReason',
+  description: 'Why lines are missing from a log.',
+  valuesConfig: {
+    LIMIT_EXCEEDED: { description: 'A limit on the length or the speed of a log cut them.' },
+    EXPIRED: { description: 'They were kept only for so long.' },
   },
 });
 registerEnumType(ImageBuildOrderField, {

@@ -5,7 +5,7 @@ import { SafeInt } from '../graphql/scalars.ts';
 import { BadInputError } from '../shared/errors.ts';
 import { uidOf } from '../shared/global-id.ts';
 import type { BuildRow } from './build.reads.ts';
-import type { NumberedLine } from './build-log.codec.ts';
+import type { TextLine } from './build-log.reader.ts';
 import { BuildLogEventUnion, BuildStatusEventObject } from './build-log.types.ts';
 import type { BuildStatusEvent } from './build-status.reader.ts';
 
@@ -16,7 +16,7 @@ interface SubscribeParams<A> {
 }
 
 const decoder = new TextDecoder();
-const readable = ({ data, ...line }: NumberedLine) => ({ ...line, text: decoder.decode(data) });
+const readable = ({ data, ...line }: TextLine) => ({ ...line, text: decoder.decode(data) });
 
 /** type-graphql checks neither rights nor arguments before `subscribe`: both are checked in here. */
 async function visibleBuild({ args, context }: SubscribeParams<{ buildId: string }>): Promise<BuildRow> {
@@ -50,6 +50,7 @@ async function* logEvents(params: SubscribeParams<{ buildId: string; afterSeq: n
   try {
     for await (const event of context.buildLogs.follow(id, after, ended.signal)) {
       if (event.kind === 'lines') yield { lines: event.lines.map(readable), lastSeq: event.lastSeq };
+      else if (event.kind === 'gap') yield event;
       else
         yield {
           lastSeq: event.lastSeq,

@@ -100,5 +100,9 @@ export const ImageBuildFailureReason = {
 } as const;
 export type ImageBuildFailureReason = keyof typeof ImageBuildFailureReason;
 
+/** Why lines are missing from a log. */
+export const LogGapReason = { LIMIT_EXCEEDED: 'LIMIT_EXCEEDED', EXPIRED: 'EXPIRED' } as const;
+export type LogGapReason = keyof typeof LogGapReason;
+
 export const LogStream = { STDOUT: 'STDOUT', STDERR: 'STDERR', SYSTEM: 'SYSTEM' } as const;
 export type LogStream = keyof typeof LogStream;

@@ -42,6 +42,7 @@ export function createDockerfileRecipe(options: {
           await log.append(event.stream, event.step, event.data, event.at);
           break;
         case 'clipped':
+          await log.gap(event.step, event.at);
           await log.say('The engine cut the output of this step here: lines are missing.');
           break;
         case 'warning':
