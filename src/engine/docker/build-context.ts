@@ -28,7 +28,7 @@ export async function packContext(dockerfile: string, files: readonly BuildFile[
   }
   tar.finalize();
   const chunks: Uint8Array[] = [];
-  for await (const chunk of tar) chunks.push(chunk);
+  for await (const chunk of tar as AsyncIterable<Uint8Array>) chunks.push(chunk);
   return { tar: Buffer.concat(chunks), dockerfilePath };
 }
 

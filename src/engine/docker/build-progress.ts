@@ -9,6 +9,20 @@ export interface BuildProgress {
   readonly failure: EngineError | null;
   /** The image, once the builder has said that it is whole. */
   readonly imageId: string | null;
-  /** The container whose output is read now, where the engine tells. */
-  readonly containerId: string | null;
+}
+
+/**
+ * What a step printed, from an engine that sends it as JSON text. There, every byte that is not UTF-8 by itself is lost:
+ * also those of a character that two frames share, 180 times in 3 MB of Chinese text. U+FFFD is in their place, and a
+ * gap is told, so that the log does not look whole.
+ */
+export function outputEvents(
+  step: number | null,
+  stream: 'STDOUT' | 'STDERR',
+  text: string,
+  at: Date,
+): BuildEvent[] {
+  const events: BuildEvent[] = [{ kind: 'log', step, stream, data: Buffer.from(text, 'utf8'), at }];
+  if (text.includes('\uFFFD')) events.push({ kind: 'clipped', step, at });
+  return events;
 }

@@ -24,8 +24,6 @@ const CLIPPED = /\n?\[output clipped, log limit [^\]\n]* reached\]\n$/;
 export class BuildKitProgress implements BuildProgress {
   failure: EngineError | null = null;
   imageId: string | null = null;
-  /** BuildKit's containers are none of the engine's. */
-  readonly containerId = null;
   private readonly steps: BuildSteps;
   private readonly needed: readonly DockerfileInstruction[];
   /** The step of each vertex, by the vertex's digest. */

@@ -1,6 +1,6 @@
 import { findStage, type ParsedDockerfile } from '../../shared/dockerfile.ts';
 import type { BuildEvent, EngineError } from '../container-engine.ts';
-import type { BuildProgress } from './build-progress.ts';
+import { type BuildProgress, outputEvents } from './build-progress.ts';
 import { BuildSteps } from './build-steps.ts';
 import { buildFailure } from './docker-errors.ts';
 import { auxField, type EngineMessage } from './engine-messages.ts';
@@ -23,11 +23,11 @@ const STDERR_END = '\x1b[0m';
 export class ClassicProgress implements BuildProgress {
   failure: EngineError | null = null;
   imageId: string | null = null;
-  containerId: string | null = null;
   private readonly steps: BuildSteps;
   private readonly ownSteps: number;
   private state: State = 'IDLE';
   private current: number | null = null;
+  private containerId: string | null = null;
   private cached = false;
   private lastOutput = '';
   private said = false;
@@ -109,7 +109,7 @@ export class ClassicProgress implements BuildProgress {
   private output(text: string, at: Date): BuildEvent[] {
     const { text: printed, stream } = unwrap(text);
     this.lastOutput = (this.lastOutput + printed).slice(-200);
-    return [{ kind: 'log', step: this.current, stream, data: Buffer.from(printed, 'utf8'), at }];
+    return outputEvents(this.current, stream, printed, at);
   }
 
   private fail(error: { message: string; code: number | null }, at: Date): BuildEvent[] {

@@ -5,7 +5,6 @@ import { markerHosts } from './build-leftovers.ts';
 import type { BuildProgress } from './build-progress.ts';
 import { BuildKitProgress } from './buildkit-progress.ts';
 import { ClassicProgress } from './classic-progress.ts';
-import { ContainerOutput } from './container-output.ts';
 import { buildFailure, engineWords, isHttpError, toEngineError } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import { readMessages } from './engine-messages.ts';
@@ -27,22 +26,11 @@ export async function* runBuild(
   // Ends the engine's work too when the consumer stops reading.
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  let output: ContainerOutput | null = null;
-  let reading: string | null = null;
   try {
     const stream = await startBuild(engine, builder, request, both);
     for await (const message of readMessages(stream)) {
-      for (const event of progress.read(message, new Date())) {
-        if (event.kind === 'log' && output)
-          yield { ...event, data: await output.exact(event.stream, event.data) };
-        else yield event;
-      }
+      yield* progress.read(message, new Date());
       if (progress.failure) throw progress.failure;
-      if (progress.containerId !== reading) {
-        output?.close();
-        reading = progress.containerId;
-        output = reading === null ? null : new ContainerOutput(engine.docker, reading);
-      }
     }
     if (progress.imageId === null)
       throw new EngineError('INTERNAL', 'The engine ended the build without an image.');
@@ -50,7 +38,6 @@ export async function* runBuild(
   } catch (error) {
     throw toEngineError(error, signal);
   } finally {
-    output?.close();
     stop.abort();
   }
 }

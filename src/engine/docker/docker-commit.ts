@@ -47,12 +47,13 @@ async function commit(
   signal?: AbortSignal,
 ): Promise<string> {
   const container = docker.getContainer(containerId);
-  const answer: unknown = await container.commit({
+  const options: object = {
     _query: { container: containerId, pause, comment, changes: changes(blankEnv, labels) },
     // Docker merges this into the container's configuration; names need no quoting here. Podman only reads `changes`.
     _body: { Env: blankEnv.map((name) => `${name}=`), Labels: labels },
     abortSignal: signal,
-  });
+  };
+  const answer: unknown = await container.commit(options);
   const id = auxField(answer, 'Id');
   if (id === null) throw new EngineError('INTERNAL', 'The engine ended the commit without an image.');
   return id.startsWith('sha256:') ? id : `sha256:${id}`;
@@ -81,10 +82,7 @@ async function clean(
   { blankEnv }: CommitRequest,
   signal?: AbortSignal,
 ): Promise<string> {
-  const image = await engine.ask(
-    (docker, abortSignal) => docker.getImage(imageId).inspect({ abortSignal }),
-    signal,
-  );
+  const image = await engine.ask((docker) => docker.getImage(imageId).inspect(), signal);
   const leaks = (env: readonly string[] | null | undefined) =>
     (env ?? []).some((entry) =>
       blankEnv.some((name) => entry.startsWith(`${name}=`) && entry !== `${name}=`),

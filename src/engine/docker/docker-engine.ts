@@ -13,14 +13,14 @@ import { reapLeftovers } from './build-leftovers.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
 import { isHttpError, isNotFound } from './docker-errors.ts';
-import { runPush } from './docker-push.ts';
+import { keepTag, runPush } from './docker-push.ts';
 import { EngineConnection } from './engine-connection.ts';
 
 /** The container engine at `endpoint` (`unix:///…` or `tcp://host:port`): Docker from 20.10 on, or Podman from 4 on. */
 export function createDockerEngine(endpoint: string, log: Logger): ContainerEngine {
   const engine = new EngineConnection(endpoint);
   const info = async ({ signal }: CallOptions = {}): Promise<EngineInfo> => {
-    const version = await engine.ask((docker, abortSignal) => docker.version({ abortSignal }), signal);
+    const version = await engine.ask((docker) => docker.version(), signal);
     const isPodman = version.Components?.some(({ Name }) => Name.startsWith('Podman')) === true;
     const builders: readonly Builder[] = isPodman ? ['CLASSIC'] : ['CLASSIC', 'BUILDKIT'];
     return { name: isPodman ? 'Podman' : 'Docker', version: version.Version, builders };
@@ -59,19 +59,22 @@ export function createDockerEngine(endpoint: string, log: Logger): ContainerEngi
       return found?.Id === id ? detailsOf(found) : null;
     },
     async image(id, { signal } = {}) {
-      const found = await engine.ask(
-        (docker, abortSignal) => orNull(docker.getImage(id).inspect({ abortSignal })),
-        signal,
-      );
+      const found = await engine.ask((docker) => orNull(docker.getImage(id).inspect()), signal);
       return found && imageOf(found);
     },
     async removeImage(id, { signal } = {}) {
       await engine.ask(async (docker, abortSignal) => {
+        const found = await orNull(docker.getImage(id).inspect());
+        const { repo, tag } = keepTag(id);
+        const tags = found?.RepoTags ?? [];
+        const isKept = tags.length === 1 && tags[0]?.endsWith(`${repo}:${tag}`);
+        // What has another tag is somebody's: a Dockerfile of one FROM gives no image of its own, but its base.
+        if (!found || (tags.length > 0 && !isKept)) return;
         try {
           // Without pruning its parents: they are the builder's cache.
-          await orNull(docker.getImage(id).remove({ noprune: true, force: true, abortSignal }));
+          await orNull(docker.getImage(tags[0] ?? id).remove({ noprune: true, abortSignal }));
         } catch (error) {
-          // A container runs on it: the engine keeps it, and that is nobody's fault.
+          // A container runs on it, or another image was built on it: it stays, and that is nobody's fault.
           if (!isHttpError(error) || error.statusCode !== 409) throw error;
           log.debug({ image: id }, 'an image in use stays');
         }

@@ -116,7 +116,12 @@ export function toEngineError(error: unknown, signal?: AbortSignal): unknown {
       'This user may not use the container engine: add the user to the group that owns its socket.';
     return new EngineError('ENGINE_UNAVAILABLE', message, { cause: error });
   }
-  if ((typeof code === 'string' && GONE.has(code)) || /socket hang up|aborted|premature close/i.test(says)) {
+  const isTimeout = error instanceof Error && error.name === 'TimeoutError';
+  if (
+    isTimeout ||
+    (typeof code === 'string' && GONE.has(code)) ||
+    /socket hang up|aborted|premature close/i.test(says)
+  ) {
     const message = 'The container engine does not answer: start it, or set DOCKER_HOST to one that runs.';
     return new EngineError('ENGINE_UNAVAILABLE', message, { cause: error });
   }

@@ -61,8 +61,13 @@ export async function* runPush(
   } finally {
     clearTimeout(silence);
     stop.abort();
-    await untag(engine, request.reference, log);
+    await untag(engine, request, log);
   }
+}
+
+/** The tag that keeps an image which has no other. */
+export function keepTag(imageId: string): { repo: string; tag: string } {
+  return { repo: 'slipway-kept', tag: imageId.replace(/^sha256:/, '') };
 }
 
 /** What is known of each layer's upload. */
@@ -127,12 +132,19 @@ async function tag(
   }, signal);
 }
 
-/** Takes only the tag away. Never fails: a tag that stays is a nuisance, not a reason to fail a build. */
-async function untag(engine: EngineConnection, reference: string, log: Logger): Promise<void> {
+/**
+ * Takes only the tag away. An image without any tag goes with its last one, so it gets one of ours first, which
+ * `removeImage` knows. Never fails: a tag that stays is a nuisance, not a reason to fail a build. */
+async function untag(
+  engine: EngineConnection,
+  { imageId, reference }: PushRequest,
+  log: Logger,
+): Promise<void> {
   try {
-    await engine.ask((docker, abortSignal) =>
-      docker.getImage(reference).remove({ noprune: true, abortSignal }),
-    );
+    await engine.ask(async (docker, abortSignal) => {
+      await docker.getImage(imageId).tag({ ...keepTag(imageId), abortSignal });
+      await docker.getImage(reference).remove({ noprune: true, abortSignal });
+    });
   } catch (error) {
     const cause = error instanceof EngineError ? error.cause : error;
     if (!isHttpError(cause) || !isNotFound(cause))

@@ -23,11 +23,11 @@ export class EngineConnection {
     this.docker = new Docker(connectionOptions(endpoint));
   }
 
-  /** A call that is answered soon, e.g. an inspect. */
+  /** A call that is answered soon, e.g. an inspect. Some of the client's calls take no signal: they are left behind. */
   async ask<T>(call: (docker: Docker, signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
-    return this.wait((docker) => call(docker, both), signal);
+    return this.wait((docker) => untilAborted(call(docker, both), both), signal);
   }
 
   /** A call that takes as long as it takes, e.g. a commit; only `signal` ends it. */
@@ -65,6 +65,17 @@ export class EngineConnection {
     const answer = await promise;
     if (!(answer instanceof Readable)) throw new Error('the engine answered without a stream');
     return answer;
+  }
+}
+
+async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([answer, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type DockerfileInstruction, neededStages, type ParsedDockerfile } from '../../shared/dockerfile.ts';
 import type { BuildEvent, EngineError } from '../container-engine.ts';
-import type { BuildProgress } from './build-progress.ts';
+import { type BuildProgress, outputEvents } from './build-progress.ts';
 import { BuildSteps } from './build-steps.ts';
 import { buildFailure } from './docker-errors.ts';
 import { auxField, type EngineMessage } from './engine-messages.ts';
@@ -16,8 +16,6 @@ const END = /^(?:--> [0-9a-f]{11,64}|(?:\[\d+\/\d+\] )?COMMIT\b.*|[0-9a-f]{64})\
 export class PodmanProgress implements BuildProgress {
   failure: EngineError | null = null;
   imageId: string | null = null;
-  /** Its build containers are none of the engine's. */
-  readonly containerId = null;
   private readonly steps: BuildSteps;
   private readonly needed: readonly DockerfileInstruction[];
   private stageAt = -1;
@@ -70,12 +68,12 @@ export class PodmanProgress implements BuildProgress {
     }
     const frames = [...this.held.splice(0), text];
     this.printed = true;
-    return frames.map((frame) => this.output(instruction.number, frame, at));
+    return frames.flatMap((frame) => this.output(instruction.number, frame, at));
   }
 
-  private output(step: number, text: string, at: Date): BuildEvent {
+  private output(step: number, text: string, at: Date): BuildEvent[] {
     this.lastOutput = (this.lastOutput + text).slice(-200);
-    return { kind: 'log', step, stream: 'STDOUT', data: Buffer.from(text, 'utf8'), at };
+    return outputEvents(step, 'STDOUT', text, at);
   }
 
   /** Stages are named by their place in the Dockerfile where there are several, and come in that order. */
