@@ -71,8 +71,7 @@ function isInstalledByNpm() {
   const installed = JSON.parse(readFileSync(hidden, 'utf8')).packages;
   const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
   const hasAll = Object.entries(wanted).every(
-    ([path, entry]) =>
-      path === '' || !isNeededHere(entry) || installed[path]?.integrity === entry.integrity,
+    ([path, entry]) => path === '' || !isNeededHere(entry) || installed[path]?.integrity === entry.integrity,
   );
   return (
     hasAll && postgresFolders().every((folder) => existsSync(join(folder, 'native', 'lib', 'libpq.so.5')))

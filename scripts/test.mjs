@@ -20,10 +20,11 @@ const resultsFile = join(stateFolder, 'test-results.json');
 const args = process.argv.slice(2);
 
 try {
-  process.exitCode = setUp() && (await main()) ? 0 : 1;
+  if (!setUp()) throw new SetupError('The project could not be set up; why stands above.');
+  process.exitCode = (await main()) ? 0 : 1;
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
-  say(error.message);
+  say(`${error.message}\n\n0 passed, 1 failed`);
   process.exitCode = 1;
 }
 

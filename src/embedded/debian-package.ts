@@ -32,7 +32,11 @@ export async function fetchPackageFile(
     if (!archive) throw new Error(`apt-get downloaded nothing for ${name}`);
     await runProgram('dpkg-deb', ['-x', join(work, archive), join(work, 'unpacked')]);
     rmSync(unpacked, { recursive: true, force: true });
-    renameSync(join(work, 'unpacked'), unpacked);
+    try {
+      renameSync(join(work, 'unpacked'), unpacked);
+    } catch (error) {
+      if (!existsSync(wanted)) throw error; // Somebody else has fetched it meanwhile.
+    }
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

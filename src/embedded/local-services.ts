@@ -110,7 +110,7 @@ async function openRegistry(
   } catch (error) {
     // Only the examples need it.
     log.warn({ err: error }, 'the base image cannot be made');
-    say(`Base image: none (${error instanceof Error ? error.message : error})`);
+    say(`Base image: none (${error instanceof Error ? error.message : String(error)})`);
     return { image: null };
   }
 }

@@ -34,10 +34,8 @@ export async function startDockerd(
     log.info({ err: error }, 'no network bridge of our own; dockerd uses docker0');
     return null;
   });
-  const common = [
-    ...['--data-root', data, '--exec-root', state, '--pidfile', pidFile, '-H', `unix://${socket}`],
-    ...['--config-file', config, '--shutdown-timeout', '5'],
-  ];
+  const common = ['--data-root', data, '--exec-root', state, '--pidfile', pidFile, '-H', `unix://${socket}`];
+  common.push('--config-file', config, '--shutdown-timeout', '5');
   const start = (network: readonly string[]) =>
     startChild(
       folder,

@@ -84,7 +84,7 @@ export async function pullIfMissing(engine: Docker, image: string, onPull: () =>
 }
 
 /** Does the engine answer that there is no such container or image? */
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return error instanceof Error && 'statusCode' in error && error.statusCode === 404;
 }
 

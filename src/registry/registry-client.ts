@@ -19,7 +19,7 @@ const MAX_REDIRECTS = 3;
 const TOKEN_SECONDS = 60;
 
 /** Plain HTTP is spoken with this machine only. */
-export function registryOrigin(host: string): string {
+function registryOrigin(host: string): string {
   const name = host.replace(/:\d+$/, '');
   const isLoopback = name === 'localhost' || /^127(\.\d+){3}$/.test(name) || name === '[::1]';
   return `${isLoopback ? 'http' : 'https'}://${host}`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** What the program beside this file prints. */
-export interface Summary {
+interface Summary {
   databaseUrl: string;
   engineEndpoint: string | null;
   registryHost: string | null;

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type DataFolder, openDataFolder, socketFolderOf } from '../../src/embedded/data-folder.ts';
@@ -10,6 +19,7 @@ export interface TestFolder extends AsyncDisposable {
   readonly data: DataFolder;
 }
 
+const TOOLS = join(import.meta.dirname, '..', '..', '.slipway', 'test-tools');
 const NAME = /^slipway-test-(\d+)-(\d+)-/;
 
 /** Opens a temporary data folder, and clears away those of test runs that were killed, with the programs they left. */
@@ -26,6 +36,10 @@ export async function openTestFolder(): Promise<TestFolder> {
     join(tmpdir(), `slipway-test-${process.pid}-${identify(process.pid)?.startTicks}-`),
   );
   chmodSync(root, 0o711); // As root, PostgreSQL's own user passes through it.
+  // Fetched programs are kept from run to run.
+  mkdirSync(join(root, 'data'), { mode: 0o711 });
+  mkdirSync(TOOLS, { recursive: true });
+  symlinkSync(TOOLS, join(root, 'data', 'tools'));
   return { data: openDataFolder(join(root, 'data')), [Symbol.asyncDispose]: () => clear(root) };
 }
 
