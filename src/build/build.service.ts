@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { LockMode } from '@mikro-orm/core';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
@@ -251,7 +252,7 @@ export class BuildService {
     if (seen.createdById !== session.user.id) session.assertCan('build:cancel', seen.namespaceId);
     problems.refuseIfAny();
     const canceled = await this.em.fork().transactional(async (tx) => {
-      const build = await tx.findOneOrFail(Build, { id: seen.id }, { lockMode: 4 });
+      const build = await tx.findOneOrFail(Build, { id: seen.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (isFinal(build.status)) {
         return refuse('BUILD_ALREADY_FINISHED', ['id'], `the build has ended: it is ${build.status}`, {
           status: build.status,

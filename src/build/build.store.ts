@@ -1,3 +1,4 @@
+import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '../db/orm.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
 import type { ImageBuildStatus } from '../shared/enums.ts';
@@ -58,7 +59,7 @@ export class BuildStore {
     change: (build: Build, tx: EntityManager, now: Date) => Promise<T> | T,
   ): Promise<T> {
     const result = await this.em.fork().transactional(async (tx) => {
-      const build = await tx.findOne(Build, { id: buildId }, { lockMode: 4 });
+      const build = await tx.findOne(Build, { id: buildId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (build === null) throw new BuildLostError(`there is no build ${buildId}`);
       if (attempt !== undefined && (build.attempt !== attempt || build.finishedAt !== null)) {
         throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);

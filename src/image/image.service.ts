@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { LockMode } from '@mikro-orm/core';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
@@ -210,7 +211,7 @@ export class ImageService {
     if (seen === undefined || seen.status === 'DELETED') return refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
     session.assertCan(action, seen.namespaceId);
     if (seen.type === 'BUILD_IN') refuse('BUILT_IN', ['id'], 'built-in images are read-only');
-    const image = await tx.findOneOrFail(Image, { id: seen.id }, { lockMode: 4 });
+    const image = await tx.findOneOrFail(Image, { id: seen.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
     return image.status === 'DELETED' ? refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE) : image;
   }
 
