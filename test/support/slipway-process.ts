@@ -1,0 +1,72 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PROGRAM = resolve(ROOT, 'dist/src/main.js');
+const START_MS = 120_000;
+
+/** The program itself as a process of its own, compiled, as an operator runs it. */
+export interface SlipwayProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** The first match of what was waited for in its standard output. */
+  readonly said: RegExpMatchArray;
+  /** Everything it has written so far, both streams. */
+  readonly output: () => string;
+  /** Sends a signal and waits for the end. @returns the exit code; `null` where the signal itself ended it */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Sends a signal and does not wait. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+/**
+ * Starts the program and waits until it says that it is up.
+ *
+ * @param until what its standard output holds then
+ * @throws Error with its output where it ends before, or does not come up in two minutes
+ */
+export async function startSlipway(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  until: RegExp,
+): Promise<SlipwayProcess> {
+  if (!existsSync(PROGRAM)) throw new Error('there is no dist/: run `npm run build` first, or `npm test`');
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  let output = '';
+  const said = await new Promise<RegExpMatchArray>((found, failed) => {
+    const timer = setTimeout(() => failed(new Error(`it did not come up:\n${output}`)), START_MS);
+    const read = (chunk: Buffer) => {
+      output += chunk.toString();
+      const match = output.match(until);
+      if (match === null) return;
+      clearTimeout(timer);
+      found(match);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      failed(new Error(`it ended with ${code}:\n${output}`));
+    });
+  });
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    return (await exited)[0];
+  };
+  return {
+    pid: (child as ChildProcess & { pid: number }).pid,
+    said,
+    output: () => output,
+    stop,
+    signal: (signal) => void child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      await stop('SIGKILL');
+    },
+  };
+}
