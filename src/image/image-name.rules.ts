@@ -1,6 +1,7 @@
 import { DEFAULT_NAMESPACE, NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
 import { type ImageReference, parseImageReference } from '../shared/image-reference.ts';
 import type { Problems } from '../shared/problems.ts';
+import { checkText, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
 import { DEFAULT_TAG, IMAGE_NAME, MAX_REGISTERED_NAME, OCI_TAG } from './image.rules.ts';
 
 /** The host that a reference without one means. */
@@ -37,21 +38,21 @@ export function catalogueNameOf(
   problems: Problems,
 ): CatalogueName | null {
   const parsed = readReference(input.reference, ['reference'], problems);
-  const { namespace, tag } = input;
-  if (namespace && !NAMESPACE_NAME.test(namespace)) {
+  const { tag } = input;
+  const segments = parsed === null ? [] : parsed.path.split('/');
+  const namespace = input.namespace || (segments.length > 1 ? (segments[0] as string) : DEFAULT_NAMESPACE);
+  if (!NAMESPACE_NAME.test(namespace)) {
     problems.add(
       'PATTERN',
       ['namespace'],
-      'a lower-case letter, then letters, digits, hyphens, underscores or dots',
-      {
-        pattern: NAMESPACE_NAME.source,
-      },
+      `${input.namespace ? 'is' : 'the reference says'} ${JSON.stringify(namespace)}; give a lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots`,
+      { pattern: NAMESPACE_NAME.source },
     );
   }
   if (tag) checkTag(tag, ['tag'], problems);
-  if (parsed === null) return null;
-  const segments = parsed.path.split('/');
   const legal = typeof input.name === 'string' && IMAGE_NAME.test(input.name);
+  if (!legal) checkText(problems, ['name'], input.name, MAX_DISPLAY_NAME);
+  if (parsed === null) return null;
   const name = legal ? (input.name as string) : segments.slice(segments.length > 1 ? 1 : 0).join('/');
   if (name.length > MAX_REGISTERED_NAME) {
     problems.add('TOO_LONG', ['name'], `may have at most ${MAX_REGISTERED_NAME} characters`, {
@@ -60,7 +61,7 @@ export function catalogueNameOf(
     });
   }
   return {
-    namespace: namespace ? namespace : segments.length > 1 ? (segments[0] as string) : DEFAULT_NAMESPACE,
+    namespace,
     name,
     tag: tag ? tag : (parsed.tag ?? DEFAULT_TAG),
     displayName: input.name && !legal ? input.name : null,

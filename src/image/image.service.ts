@@ -14,6 +14,7 @@ import type {
   Visibility,
 } from '../shared/enums.ts';
 import { UnavailableError } from '../shared/errors.ts';
+import { toGlobalId } from '../shared/global-id.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { checkLabels, checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
@@ -115,11 +116,10 @@ export class ImageService {
         : await this.namespaces.findTarget(session, name.namespace, ['namespace'], problems);
     const found =
       name !== null && input.verify === true ? await this.#verify(name, input.reference, problems) : null;
+    const taken = name === null || namespace === null ? null : await this.findByName(session, name);
+    if (taken !== null) problems.add(...nameTaken(taken));
     problems.refuseIfAny();
-    if (name === null || workspace === null) return null;
-    if (namespace !== null) session.assertCan('image:create', namespace.id);
-    if (namespace !== null) await this.#assertFree(em, namespace.id, name);
-    if (input.validateOnly === true) return null;
+    if (name === null || workspace === null || input.validateOnly === true) return null;
     const now = new Date();
     try {
       return await em.transactional(async (tx) =>
@@ -157,8 +157,8 @@ export class ImageService {
         }),
       );
     } catch (error) {
-      if (isTaken(error, 'image_catalogue_name')) return refuseTaken(name);
-      throw error;
+      if (!isTaken(error, 'image_catalogue_name')) throw error;
+      return refuse(...nameTaken((await this.findByName(session, name)) ?? name));
     }
   }
 
@@ -190,7 +190,7 @@ export class ImageService {
       if (!canMove(image.status, 'DELETED')) {
         refuse('IN_USE', ['id'], `the image is ${image.status}: cancel the build that makes it first`, {
           status: image.status,
-          ...(image.sourceBuildId === null ? {} : { buildId: image.sourceBuildId }),
+          ...(image.sourceBuildId === null ? {} : { buildId: toGlobalId('ImageBuild', image.sourceBuildId) }),
         });
       }
       image.status = 'DELETED';
@@ -237,15 +237,6 @@ export class ImageService {
       });
     }
   }
-
-  async #assertFree(
-    em: EntityManager,
-    namespaceId: string,
-    name: { name: string; tag: string },
-  ): Promise<void> {
-    const other = await findLive(em, namespaceId, name);
-    if (other !== null) refuseTaken({ ...name, imageId: other.id });
-  }
 }
 
 /** The image that holds a catalogue name, if there is one. */
@@ -263,20 +254,12 @@ export async function findLive(
   });
 }
 
-function refuseTaken(name: {
-  readonly name: string;
-  readonly tag: string;
-  readonly imageId?: string;
-}): never {
-  return refuse(
-    'NAME_TAKEN',
-    ['name'],
-    `a live image has the name ${name.name}:${name.tag} in this namespace`,
-    {
-      name: name.name,
-      tag: name.tag,
-    },
-  );
+/** @param holder the image that has the name; only the name where it has just gone again */
+function nameTaken(holder: { readonly name: string; readonly tag: string; readonly id?: string }) {
+  const { id, name, tag } = holder;
+  const message = `a live image has the name ${name}:${tag} in this namespace`;
+  const imageId = id === undefined ? {} : { imageId: toGlobalId('Image', id) };
+  return ['NAME_TAKEN', ['name'], message, { name, tag, ...imageId }] as const;
 }
 
 function checkDetails(details: ImageDetails, problems: Problems): void {

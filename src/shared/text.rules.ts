@@ -12,7 +12,7 @@ const MAX_LABEL_VALUE = 256;
 /** Unicode's control characters but tab, line feed and carriage return. */
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
 
-/** Checks a text that people read: length in code points, and no control characters but tab and line ends. */
+/** Checks a text that people read: length in code points, whole characters, no control characters but tab and line ends. */
 export function checkText(
   problems: Problems,
   path: readonly string[],
@@ -30,6 +30,8 @@ export function checkText(
   if (CONTROL.test(text)) {
     problems.add('INVALID', path, 'holds control characters; only tabs and line ends are allowed');
   }
+  // PostgreSQL refuses half a surrogate pair in jsonb, and would store it as U+FFFD in text.
+  if (!text.isWellFormed()) problems.add('INVALID', path, 'holds half a character (a lone surrogate)');
 }
 
 /** Checks labels: at most 20, keys given, short and unique. */
