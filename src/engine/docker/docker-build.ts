@@ -6,7 +6,7 @@ import type { BuildProgress } from './build-progress.ts';
 import { BuildKitProgress } from './buildkit-progress.ts';
 import { ClassicProgress } from './classic-progress.ts';
 import { buildFailure, engineWords, isHttpError, toEngineError } from './docker-errors.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import { type EngineConnection, jsonHeader } from './engine-connection.ts';
 import { readMessages } from './engine-messages.ts';
 import { PodmanProgress } from './podman-progress.ts';
 
@@ -64,7 +64,7 @@ async function startBuild(
         target: target ?? undefined,
         version: builder === 'BUILDKIT' ? 2 : undefined,
         // Not for BuildKit, whose cache keys hold the extra hosts, and whose containers the engine does not list.
-        extrahosts: builder === 'CLASSIC' ? markerHosts(labels) : undefined,
+        extrahosts: builder === 'CLASSIC' ? markerHosts(labels) || undefined : undefined,
       },
       headers: builder === 'BUILDKIT' ? {} : registryConfig(registryAuths),
       body: tar,
@@ -82,7 +82,7 @@ async function startBuild(
 /** The classic builder takes credentials by host, each for its own; BuildKit asks for them in a session, which we do not open. */
 function registryConfig(auths: BuildRequest['registryAuths']): Record<string, string> {
   if (Object.keys(auths).length === 0) return {};
-  return { 'X-Registry-Config': Buffer.from(JSON.stringify(auths)).toString('base64url') };
+  return { 'X-Registry-Config': jsonHeader(auths) };
 }
 
 function chooseBuilder(

@@ -1,8 +1,8 @@
 import { parseImageReference } from '../../shared/image-reference.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { EngineError, type PushEvent, type PushRequest } from '../container-engine.ts';
-import { isHttpError, isNotFound, pushFailure, toEngineError } from './docker-errors.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import { engineWords, isHttpError, isNotFound, pushFailure, toEngineError } from './docker-errors.ts';
+import { type EngineConnection, jsonHeader } from './engine-connection.ts';
 import { auxField, type EngineMessage, readMessages } from './engine-messages.ts';
 
 /** A registry that accepts and never answers would hold a push for ever: dockerd has no deadline of its own. */
@@ -57,6 +57,8 @@ export async function* runPush(
         },
       );
     }
+    if (isHttpError(error) && error.statusCode >= 500 && !signal?.aborted)
+      throw pushFailure(engineWords(error));
     throw toEngineError(error, signal);
   } finally {
     clearTimeout(silence);
@@ -110,7 +112,7 @@ function digestIn({ aux, status, stream }: EngineMessage): string | null {
 /** Without credentials the header is there all the same, empty: older engines refuse a push that lacks it. */
 function authHeader({ auth }: PushRequest, host: string): string {
   const value = auth ? { username: auth.username, password: auth.password, serveraddress: host } : {};
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
+  return jsonHeader(value);
 }
 
 async function tag(

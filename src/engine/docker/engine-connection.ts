@@ -79,6 +79,11 @@ async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise
   }
 }
 
+/** A header's value as engines want it: JSON in URL-safe base64, padding and all. */
+export function jsonHeader(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+}
+
 /** The part of docker-modem that is used directly. */
 interface Modem {
   dial(options: object, callback: (error: unknown, answer: unknown) => void): void;

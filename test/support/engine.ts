@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import Docker from 'dockerode';
+import { inject } from 'vitest';
+import type { BuildRequest, ContainerEngine } from '../../src/engine/container-engine.ts';
+import { createDockerEngine } from '../../src/engine/docker/docker-engine.ts';
+import { createLogger } from '../../src/shared/logger.ts';
+import type { EngineHarness } from '../contracts/container-engine.contract.ts';
+
+/** A real engine with a real registry, as the global set-up of the `engine` project started them. */
+export interface TestEngine {
+  readonly engine: ContainerEngine;
+  /** The engine's API, to look at what the port does not show. */
+  readonly docker: Docker;
+  /** `host:port` of a registry that the engine pushes to. */
+  readonly registryHost: string;
+  /** The reference of a small image with a shell, in that registry. */
+  readonly baseImage: string;
+}
+
+/** @throws Error on a machine where no engine or registry can be started: these tests cannot do without */
+export function testEngine(endpoint = inject('engineEndpoint')): TestEngine {
+  const registryHost = inject('registryHost');
+  const baseImage = inject('baseImage');
+  if (endpoint === null || registryHost === null || baseImage === null) {
+    throw new Error(`These tests need a container engine and a registry: ${inject('engineMissing')}`);
+  }
+  const socketPath = endpoint.replace(/^unix:\/\//, '');
+  return {
+    engine: createDockerEngine(endpoint, createLogger('silent')),
+    docker: new Docker({ socketPath, host: undefined }),
+    registryHost,
+    baseImage,
+  };
+}
+
+/** A build with nothing but what is given; every build has a label of its own, so that no two give one image. */
+export function buildRequest(request: Partial<BuildRequest> & { readonly dockerfile: string }): BuildRequest {
+  return {
+    files: [],
+    buildArgs: {},
+    target: null,
+    noCache: false,
+    builder: 'auto',
+    labels: { 'slipway.test': randomUUID() },
+    registryAuths: {},
+    ...request,
+  };
+}
+
+export const textFile = (path: string, content: string, mode = 0o644) => ({
+  path,
+  content: Buffer.from(content),
+  mode,
+});
+
+/** A time that no other test sleeps for, in seconds. */
+export function uniqueSleep(seconds = 100_000): string {
+  return `${seconds}.${Number.parseInt(randomUUID().slice(0, 6), 16)}`;
+}
+
+/** Whether a process of this machine has `text` in its command line. */
+export function isRunning(text: string): boolean {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry) && entry !== String(process.pid))
+    .some((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(text);
+      } catch {
+        return false; // It ended meanwhile.
+      }
+    });
+}
+
+/**
+ * The contract's view of a real engine.
+ *
+ * @param hangSeconds how long a build takes that hangs. Podman (4.3) ends an aborted build only when the RUN that is
+ *   under way is over, so there it must be over soon.
+ */
+export function engineHarness(
+  { engine, docker, registryHost, baseImage }: TestEngine,
+  hangSeconds?: number,
+): EngineHarness {
+  let last = '';
+  const command = (kind: 'SUCCEEDS' | 'FAILS' | 'HANGS'): string => {
+    if (kind === 'SUCCEEDS') return 'echo hello';
+    if (kind === 'FAILS') return 'echo hello; exit 3';
+    last = uniqueSleep(hangSeconds);
+    return `echo hello; sleep ${last}`;
+  };
+  return {
+    engine,
+    build: (kind) => ({ dockerfile: `FROM ${baseImage}\nRUN ${command(kind)}\n` }),
+    async startContainer(labels, env) {
+      await pull(docker, baseImage);
+      const container = await docker.createContainer({
+        Image: baseImage,
+        Cmd: ['sleep', '1000'],
+        Labels: labels,
+        Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      });
+      await container.start();
+      return container.id;
+    },
+    stopContainer: async (id) => {
+      await docker.getContainer(id).kill();
+      await docker.getContainer(id).wait();
+    },
+    removeContainer: (id) => docker.getContainer(id).remove({ force: true }),
+    reference: () => `${registryHost}/contract/${randomUUID()}:1`,
+    // The discard port: nobody listens there.
+    deadReference: () => '127.0.0.1:9/contract/x:1',
+    async isBusy() {
+      return isRunning(`sleep ${last}`) || (await buildContainers(docker)) > 0;
+    },
+  };
+}
+
+/** How many containers there are that a classic build started. */
+export async function buildContainers(docker: Docker): Promise<number> {
+  const all = await docker.listContainers({ all: true });
+  const inspected = await Promise.all(
+    all.map(({ Id }) =>
+      docker
+        .getContainer(Id)
+        .inspect()
+        .catch(() => null),
+    ),
+  );
+  return inspected.filter((found) =>
+    found?.HostConfig.ExtraHosts?.some((host: string) => host.includes('.slipway.invalid')),
+  ).length;
+}
+
+export async function pull(docker: Docker, image: string): Promise<void> {
+  const stream = await docker.pull(image);
+  for await (const _ of stream);
+}
