@@ -59,6 +59,7 @@ mutation RegisterImage($input: RegisterImageInput!) {
       query: `# Builds an image from a Dockerfile and one file, and pushes
 # it to the registry. The answer comes at once, with the build
 # QUEUED: watch it in the tabs WatchStatus and WatchLog.
+# noCache runs every step each time, so there is something to see.
 mutation BuildFromDockerfile(
   $workspaceId: ID!
   $image: BuildImageTargetInput!
@@ -77,6 +78,7 @@ mutation BuildFromDockerfile(
       RUN cat /greeting.txt
       """
       files: $files
+      noCache: true
     }
   }) {
     build { id status target { reference } createdAt }

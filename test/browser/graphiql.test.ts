@@ -14,7 +14,10 @@ describe('the GraphiQL page', () => {
     server = await startRealServer();
     browser = await launchBrowser();
   });
-  afterAll(() => browser?.close());
+  afterAll(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
 
   const open = () => ExplorerPage.open(browser, server.url, `/graphiql#token=${server.token}`);
 
