@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { printSchema } from 'graphql';
 import { type App, type Connections, createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -52,22 +53,27 @@ async function main(): Promise<number> {
   const command = readCommand(process.argv.slice(2));
   if (command === 'help') process.stdout.write(HELP);
   if (command === 'help' || command === 'wrong') return command === 'help' ? 0 : 2;
-  if (command.role === 'schema') {
-    process.stdout.write(`${printSchema(createSchema())}\n`);
-    return 0;
-  }
-  const config = readConfig(process.env, process.cwd());
   switch (command.role) {
-    case 'all':
-      return await runAll(config, command);
+    case 'schema':
+      process.stdout.write(`${printSchema(createSchema())}\n`);
+      return 0;
     case 'migrate': {
-      const applied = await migrate(requireDatabaseUrl(config));
+      const applied = await migrate(requireDatabaseUrl(configuration()));
       say(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`);
       return 0;
     }
-    default:
-      return await runRole(config, command.role);
+    case 'serve':
+    case 'work':
+      return await runRole(configuration(), command.role);
+    case 'all':
+      return await runAll(configuration(), command);
   }
+}
+
+/** What is set in the environment comes before what the file `.env` says. */
+function configuration(): Config {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return readConfig(process.env, process.cwd());
 }
 
 /** Resolves at the first SIGINT or SIGTERM. A second one ends the process at once; the next start tidies up after it. */

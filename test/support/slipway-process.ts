@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -33,7 +34,8 @@ export async function startSlipway(
 ): Promise<SlipwayProcess> {
   if (!existsSync(PROGRAM)) throw new Error('there is no dist/: run `npm run build` first, or `npm test`');
   const child = spawn(process.execPath, [PROGRAM, ...args], {
-    cwd: ROOT,
+    // Not the project's folder, whose .env is its owner's affair.
+    cwd: tmpdir(),
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

