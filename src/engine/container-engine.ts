@@ -14,15 +14,18 @@ export interface ContainerEngine {
   commit(request: CommitRequest, options: CallOptions): Promise<{ readonly imageId: string }>;
   /** Tags the image with `reference`, pushes it and takes the tag away again. The last event is `result`. */
   push(request: PushRequest, options: CallOptions): AsyncIterable<PushEvent>;
-  /** All containers that carry `label`, running or not. */
+  /** All containers that carry `label` with a value, running or not; an empty one is what a commit leaves of a notebook's. */
   containers(label: string, options?: CallOptions): Promise<readonly ContainerSummary[]>;
   /** One container; `null` where there is none of this id. Takes full ids only, never a prefix or a name. */
   container(id: string, options?: CallOptions): Promise<ContainerDetails | null>;
   /** An image's configuration; `null` where the engine has none of this id. */
   image(id: string, options?: CallOptions): Promise<EngineImage | null>;
-  /** Takes an image away; one that is gone already is no error. Layers that others use stay. */
+  /** Takes an image away; one that is gone already is no error. Layers that others use stay, and so does an image with a tag. */
   removeImage(id: string, options?: CallOptions): Promise<void>;
-  /** Ends and removes what dead workers left: every container with `label` for whose value `isLeftover` answers true. */
+  /**
+   * Ends and removes what dead workers left: every container that a build with `label` started and for whose value
+   * `isLeftover` answers true; not a container that merely runs an image with that label. How many they were.
+   */
   reap(label: string, isLeftover: (value: string) => Promise<boolean>): Promise<number>;
 }
 
@@ -76,7 +79,7 @@ export type BuildEvent =
       readonly data: Uint8Array;
       readonly at: Date;
     }
-  /** The engine cut the step's output here: bytes are missing. */
+  /** The engine cut the step's output here: bytes are missing, or U+FFFD stands for bytes that the engine lost. */
   | { readonly kind: 'clipped'; readonly step: number | null; readonly at: Date }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'result'; readonly imageId: string };

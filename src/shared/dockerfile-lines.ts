@@ -7,7 +7,7 @@
  *
  * @see https://github.com/moby/buildkit/blob/master/frontend/dockerfile/parser/parser.go
  */
-export interface InstructionLines {
+interface InstructionLines {
   /** In capital letters; never empty. */
   readonly keyword: string;
   /** The instruction on one line: continuations joined, comments and here-documents left out, white space as written. */
@@ -20,7 +20,7 @@ export interface InstructionLines {
   readonly isOpen: boolean;
 }
 
-export interface SplitDockerfile {
+interface SplitDockerfile {
   readonly escapeChar: string;
   readonly lines: readonly string[];
   readonly instructions: readonly InstructionLines[];

@@ -45,7 +45,7 @@ export interface DockerfileStage {
 }
 
 /** An image that the engine has to fetch for the build. */
-export interface BaseImageUse {
+interface BaseImageUse {
   /** As it stands in the Dockerfile. */
   readonly written: string;
   /** With variables filled in; `null` where they cannot be. */

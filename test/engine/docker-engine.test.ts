@@ -260,6 +260,31 @@ describe('a commit', () => {
   });
 });
 
+it('a commit that is aborted leaves neither an image nor a paused container', async () => {
+  const { engine, docker, baseImage } = testEngine();
+  await pull(docker, baseImage);
+  // Enough to copy that the commit takes a while.
+  const write = 'head -c 60000000 /dev/urandom > /data; echo written; sleep 1000';
+  const container = await docker.createContainer({ Image: baseImage, Cmd: ['sh', '-c', write] });
+  await container.start();
+  const logs = () => container.logs({ stdout: true }).then(String);
+  await expect.poll(logs, { timeout: 10_000 }).toContain('written');
+  const abort = new AbortController();
+  const mark = randomUUID();
+  const committing = engine.commit(
+    { containerId: container.id, pause: true, blankEnv: [], labels: { mark }, comment: mark },
+    { signal: abort.signal },
+  );
+  const paused = () => container.inspect().then(({ State }) => State.Paused);
+  await expect.poll(paused, { interval: 1 }).toBe(true);
+  abort.abort(new Error('canceled'));
+  await expect(committing).rejects.toThrow('canceled');
+  await expect.poll(paused, { timeout: 20_000 }).toBe(false);
+  const filters = JSON.stringify({ label: [`mark=${mark}`] });
+  await expect.poll(() => docker.listImages({ filters }), { timeout: 20_000 }).toEqual([]);
+  await container.remove({ force: true });
+});
+
 describe('leftovers of builds', () => {
   const { engine, docker, baseImage } = testEngine();
 

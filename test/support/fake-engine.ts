@@ -21,14 +21,8 @@ export { createFakeRegistry, type FakeRegistry };
  * The events of one build. It may await whatever it wants between two of them; `signal` says when the build is given up,
  * and a handler that waits for something else is left behind then.
  */
-export type BuildHandler = (
-  request: BuildRequest,
-  context: { signal: AbortSignal },
-) => AsyncIterable<BuildEvent>;
-export type PushHandler = (
-  request: PushRequest,
-  context: { signal: AbortSignal },
-) => AsyncIterable<PushEvent>;
+type BuildHandler = (request: BuildRequest, context: { signal: AbortSignal }) => AsyncIterable<BuildEvent>;
+type PushHandler = (request: PushRequest, context: { signal: AbortSignal }) => AsyncIterable<PushEvent>;
 
 /** A container engine in memory, for tests of what stands above the port. It passes the same contract as the real one. */
 export interface FakeEngine extends ContainerEngine {
@@ -235,7 +229,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     async reap(label, isLeftover) {
       check();
       let count = 0;
-      for (const { id, labels } of [...containers.values()]) {
+      for (const { id, labels } of containers.values()) {
         const value = labels[label];
         if (value !== undefined && (await isLeftover(value)) && containers.delete(id)) count += 1;
       }

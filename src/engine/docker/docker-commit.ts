@@ -4,7 +4,7 @@ import type { Logger } from '../../shared/logger.ts';
 import { type CommitRequest, EngineError, type EngineInfo } from '../container-engine.ts';
 import { packContext } from './build-context.ts';
 import { isHttpError, isNotFound } from './docker-errors.ts';
-import type { EngineConnection } from './engine-connection.ts';
+import { type EngineConnection, untilAborted } from './engine-connection.ts';
 import { auxField, readMessages } from './engine-messages.ts';
 
 /** Labels of the platform's: a container that is started from the image must not pass for the notebook it was. */
@@ -24,14 +24,27 @@ export async function runCommit(
   const wasPaused = container.State.Paused;
   const blanked = Object.keys(container.Config.Labels ?? {}).filter((label) => label.startsWith(OWN_LABELS));
   const labels = { ...Object.fromEntries(blanked.map((label) => [label, ''])), ...request.labels };
+  const committing = engine.wait((docker) => commit(docker, request, labels));
+  const end = async () => {
+    if (request.pause && !wasPaused) await unpause(engine, request.containerId, log);
+  };
   let imageId: string;
   try {
-    imageId = await engine.wait((docker) => commit(docker, request, labels, signal), signal);
+    imageId = await untilAborted(committing, signal);
   } catch (error) {
+    if (signal?.aborted) {
+      // The engine does not stop a commit whose caller is gone, and would keep its image.
+      committing
+        .then((id) => remove(engine, id, log))
+        .catch(() => undefined)
+        .then(end)
+        .catch((failure: unknown) => log.error({ err: failure }, 'an aborted commit was not cleaned up'));
+      throw error;
+    }
+    await end();
     throw await explain(engine, request.containerId, error);
-  } finally {
-    if (request.pause && !wasPaused) await unpause(engine, request.containerId, log);
   }
+  await end();
   try {
     return await clean(engine, info, imageId, request, signal);
   } catch (error) {
@@ -44,14 +57,12 @@ async function commit(
   docker: EngineConnection['docker'],
   { containerId, pause, blankEnv, comment }: CommitRequest,
   labels: Readonly<Record<string, string>>,
-  signal?: AbortSignal,
 ): Promise<string> {
   const container = docker.getContainer(containerId);
   const options: object = {
     _query: { container: containerId, pause, comment, changes: changes(blankEnv, labels) },
     // Docker merges this into the container's configuration; names need no quoting here. Podman only reads `changes`.
     _body: { Env: blankEnv.map((name) => `${name}=`), Labels: labels },
-    abortSignal: signal,
   };
   const answer: unknown = await container.commit(options);
   const id = auxField(answer, 'Id');
