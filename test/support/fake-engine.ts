@@ -15,8 +15,6 @@ import {
 } from '../../src/engine/container-engine.ts';
 import { createFakeRegistry, type FakeRegistry } from './fake-registry.ts';
 
-export { createFakeRegistry, type FakeRegistry };
-
 /**
  * The events of one build. It may await whatever it wants between two of them; `signal` says when the build is given up,
  * and a handler that waits for something else is left behind then.
