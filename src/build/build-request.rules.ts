@@ -3,7 +3,7 @@ import { DEFAULT_TAG, IMAGE_NAME, MAX_CREATED_NAME } from '../image/image.rules.
 import { checkTag, readReference } from '../image/image-name.rules.ts';
 import { DEFAULT_NAMESPACE, NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
 import type { Problems } from '../shared/problems.ts';
-import { checkLabels, checkText, MAX_DESCRIPTION } from '../shared/text.rules.ts';
+import { checkLabels, checkStorable, checkText, MAX_DESCRIPTION } from '../shared/text.rules.ts';
 import type { DockerfileSource } from './build.entity.ts';
 import { checkDockerfile } from './dockerfile.rules.ts';
 
@@ -75,6 +75,11 @@ export function buildTargetOf(
     const tag = input.tag ? input.tag : DEFAULT_TAG;
     const owner = namespace ? namespace : DEFAULT_NAMESPACE;
     checkRegistryPath(owner, ['image', 'namespace'], problems);
+    if (BUILT_NAME.test(name) && !IMAGE_NAME.test(name)) {
+      const message =
+        'ends in a hyphen, which no registry path does: choose another name, or give a reference';
+      problems.add('PATTERN', ['image', 'name'], message, { pattern: IMAGE_NAME.source });
+    }
     return { namespace: owner, name, tag, reference: `${registryHost}/${owner}/${name}:${tag}` };
   }
   const reference = readReference(input.reference, at, problems);
@@ -99,7 +104,9 @@ export function buildTargetOf(
       at,
       'name the namespace and the repository, as in host/namespace/repository:tag',
     );
-  } else if (input.namespace && input.namespace !== first) {
+  } else if (!input.namespace) {
+    checkNamespace(first, at, problems);
+  } else if (input.namespace !== first) {
     const message = `the reference goes to the namespace ${first}, not to ${input.namespace}`;
     problems.add('NAMESPACE_MISMATCH', at, message, { reference: first, namespace: input.namespace });
   }
@@ -174,11 +181,13 @@ export function dockerfileSourceOf(
     if (!ARG_NAME.test(name))
       problems.add('PATTERN', at, 'letters, digits and underscores', { pattern: ARG_NAME.source });
     if (Object.hasOwn(buildArgs, name)) problems.add('DUPLICATE', at, `the argument ${name} is there twice`);
+    checkStorable(problems, ['buildConfig', 'buildArgs', String(index), 'value'], value);
     buildArgs[name] = value;
   }
   const files = filesOf(config.files ?? [], problems);
   const at = ['buildConfig', 'dockerfile'];
   const warnings: string[] = [];
+  checkStorable(problems, at, dockerfile);
   if (dockerfile.trim() === '') {
     problems.add('REQUIRED', at, 'give the Dockerfile');
   } else if (Buffer.byteLength(dockerfile) > MAX_DOCKERFILE_BYTES) {
@@ -264,6 +273,7 @@ function isInsidePath(path: string): boolean {
     path.length > 4096 ||
     path.startsWith('/') ||
     path.includes('\\') ||
+    !path.isWellFormed() ||
     /\p{Cc}/u.test(path)
   )
     return false;

@@ -29,9 +29,21 @@ export function ormOptions(databaseUrl: string, migrationsDir: string, log?: (me
       tableName: 'schema_migration',
     },
     colors: false,
+    onQuery: refuseNul,
     debug: log === undefined ? false : ['query'],
     ...(log === undefined ? {} : { logger: log }),
   });
+}
+
+/**
+ * MikroORM writes values into the statement, which PostgreSQL's protocol ends at U+0000. Such a statement is refused with the
+ * SQLSTATE that PostgreSQL itself has for that character in a parameter: no row can hold it.
+ */
+function refuseNul(query: string, values: readonly unknown[]): string {
+  if (values.some((value) => typeof value === 'string' && value.includes('\0'))) {
+    throw Object.assign(new Error('a text holds the character U+0000'), { code: '22021' });
+  }
+  return query;
 }
 
 /** Opens the connection pool; nothing is sent before the first query. */

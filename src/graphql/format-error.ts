@@ -10,7 +10,7 @@ export type ErrorFacts = Readonly<Record<string, string | undefined>>;
  * Turns whatever an operation failed with into what its caller may read; the same one serves HTTP and the WebSocket.
  *
  * A domain error keeps its message, code and details; so does what GraphQL itself says about the document or the variables.
- * A lost connection becomes UNAVAILABLE. Everything else is logged with its cause under a fresh `errorId`, and only that id goes out.
+ * A lost connection becomes UNAVAILABLE, a text that PostgreSQL cannot hold BAD_USER_INPUT. Everything else is logged with its cause under a fresh `errorId`, and only that id goes out.
  */
 export type ErrorFormatter = (error: unknown, facts?: ErrorFacts) => GraphQLFormattedError;
 
@@ -32,6 +32,8 @@ const PUBLIC_CODES: ReadonlySet<unknown> = new Set([
 ]);
 
 const UNAVAILABLE_MESSAGE = 'A part of the server is away for the moment; try again in a few seconds.';
+
+const UNSTORABLE_MESSAGE = 'A text in the request holds the character U+0000, which cannot be stored.';
 
 // GraphQL quotes a bad value whole, so that a 10 MB variable would come back as a 10 MB message.
 const MAX_MESSAGE_LENGTH = 2000;
@@ -56,6 +58,9 @@ export function createErrorFormatter(log: Logger): ErrorFormatter {
         ...where,
         extensions: extensions('UNAVAILABLE', { retryable: true }),
       };
+    }
+    if (causes.some(isUnstorableText)) {
+      return { message: UNSTORABLE_MESSAGE, ...where, extensions: { code: 'BAD_USER_INPUT' } };
     }
     const errorId = randomUUID();
     log.error(
@@ -155,4 +160,14 @@ function isLostConnection(error: unknown): boolean {
   // The socket file of a database or an engine that is not running; any other missing file is a fault of ours.
   if (code === 'ENOENT') return 'syscall' in error && error.syscall === 'connect';
   return DRIVER_AWAY.test(error.message);
+}
+
+/**
+ * PostgreSQL's SQLSTATE for U+0000 in a text and in a jsonb. It holds no such character itself, so it came with the request:
+ * every argument that is only compared, such as a filter's, is caught here rather than checked one by one.
+ */
+const UNSTORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
+
+function isUnstorableText(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && UNSTORABLE.has(error.code);
 }

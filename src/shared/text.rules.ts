@@ -9,6 +9,12 @@ export const MAX_LABELS = 20;
 const MAX_LABEL_KEY = 128;
 const MAX_LABEL_VALUE = 256;
 
+/** Checks a text that is kept as it is: PostgreSQL takes neither U+0000 nor, in jsonb, half a surrogate pair. */
+export function checkStorable(problems: Problems, path: readonly string[], text: string): void {
+  if (text.includes('\0')) problems.add('INVALID', path, 'holds the character U+0000');
+  if (!text.isWellFormed()) problems.add('INVALID', path, 'holds half a character (a lone surrogate)');
+}
+
 /** Unicode's control characters but tab, line feed and carriage return. */
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
 
@@ -29,9 +35,9 @@ export function checkText(
   }
   if (CONTROL.test(text)) {
     problems.add('INVALID', path, 'holds control characters; only tabs and line ends are allowed');
+  } else {
+    checkStorable(problems, path, text);
   }
-  // PostgreSQL refuses half a surrogate pair in jsonb, and would store it as U+FFFD in text.
-  if (!text.isWellFormed()) problems.add('INVALID', path, 'holds half a character (a lone surrogate)');
 }
 
 /** Checks labels: at most 20, keys given, short and unique. */
