@@ -3,15 +3,27 @@ import type { Session } from '../auth/session.ts';
 import type { BuildRow } from '../build/build.reads.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
+import type { Notebook } from '../notebook/notebook.service.ts';
 import type { Services } from '../services.ts';
+import type { Role } from '../shared/enums.ts';
 import type { User } from '../user/user.entity.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
+
+interface Membership {
+  readonly userId: string;
+  readonly role: Role;
+}
 
 /** Batched look-ups by id, one statement for all of an operation's rows. What the viewer may not see is `null`. */
 export interface Loaders {
   readonly user: DataLoader<string, User | null>;
+  readonly userByName: DataLoader<string, User | null>;
   readonly namespace: DataLoader<string, Namespace | null>;
   readonly workspace: DataLoader<string, Workspace | null>;
+  /** Members by the namespace's or the workspace's id; `null` for who may not see them. */
+  readonly namespaceMembers: DataLoader<string, readonly Membership[] | null>;
+  readonly workspaceMembers: DataLoader<string, readonly Membership[] | null>;
+  readonly notebook: DataLoader<string, Notebook | null>;
   readonly image: DataLoader<string, ImageRow | null>;
   readonly build: DataLoader<string, BuildRow | null>;
   /** Where a waiting build stands; by the build's id. */
@@ -30,8 +42,14 @@ export function createLoaders(services: Services, session: Session, options: { c
     keyed(async (ids) => new Map((await find(ids)).map((row) => [row.id, row])));
   return {
     user: byId((ids) => services.users.byIds(ids)),
+    userByName: keyed(
+      async (names) => new Map((await services.users.byNames(names)).map((user) => [user.name, user])),
+    ),
     namespace: byId((ids) => services.namespaces.byIds(ids)),
     workspace: byId((ids) => services.workspaces.byIds(ids)),
+    namespaceMembers: keyed((ids) => services.namespaces.members(session, ids)),
+    workspaceMembers: keyed((ids) => services.workspaces.members(session, ids)),
+    notebook: byId((ids) => services.notebooks.byIds(session, ids)),
     image: byId((ids) => services.images.byIds(session, ids)),
     build: byId((ids) => services.builds.byIds(session, ids)),
     queuePosition: keyed((ids) => services.builds.queuePositions(ids)),

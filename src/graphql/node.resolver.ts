@@ -1,5 +1,7 @@
 import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { BadInputError } from '../shared/errors.ts';
 import { type NodeType, readGlobalId } from '../shared/global-id.ts';
+import { MAX_PAGE } from '../shared/keyset.ts';
 import type { Context } from './context.ts';
 import { NodeInterface } from './node.types.ts';
 
@@ -7,15 +9,19 @@ import { NodeInterface } from './node.types.ts';
 const FINDERS: Readonly<Record<NodeType, (uid: string, context: Context) => Promise<object | null>>> = {
   Image: async (uid, { loaders }) => await loaders.image.load(uid),
   ImageBuild: async (uid, { loaders }) => await loaders.build.load(uid),
-  Namespace: async (uid, { namespaces, session }) => await namespaces.find(session, { id: uid }),
-  Workspace: async (uid, { workspaces, session }) => await workspaces.find(session, { id: uid }),
-  Notebook: async (uid, { notebooks, session }) => await notebooks.find(session, uid),
+  Namespace: async (uid, { loaders, session }) =>
+    session.can('namespace:read', uid) ? await loaders.namespace.load(uid) : null,
+  Workspace: async (uid, { loaders, session, workspaces }) => {
+    const found = await loaders.workspace.load(uid);
+    return found !== null && workspaces.mayRead(session, found) ? found : null;
+  },
+  Notebook: async (uid, { loaders }) => await loaders.notebook.load(uid),
   User: async (uid, { loaders }) => await loaders.user.load(uid),
   AccessToken: async () => null,
 };
 
-async function find(id: string, context: Context): Promise<object | null> {
-  const { type, uid } = readGlobalId(id);
+async function find(id: string, context: Context, path?: readonly string[]): Promise<object | null> {
+  const { type, uid } = readGlobalId(id, path);
   const found = await FINDERS[type](uid, context);
   return found === null ? null : { ...found, __typename: type };
 }
@@ -39,9 +45,13 @@ export class NodeResolver {
       'Several things by their global ids, in the same order; null for each that the viewer may not see.',
   })
   async nodes(
-    @Arg('ids', () => [ID], { description: 'Global ids.' }) ids: string[],
+    @Arg('ids', () => [ID], { description: 'Global ids, at most 100.' }) ids: string[],
     @Ctx() context: Context,
   ): Promise<(object | null)[]> {
-    return await Promise.all(ids.map((id) => find(id, context)));
+    if (ids.length > MAX_PAGE) {
+      const details = { max: MAX_PAGE, current: ids.length };
+      throw new BadInputError(`Ask for at most ${MAX_PAGE} ids at once.`, ['ids'], details);
+    }
+    return await Promise.all(ids.map((id, index) => find(id, context, ['ids', String(index)])));
   }
 }

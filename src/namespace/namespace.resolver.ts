@@ -69,8 +69,8 @@ export class NamespaceResolver {
   @FieldResolver(() => [MemberObject], {
     description: 'Its members and their roles; empty for who is not a member.',
   })
-  async members(@Root() namespace: Namespace, @Ctx() { namespaces, session, loaders }: Context) {
-    const members = await namespaces.members(session, namespace.id);
+  async members(@Root() namespace: Namespace, @Ctx() { loaders }: Context) {
+    const members = (await loaders.namespaceMembers.load(namespace.id)) ?? [];
     return members.map(({ userId, role }) => ({ user: () => loaders.user.load(userId), role }));
   }
 

@@ -102,14 +102,20 @@ export class NamespaceService {
     return await tx.findOneOrFail(Namespace, { name });
   }
 
-  async members(session: Session, namespaceId: string): Promise<{ userId: string; role: Role }[]> {
-    if (!session.can('namespace:read', namespaceId)) return [];
-    return await kysely(this.em.fork())
+  /** The members of those of these namespaces that the viewer may read, by the namespace's id. */
+  async members(
+    session: Session,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly userId: string; readonly role: Role }[]>> {
+    const readable = ids.filter((id) => session.can('namespace:read', id));
+    if (readable.length === 0) return new Map();
+    const rows = await kysely(this.em.fork())
       .selectFrom('NamespaceMember')
-      .select(['userId', 'role'])
-      .where('namespaceId', '=', namespaceId)
+      .select(['namespaceId', 'userId', 'role'])
+      .where('namespaceId', 'in', readable)
       .orderBy('userId')
       .execute();
+    return Map.groupBy(rows, (row) => row.namespaceId);
   }
 
   /** Makes a namespace. Administrators only. */

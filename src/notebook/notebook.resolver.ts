@@ -59,8 +59,8 @@ export class NotebookResolver {
     nullable: true,
     description: 'Whose it is; null where its label names no user.',
   })
-  async owner(@Root() notebook: Notebook, @Ctx() { users }: Context) {
-    return notebook.ownerName === null ? null : await users.findByName(notebook.ownerName);
+  async owner(@Root() notebook: Notebook, @Ctx() { loaders }: Context) {
+    return notebook.ownerName === null ? null : await loaders.userByName.load(notebook.ownerName);
   }
 
   @FieldResolver(() => ImageConnection, {

@@ -62,8 +62,15 @@ export class NotebookService {
 
   /** One notebook; `null` where there is none of this id that the viewer may see. */
   async find(session: Session, uid: string): Promise<Notebook | null> {
-    const found = (await this.#visible(session)).find((candidate) => candidate.uid === uid);
-    return found === undefined ? null : await this.#details(found);
+    const [notebook] = await this.byIds(session, [uid]);
+    return notebook ?? null;
+  }
+
+  /** Those of these notebooks that the viewer may see. */
+  async byIds(session: Session, uids: readonly string[]): Promise<Notebook[]> {
+    const wanted = (await this.#visible(session)).filter(({ uid }) => uids.includes(uid));
+    const details = await Promise.all(wanted.map(async (found) => await this.#details(found)));
+    return details.filter((notebook) => notebook !== null);
   }
 
   async #visible(

@@ -18,8 +18,8 @@ export class UserService {
     return await kysely(this.em.fork()).selectFrom('User').selectAll().where('id', 'in', ids).execute();
   }
 
-  async findByName(name: string): Promise<User | null> {
-    return await this.em.fork().findOne(User, { name });
+  async byNames(names: readonly string[]): Promise<User[]> {
+    return await kysely(this.em.fork()).selectFrom('User').selectAll().where('name', 'in', names).execute();
   }
 
   /** The user of this name, made on first sight where `em` is inside a transaction of the caller's. */

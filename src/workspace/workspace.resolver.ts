@@ -78,8 +78,8 @@ export class WorkspaceResolver {
   @FieldResolver(() => [MemberObject], {
     description: 'Its members and their roles; empty for who is not a member.',
   })
-  async members(@Root() workspace: Workspace, @Ctx() { workspaces, session, loaders }: Context) {
-    const members = await workspaces.members(session, workspace.id);
+  async members(@Root() workspace: Workspace, @Ctx() { loaders }: Context) {
+    const members = (await loaders.workspaceMembers.load(workspace.id)) ?? [];
     return members.map(({ userId, role }) => ({ user: () => loaders.user.load(userId), role }));
   }
 

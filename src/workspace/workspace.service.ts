@@ -36,11 +36,11 @@ export class WorkspaceService {
     by: { readonly id: string } | { readonly name: string },
   ): Promise<Workspace | null> {
     const found = await this.em.fork().findOne(Workspace, by);
-    return found !== null && this.#mayRead(session, found) ? found : null;
+    return found !== null && this.mayRead(session, found) ? found : null;
   }
 
   /** Everyone may know the default workspace: it is where those who have no other work. */
-  #mayRead(session: Session, workspace: Workspace): boolean {
+  mayRead(session: Session, workspace: Workspace): boolean {
     return workspace.isDefault || session.can('workspace:read', workspace.id);
   }
 
@@ -101,14 +101,20 @@ export class WorkspaceService {
     );
   }
 
-  async members(session: Session, workspaceId: string): Promise<{ userId: string; role: Role }[]> {
-    if (!session.can('workspace:read', workspaceId)) return [];
-    return await kysely(this.em.fork())
+  /** The members of those of these workspaces that the viewer may read, by the workspace's id. */
+  async members(
+    session: Session,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly userId: string; readonly role: Role }[]>> {
+    const readable = ids.filter((id) => session.can('workspace:read', id));
+    if (readable.length === 0) return new Map();
+    const rows = await kysely(this.em.fork())
       .selectFrom('WorkspaceMember')
-      .select(['userId', 'role'])
-      .where('workspaceId', '=', workspaceId)
+      .select(['workspaceId', 'userId', 'role'])
+      .where('workspaceId', 'in', readable)
       .orderBy('userId')
       .execute();
+    return Map.groupBy(rows, (row) => row.workspaceId);
   }
 
   /** Makes a workspace. Administrators only. */
