@@ -103,8 +103,8 @@ export interface BuildStep {
 export interface CommitRequest {
   readonly containerId: string;
   readonly pause: boolean;
-  /** Names of environment variables whose values must not get into the image; each is blanked. */
-  readonly blankEnv: readonly string[];
+  /** Environment variables that the image gets instead of the container's, whose values must not get into it. */
+  readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly comment: string;
 }

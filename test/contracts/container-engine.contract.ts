@@ -210,7 +210,7 @@ export function containerEngineContract(
       const commit = (containerId: string) => ({
         containerId,
         pause: true,
-        blankEnv: ['TOKEN'],
+        env: { TOKEN: '' },
         labels: { 'slipway.test.commit': 'y' },
         comment: 'saved',
       });

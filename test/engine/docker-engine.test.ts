@@ -227,7 +227,7 @@ describe('a commit', () => {
       {
         containerId: container.id,
         pause: true,
-        blankEnv: ['TOKEN', 'odd.name%%'],
+        env: { TOKEN: '', 'odd.name%%': '' },
         labels: { 'slipway.build': '7', quoted: 'a "b" $c' },
         comment: 'saved',
       },
@@ -272,7 +272,7 @@ it('a commit that is aborted leaves neither an image nor a paused container', as
   const abort = new AbortController();
   const mark = randomUUID();
   const committing = engine.commit(
-    { containerId: container.id, pause: true, blankEnv: [], labels: { mark }, comment: mark },
+    { containerId: container.id, pause: true, env: {}, labels: { mark }, comment: mark },
     { signal: abort.signal },
   );
   const paused = () => container.inspect().then(({ State }) => State.Paused);

@@ -201,7 +201,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
         throw new EngineError('NOTEBOOK_NOT_RUNNING', 'The notebook is not running.');
       commits.push(request);
       const imageId = digestOf(`commit ${commits.length} of ${container.id}`);
-      const blanked = request.blankEnv.map((name): [string, string] => [name, '']);
+      const blanked = Object.entries(request.env);
       images.set(imageId, {
         ...emptyImage(imageId),
         env: { ...container.env, ...Object.fromEntries(blanked) },

@@ -1,7 +1,7 @@
 import { EngineError } from '../../engine/container-engine.ts';
 import { buildLabel, type Recipe } from './recipe.ts';
 
-/** Commits a running notebook's container; variables that its base image does not have are blanked, for they hold secrets. */
+/** Commits a running notebook's container; its own environment stays out, for it holds secrets. */
 export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal }) => {
   const containerId = build.containerId;
   const container = containerId === null ? null : await engine.container(containerId, { signal });
@@ -14,8 +14,10 @@ export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal
     );
   }
   const base = await engine.image(container.imageId, { signal });
-  const blankEnv = Object.keys(container.env).filter((name) => base?.env[name] !== container.env[name]);
-  if (blankEnv.length > 0) await log.say(`Left out: the values of ${blankEnv.sort().join(', ')}.`);
+  // What the notebook was started with beyond its image is blanked, and what it overrode is as the image had it.
+  const own = Object.keys(container.env).filter((name) => base?.env[name] !== container.env[name]);
+  const env = Object.fromEntries(own.map((name) => [name, base?.env[name] ?? '']));
+  if (own.length > 0) await log.say(`Left out: the values of ${own.sort().join(', ')}.`);
   if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
   await enter('COMMITTING');
   await log.say(
@@ -26,7 +28,7 @@ export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal
     {
       containerId: container.id,
       pause: build.pause,
-      blankEnv,
+      env,
       labels: buildLabel(build),
       comment: build.targetDescription ?? '',
     },

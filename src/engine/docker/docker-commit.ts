@@ -55,14 +55,14 @@ export async function runCommit(
 
 async function commit(
   docker: EngineConnection['docker'],
-  { containerId, pause, blankEnv, comment }: CommitRequest,
+  { containerId, pause, env, comment }: CommitRequest,
   labels: Readonly<Record<string, string>>,
 ): Promise<string> {
   const container = docker.getContainer(containerId);
   const options: object = {
-    _query: { container: containerId, pause, comment, changes: changes(blankEnv, labels) },
+    _query: { container: containerId, pause, comment, changes: changes(env, labels) },
     // Docker merges this into the container's configuration; names need no quoting here. Podman only reads `changes`.
-    _body: { Env: blankEnv.map((name) => `${name}=`), Labels: labels },
+    _body: { Env: Object.entries(env).map(([name, value]) => `${name}=${value}`), Labels: labels },
   };
   const answer: unknown = await container.commit(options);
   const id = auxField(answer, 'Id');
@@ -71,35 +71,36 @@ async function commit(
 }
 
 /** The same as Dockerfile instructions, for what can be written as such. */
-function changes(blankEnv: readonly string[], labels: Readonly<Record<string, string>>): string[] {
-  return [
-    ...blankEnv.filter((name) => /^[A-Za-z_]\w*$/.test(name)).map((name) => `ENV ${name}=`),
-    ...Object.entries(labels)
-      .filter(([label, value]) => /^[\w./-]+$/.test(label) && !/[\n\r]/.test(value))
-      .map(([label, value]) => `LABEL ${label}="${value.replace(/[\\"$]/g, '\\$&')}"`),
-  ];
+function changes(env: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): string[] {
+  const written = (keyword: string, pairs: Readonly<Record<string, string>>, name: RegExp) =>
+    Object.entries(pairs)
+      .filter(([key, value]) => name.test(key) && !/[\n\r]/.test(value))
+      .map(([key, value]) => `${keyword} ${key}="${value.replace(/[\\"$]/g, '\\$&')}"`);
+  return [...written('ENV', env, /^[A-Za-z_]\w*$/), ...written('LABEL', labels, /^[\w./-]+$/)];
 }
 
 /**
  * Docker before 26 keeps the container's whole configuration, secrets and all, in a second field of the image
  * (`ContainerConfig`), which a push publishes. An image that BuildKit makes of it has the same layers and no such field.
  *
- * @returns the image to use, in whose configuration none of the values to blank is left
+ * @returns the image to use, in whose configuration none of the values to be replaced is left
  */
 async function clean(
   engine: EngineConnection,
   info: EngineInfo,
   imageId: string,
-  { blankEnv }: CommitRequest,
+  { env }: CommitRequest,
   signal?: AbortSignal,
 ): Promise<string> {
   const image = await engine.ask((docker) => docker.getImage(imageId).inspect(), signal);
-  const leaks = (env: readonly string[] | null | undefined) =>
-    (env ?? []).some((entry) =>
-      blankEnv.some((name) => entry.startsWith(`${name}=`) && entry !== `${name}=`),
+  const leaks = (entries: readonly string[] | null | undefined) =>
+    (entries ?? []).some((entry) =>
+      Object.entries(env).some(
+        ([name, value]) => entry.startsWith(`${name}=`) && entry !== `${name}=${value}`,
+      ),
     );
   if (leaks(image.Config.Env)) {
-    throw new EngineError('INTERNAL', 'The engine kept values in the image that were to be blanked.');
+    throw new EngineError('INTERNAL', 'The engine kept values in the image that were to be replaced.');
   }
   const second: { Env?: string[] | null } | undefined = image.ContainerConfig;
   if (!leaks(second?.Env)) return imageId;
