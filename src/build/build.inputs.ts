@@ -1,6 +1,6 @@
 import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { OrderDirection } from '../graphql/enums.types.ts';
-import { Payload } from '../graphql/payload.types.ts';
+import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { LabelInput } from '../image/image.inputs.ts';
 import type { ImageRow } from '../image/image.reads.ts';
@@ -9,8 +9,6 @@ import { BuildType, ImageBuildKind, ImageBuildStatus, Visibility } from '../shar
 import { FileEncoding, ImageBuildOrderField } from './build.enums.ts';
 import type { BuildRow } from './build.reads.ts';
 import { BuildObject } from './build.types.ts';
-
-const CLIENT_MUTATION_ID = { nullable: true, description: 'Comes back unchanged in the payload.' } as const;
 
 @InputType({
   description: 'Which builds. All given conditions hold at once; what is absent or null does not narrow.',
@@ -137,7 +135,7 @@ export class BuildConfigInput {
 }
 
 @InputType({ description: 'A build of a Dockerfile.' })
-export class BuildImageInput {
+export class BuildImageInput extends MutationInput {
   @Field(() => ID, { description: 'The workspace that it runs in.' })
   workspaceId!: string;
 
@@ -176,13 +174,10 @@ export class BuildImageInput {
     description: 'Check everything, change nothing.',
   })
   validateOnly?: boolean | null;
-
-  @Field(() => String, CLIENT_MUTATION_ID)
-  clientMutationId?: string | null;
 }
 
 @InputType({ description: 'Which running notebook to save, and as what.' })
-export class SaveImageFromNotebookInput {
+export class SaveImageFromNotebookInput extends MutationInput {
   @Field(() => ID, { description: "The notebook's id." })
   notebookId!: string;
 
@@ -227,21 +222,15 @@ export class SaveImageFromNotebookInput {
     description: 'Check everything, change nothing.',
   })
   validateOnly?: boolean | null;
-
-  @Field(() => String, CLIENT_MUTATION_ID)
-  clientMutationId?: string | null;
 }
 
 @InputType({ description: 'Which build to cancel.' })
-export class CancelImageBuildInput {
+export class CancelImageBuildInput extends MutationInput {
   @Field(() => ID, { description: "The build's id." })
   id!: string;
 
   @Field(() => String, { nullable: true, description: 'Why, for people; at most 512 characters.' })
   reason?: string | null;
-
-  @Field(() => String, CLIENT_MUTATION_ID)
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The queued build.', simpleResolvers: true })

@@ -1,4 +1,4 @@
-import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import { Field, InputType, ObjectType, registerEnumType } from 'type-graphql';
 import { InputRefused, type Problem, UserErrorCode } from '../shared/problems.ts';
 import { JSONObject } from './scalars.ts';
 
@@ -69,6 +69,13 @@ export class UserErrorObject implements Problem {
   details!: Record<string, unknown> | null;
 }
 
+/** What every mutation's input has. */
+@InputType()
+export abstract class MutationInput {
+  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
+  clientMutationId?: string | null;
+}
+
 /** What every payload has. */
 @ObjectType({ simpleResolvers: true })
 export abstract class Payload {
@@ -87,7 +94,7 @@ export abstract class Payload {
  * @param refused the payload's own fields for a refused input
  */
 export async function answer<T extends object>(
-  input: { readonly clientMutationId?: string | null | undefined },
+  input: MutationInput,
   refused: T,
   run: () => Promise<T>,
 ): Promise<T & { userErrors: readonly Problem[]; clientMutationId: string | null }> {

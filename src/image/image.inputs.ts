@@ -1,6 +1,6 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { OrderDirection } from '../graphql/enums.types.ts';
-import { Payload } from '../graphql/payload.types.ts';
+import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import {
   Architecture,
@@ -15,8 +15,6 @@ import {
 import { ImageOrderField } from './image.enums.ts';
 import type { ImageRow } from './image.reads.ts';
 import { ImageObject } from './image.types.ts';
-
-const CLIENT_MUTATION_ID = { nullable: true, description: 'Comes back unchanged in the payload.' } as const;
 
 @InputType({ description: 'A key and a value to attach.' })
 export class LabelInput {
@@ -85,7 +83,7 @@ export class ImageOrder {
 }
 
 @InputType()
-abstract class ImageDetailsInput {
+abstract class ImageDetailsInput extends MutationInput {
   @Field(() => String, { nullable: true, description: 'For people, in any script; at most 256 characters.' })
   displayName?: string | null;
 
@@ -158,27 +156,18 @@ export class RegisterImageInput extends ImageDetailsInput {
     description: 'Check everything, change nothing.',
   })
   validateOnly?: boolean | null;
-
-  @Field(() => String, CLIENT_MUTATION_ID)
-  clientMutationId?: string | null;
 }
 
 @InputType({ description: 'What to change about an image: what is absent stays, null clears.' })
 export class UpdateImageInput extends ImageDetailsInput {
   @Field(() => ID, { description: "The image's id." })
   id!: string;
-
-  @Field(() => String, CLIENT_MUTATION_ID)
-  clientMutationId?: string | null;
 }
 
 @InputType({ description: 'Which image to delete.' })
-export class DeleteImageInput {
+export class DeleteImageInput extends MutationInput {
   @Field(() => ID, { description: "The image's id." })
   id!: string;
-
-  @Field(() => String, CLIENT_MUTATION_ID)
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The registered image.', simpleResolvers: true })

@@ -1,7 +1,7 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
-import { Payload } from '../graphql/payload.types.ts';
+import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { Role } from '../shared/enums.ts';
 import type { User } from '../user/user.entity.ts';
@@ -57,7 +57,7 @@ export class NamespaceRoleObject {
 }
 
 @InputType({ description: 'A new namespace.' })
-export class CreateNamespaceInput {
+export class CreateNamespaceInput extends MutationInput {
   @Field(() => String, {
     description:
       'A lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots. Unique.',
@@ -69,9 +69,6 @@ export class CreateNamespaceInput {
 
   @Field(() => String, { nullable: true, description: 'At most 512 characters.' })
   description?: string | null;
-
-  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The new namespace.', simpleResolvers: true })
@@ -81,7 +78,7 @@ export class CreateNamespacePayload extends Payload {
 }
 
 @InputType({ description: 'Who gets which role on which namespace.' })
-export class SetNamespaceMemberInput {
+export class SetNamespaceMemberInput extends MutationInput {
   @Field(() => ID, { description: "The namespace's id." })
   namespaceId!: string;
 
@@ -90,9 +87,6 @@ export class SetNamespaceMemberInput {
 
   @Field(() => Role, { nullable: true, description: 'The role; null takes the membership away.' })
   role?: Role | null;
-
-  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The namespace with its new members.', simpleResolvers: true })

@@ -1,6 +1,6 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { NodeInterface } from '../graphql/node.types.ts';
-import { Payload } from '../graphql/payload.types.ts';
+import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import type { AccessToken } from './access-token.entity.ts';
 import type { User } from './user.entity.ts';
@@ -48,7 +48,7 @@ export class ViewerObject {
 }
 
 @InputType({ description: 'What the access token is for, and for whom.' })
-export class CreateAccessTokenInput {
+export class CreateAccessTokenInput extends MutationInput {
   @Field(() => String, { description: 'What the token is for, e.g. "nightly CI".' })
   name!: string;
 
@@ -61,9 +61,6 @@ export class CreateAccessTokenInput {
 
   @Field(() => DateTime, { nullable: true, description: 'When it ends by itself; absent: never.' })
   expiresAt?: Date | null;
-
-  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'A new access token.', simpleResolvers: true })
@@ -79,12 +76,9 @@ export class CreateAccessTokenPayload extends Payload {
 }
 
 @InputType({ description: 'Which access token to revoke.' })
-export class RevokeAccessTokenInput {
+export class RevokeAccessTokenInput extends MutationInput {
   @Field(() => ID, { description: "The access token's id." })
   id!: string;
-
-  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The revoked access token.', simpleResolvers: true })

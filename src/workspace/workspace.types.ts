@@ -1,7 +1,7 @@
 import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
-import { Payload } from '../graphql/payload.types.ts';
+import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { Role } from '../shared/enums.ts';
 import type { Workspace } from './workspace.entity.ts';
@@ -46,7 +46,7 @@ export class WorkspaceRoleObject {
 }
 
 @InputType({ description: 'A new workspace.' })
-export class CreateWorkspaceInput {
+export class CreateWorkspaceInput extends MutationInput {
   @Field(() => String, {
     description:
       'A lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots. Unique.',
@@ -58,9 +58,6 @@ export class CreateWorkspaceInput {
 
   @Field(() => String, { nullable: true, description: 'At most 512 characters.' })
   description?: string | null;
-
-  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The new workspace.', simpleResolvers: true })
@@ -70,7 +67,7 @@ export class CreateWorkspacePayload extends Payload {
 }
 
 @InputType({ description: 'Who gets which role on which workspace.' })
-export class SetWorkspaceMemberInput {
+export class SetWorkspaceMemberInput extends MutationInput {
   @Field(() => ID, { description: "The workspace's id." })
   workspaceId!: string;
 
@@ -79,9 +76,6 @@ export class SetWorkspaceMemberInput {
 
   @Field(() => Role, { nullable: true, description: 'The role; null takes the membership away.' })
   role?: Role | null;
-
-  @Field(() => String, { nullable: true, description: 'Comes back unchanged in the payload.' })
-  clientMutationId?: string | null;
 }
 
 @ObjectType({ description: 'The workspace with its new members.', simpleResolvers: true })
