@@ -1,5 +1,6 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { DatabaseConnection } from 'kysely';
 import { type Db, ENTITIES, type Tables } from './tables.ts';
 
 export type Orm = Awaited<ReturnType<typeof openOrm>>;
@@ -10,8 +11,13 @@ export type { EntityManager };
  *
  * @param databaseUrl `postgresql://…`
  * @param migrationsDir the folder of compiled or source migrations
+ * @param onStatement sees every statement that is sent, the entity manager's and the query builder's
  */
-export function ormOptions(databaseUrl: string, migrationsDir: string, log?: (message: string) => void) {
+export function ormOptions(
+  databaseUrl: string,
+  migrationsDir: string,
+  onStatement?: (statement: string) => void,
+) {
   return defineConfig({
     clientUrl: databaseUrl,
     entities: [...ENTITIES],
@@ -30,8 +36,10 @@ export function ormOptions(databaseUrl: string, migrationsDir: string, log?: (me
     },
     colors: false,
     onQuery: refuseNul,
-    debug: log === undefined ? false : ['query'],
-    ...(log === undefined ? {} : { logger: log }),
+    // MikroORM's own log has the entity manager's statements only.
+    ...(onStatement === undefined
+      ? {}
+      : { onCreateConnection: async (connection) => watch(connection as DatabaseConnection, onStatement) }),
   });
 }
 
@@ -47,8 +55,20 @@ function refuseNul(query: string, values: readonly unknown[]): string {
 }
 
 /** Opens the connection pool; nothing is sent before the first query. */
-export async function openOrm(databaseUrl: string, migrationsDir: string, log?: (message: string) => void) {
-  return await MikroORM.init(ormOptions(databaseUrl, migrationsDir, log));
+export async function openOrm(
+  databaseUrl: string,
+  migrationsDir: string,
+  onStatement?: (statement: string) => void,
+) {
+  return await MikroORM.init(ormOptions(databaseUrl, migrationsDir, onStatement));
+}
+
+function watch(connection: DatabaseConnection, onStatement: (statement: string) => void): void {
+  const execute = connection.executeQuery.bind(connection);
+  connection.executeQuery = (query, ...rest) => {
+    onStatement(query.sql);
+    return execute(query, ...rest);
+  };
 }
 
 /** The query builder over the manager's connection or, inside a transaction, over the transaction. */

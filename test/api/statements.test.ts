@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import type { ApiClient } from '../support/client.ts';
+import { fillCatalogue } from '../support/images.ts';
+
+/** Signing in is one statement of its own in every count. */
+const SIGN_IN = 1;
+
+let slipway: TestApp;
+let developer: ApiClient;
+let ids: Record<'images' | 'builds' | 'namespaces' | 'workspaces', string[]>;
+
+beforeAll(async () => {
+  slipway = await createTestApp({ worker: false });
+  const { database, engine } = slipway;
+  developer = await slipway.user('dana', { namespace: 'DEVELOPER', workspace: 'OWNER' });
+  await database.query(
+    `insert into namespace (id, name, created_at, updated_at)
+      select gen_random_uuid(), 'n' || i, now(), now() from generate_series(1, 60) i`,
+  );
+  await database.query(
+    `insert into workspace (id, name, is_default, created_at, updated_at)
+      select gen_random_uuid(), 'w' || i, false, now(), now() from generate_series(1, 60) i`,
+  );
+  for (const kind of ['namespace', 'workspace']) {
+    await database.query(
+      `insert into ${kind}_member (${kind}_id, user_id, role)
+        select k.id, u.id, 'OWNER' from ${kind} k, user_account u where u.name in ('dana', 'admin')
+        on conflict do nothing`,
+    );
+  }
+  await fillBuilds(60);
+  await fillCatalogue(database, 'row-', 60);
+  // Every image with a namespace, a workspace and a build of its own, so that no cache hides a statement for each.
+  await database.query(
+    `update image set namespace_id = build.namespace_id, workspace_id = build.workspace_id, source_build_id = build.id
+      from image_build build where image.name = 'row-' || lpad(ltrim(build.target_tag, 't'), 4, '0')`,
+  );
+  await database.query(
+    'update image_build set image_id = image.id from image where image.source_build_id = image_build.id',
+  );
+  for (let i = 0; i < 60; i += 1) {
+    engine.addContainer({
+      labels: {
+        'slipway.notebook': randomUUID(),
+        'slipway.notebook.name': `book ${i}`,
+        'slipway.workspace': `w${i + 1}`,
+        'slipway.owner': i % 2 === 0 ? 'dana' : 'admin',
+      },
+    });
+  }
+  ids = {
+    images: await globalIds('Image', 'image'),
+    builds: await globalIds('ImageBuild', 'image_build'),
+    namespaces: await globalIds('Namespace', 'namespace'),
+    workspaces: await globalIds('Workspace', 'workspace'),
+  };
+});
+afterAll(async () => await slipway[Symbol.asyncDispose]());
+
+const PAGE = 'pageInfo { hasNextPage endCursor }';
+const NESTED = `edges { cursor } ${PAGE} nodes {
+  id namespace { name viewerRole } workspace { name } createdBy { name } sourceBuild { status } viewerPermissions
+}`;
+const DEEPER = `nodes {
+  namespace { name } workspace { name } createdBy { name }
+  sourceBuild { namespace { name } workspace { name } createdBy { name } queue { position } image { name } }
+}`;
+
+describe('a page of 2 rows and one of 50 cost the same number of statements', () => {
+  it.each([
+    // The page, namespaces, workspaces, users and builds.
+    ['images', `images(first: $n) { ${NESTED} }`, 5],
+    ['images with their count', `images(first: $n) { ${NESTED} totalCount }`, 6],
+    // And the builds' users, images and places in the queue; their namespaces and workspaces are those of the images.
+    ['images with more of their builds', `images(first: $n) { ${DEEPER} }`, 8],
+    ['images alone', 'images(first: $n) { nodes { id name tag } }', 1],
+    ['images backwards', `images(last: $n) { nodes { id } ${PAGE} }`, 1],
+    ['the count alone', 'images(first: $n) { totalCount }', 2],
+    [
+      'images of a namespace',
+      'namespace(name: "default") { images(first: $n, filter: { search: "r" }) { nodes { id } } }',
+      2,
+    ],
+    [
+      'builds',
+      `imageBuilds(first: $n) { ${PAGE} nodes {
+        status steps { name } progress { percent } queue { position }
+        namespace { name } workspace { name } createdBy { name } canceledBy { name } image { name namespace { name } }
+      } }`,
+      6,
+    ],
+    ['builds with their count', 'imageBuilds(first: $n) { nodes { id } totalCount }', 2],
+    ['namespaces', 'namespaces(first: $n) { nodes { name viewerRole members { role user { name } } } }', 3],
+    ['workspaces', 'workspaces(first: $n) { nodes { name viewerRole members { role user { name } } } }', 3],
+    // notebooks: workspaces by name, the default workspace, users by name, saves.
+    ['notebooks', 'notebooks(first: $n) { nodes { name status workspace { name } owner { name } } }', 4],
+  ])('%s', async (_what, selection, statements) => {
+    const cost = async (n: number) =>
+      await slipway.countStatements(() => developer.run(`query ($n: Int!) { ${selection} }`, { n }));
+    expect([await cost(2), await cost(50)]).toEqual([SIGN_IN + statements, SIGN_IN + statements]);
+  });
+
+  it.each(['images', 'builds', 'namespaces', 'workspaces'] as const)('%s by their ids', async (kind) => {
+    const cost = async (n: number) =>
+      await slipway.countStatements(() =>
+        developer.run('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: ids[kind].slice(0, n) }),
+      );
+    expect([await cost(2), await cost(50)]).toEqual([SIGN_IN + 1, SIGN_IN + 1]);
+  });
+});
+
+describe('what costs nothing', () => {
+  it('is a viewer with all roles, but for the names', async () => {
+    const statements = await slipway.countStatements(() =>
+      developer.run('{ viewer { isAdmin user { name } namespaces { role } workspaces { role } } }'),
+    );
+    expect(statements).toBe(SIGN_IN);
+    const named = await slipway.countStatements(() =>
+      developer.run('{ viewer { namespaces { namespace { name } } workspaces { workspace { name } } } }'),
+    );
+    expect(named).toBe(SIGN_IN + 2);
+  });
+
+  it('is a query that is refused before it is carried out', async () => {
+    const statements = await slipway.countStatements(() =>
+      developer.ask('{ images(first: 500) { nodes { id } } }'),
+    );
+    expect(statements).toBe(SIGN_IN);
+  });
+});
+
+async function fillBuilds(count: number): Promise<void> {
+  await slipway.database.query(
+    `insert into image_build (id, kind, status, version, phases, steps, attempt, lost_workers, workspace_id, namespace_id,
+        target_name, target_tag, target_reference, target_labels, pause, visibility, overwrite_tag, timeout_ms, job_id,
+        log_line_count, created_by_id, canceled_by_id, created_at, queued_at)
+      select gen_random_uuid(), 'DOCKERFILE', 'QUEUED', 1, '[]', '[]', 0, 0, w.id, n.id,
+        'made', 't' || i, 'registry.test:5000/default/made:t' || i, '[]', true, 'PRIVATE', false, 1000, gen_random_uuid(),
+        0, u.id, u.id, now(), now()
+      from generate_series(1, $1) i
+        join namespace n on n.name = 'n' || i join workspace w on w.name = 'w' || i
+        join user_account u on u.name = case when i % 2 = 0 then 'dana' else 'admin' end`,
+    [count],
+  );
+}
+
+async function globalIds(type: string, table: string): Promise<string[]> {
+  const rows = await slipway.database.query<{ id: string }>(`select id from ${table} limit 50`);
+  return rows.map(({ id }) => Buffer.from(`${type}:${id}`).toString('base64url'));
+}
