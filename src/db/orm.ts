@@ -32,7 +32,11 @@ export function ormOptions(
       pathTs: migrationsDir,
       glob: '!(*.d).{js,ts}',
       snapshotName: '.snapshot',
+      // The snapshot belongs to `npm run migration`: migrating would write PostgreSQL's wording of it into the project's folder.
+      snapshotOnMigrate: false,
       tableName: 'schema_migration',
+      // Whoever migrates says what was applied.
+      silent: true,
     },
     colors: false,
     onQuery: refuseNul,

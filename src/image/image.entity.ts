@@ -34,7 +34,8 @@ export const Image = defineEntity({
       // another waits beside it until it is ACTIVE.
       name: 'image_catalogue_name',
       properties: ['namespaceId', 'name', 'tag'],
-      where: "status not in ('DELETED', 'CREATE_FAILED') and replaces_id is null",
+      // Not `not in (…)`: the differ cannot tell PostgreSQL's wording of it from a change.
+      where: "status <> 'DELETED' and status <> 'CREATE_FAILED' and replaces_id is null",
     },
   ],
   indexes: [

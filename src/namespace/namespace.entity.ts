@@ -10,7 +10,7 @@ export const Namespace = defineEntity({
   properties: {
     id: p.uuid().primary(),
     name: p.string().unique('namespace_name'),
-    displayName: p.string().strictNullable(),
+    displayName: p.text().strictNullable(),
     description: p.text().strictNullable(),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),

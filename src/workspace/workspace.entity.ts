@@ -14,7 +14,7 @@ export const Workspace = defineEntity({
   properties: {
     id: p.uuid().primary(),
     name: p.string().unique('workspace_name'),
-    displayName: p.string().strictNullable(),
+    displayName: p.text().strictNullable(),
     description: p.text().strictNullable(),
     isDefault: p.boolean(),
     createdAt: p.datetime(3),

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { MIGRATIONS_DIR, migrate, pendingMigrations } from '../../src/db/migrate.ts';
+import { openOrm } from '../../src/db/orm.ts';
+
+const name = `migrations_${randomBytes(6).toString('hex')}`;
+const url = Object.assign(new URL(inject('databaseUrl')), { pathname: `/${name}` }).href;
+const all = readdirSync(MIGRATIONS_DIR)
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3));
+
+async function asAdmin(sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject('databaseUrl') });
+  await client.connect();
+  await client.query(sql).finally(() => client.end());
+}
+
+beforeAll(async () => await asAdmin(`create database ${name}`));
+afterAll(async () => await asAdmin(`drop database if exists ${name} with (force)`));
+
+it('brings an empty database up to date once, also where several processes start together', async () => {
+  expect((await pendingMigrations(url)).sort()).toEqual(all.toSorted());
+  const snapshot = readFileSync(join(MIGRATIONS_DIR, '.snapshot.json'), 'utf8');
+  const applied = await Promise.all([migrate(url), migrate(url), migrate(url)]);
+  expect(applied.flat()).toEqual(all.toSorted());
+  expect(await pendingMigrations(url)).toEqual([]);
+  expect(await migrate(url)).toEqual([]);
+  // Migrating leaves the project's folder as it is.
+  expect(readFileSync(join(MIGRATIONS_DIR, '.snapshot.json'), 'utf8')).toBe(snapshot);
+});
+
+it('leaves the database as the entities describe it, and the tables of the queue alone', async () => {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('create schema pgboss; create table pgboss.job (id int)').finally(() => client.end());
+  const orm = await openOrm(url, MIGRATIONS_DIR);
+  try {
+    expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
+  } finally {
+    await orm.close();
+  }
+});
+
+it('goes back to an empty database and up again', async () => {
+  const orm = await openOrm(url, MIGRATIONS_DIR);
+  try {
+    await orm.migrator.down({ to: 0 });
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query<{ name: string }>(
+      "select tablename as name from pg_tables where schemaname = 'public' and tablename <> 'schema_migration'",
+    );
+    await client.end();
+    expect(rows).toEqual([]);
+  } finally {
+    await orm.close();
+  }
+  expect(await migrate(url)).toEqual(all.toSorted());
+});
