@@ -2,7 +2,12 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { type DataFolder, openDataFolder, socketFolderOf } from '../../src/embedded/data-folder.ts';
+import {
+  type DataFolder,
+  dataFolderKey,
+  openDataFolder,
+  socketFolderOf,
+} from '../../src/embedded/data-folder.ts';
 import { isRoot, runProgram } from '../../src/embedded/machine.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { readRecord } from '../../src/embedded/process-record.ts';
@@ -73,7 +78,12 @@ describe('the embedded PostgreSQL', () => {
     const sockets = socketFolderOf(folder.data.path);
     if (!sockets.startsWith(folder.data.path)) rmSync(sockets, { recursive: true });
     chownSync(folder.data.path, 65534, 65534);
-    await using services = await runLocalServices(folder.data.path, { HOME: home }, NOBODY);
+    await using parts = new AsyncDisposableStack();
+    // That user's folder for sockets is not the one that root would have.
+    parts.defer(() =>
+      rmSync(join('/tmp', `slipway-${dataFolderKey(folder.data.path)}`), { recursive: true, force: true }),
+    );
+    const services = parts.use(await runLocalServices(folder.data.path, { HOME: home }, NOBODY));
     expect(services.summary.registryHost).toBe(host);
     expect(await query(services.summary.databaseUrl, 'select 1 as n')).toEqual([{ n: 1 }]);
   });
