@@ -12,6 +12,7 @@ import type { Notebook, NotebookService } from '../notebook/notebook.service.ts'
 import type { JobQueue } from '../queue/job-queue.ts';
 import type { Visibility } from '../shared/enums.ts';
 import { NotFoundError, UnavailableError } from '../shared/errors.ts';
+import { toGlobalId } from '../shared/global-id.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { type Problem, Problems, refuse } from '../shared/problems.ts';
 import { checkText } from '../shared/text.rules.ts';
@@ -237,7 +238,11 @@ export class BuildService {
       this.parts.events.hint(buildKey(saved.build.id));
       return { ...saved, warnings };
     } catch (error) {
-      if (isTaken(error, 'image_build_notebook_lock')) refuse('NOTEBOOK_BUSY', ['notebookId'], BUSY);
+      if (isTaken(error, 'image_build_notebook_lock')) {
+        const saving = (await this.savesOf([notebook.id])).get(notebook.id);
+        const details = saving === undefined ? null : { buildId: toGlobalId('ImageBuild', saving) };
+        refuse('NOTEBOOK_BUSY', ['notebookId'], BUSY, details);
+      }
       if (isTaken(error, 'image_catalogue_name')) refuse('TAG_EXISTS', ['name'], TAKEN);
       throw error;
     }
@@ -323,7 +328,7 @@ export class BuildService {
       return null;
     }
     const saving = (await this.savesOf([notebook.id])).get(notebook.id);
-    if (saving !== undefined) add('NOTEBOOK_BUSY', BUSY, { buildId: saving });
+    if (saving !== undefined) add('NOTEBOOK_BUSY', BUSY, { buildId: toGlobalId('ImageBuild', saving) });
     else if (!notebook.running)
       add('NOTEBOOK_NOT_RUNNING', 'start the notebook first', { status: 'STOPPED' });
     return notebook;

@@ -22,6 +22,8 @@ import { createFakeRegistry, type FakeRegistry } from './fake-registry.ts';
 type BuildHandler = (request: BuildRequest, context: { signal: AbortSignal }) => AsyncIterable<BuildEvent>;
 type PushHandler = (request: PushRequest, context: { signal: AbortSignal }) => AsyncIterable<PushEvent>;
 
+export type CommitHandler = (request: CommitRequest) => Promise<void>;
+
 /** A container engine in memory, for tests of what stands above the port. It passes the same contract as the real one. */
 export interface FakeEngine extends ContainerEngine {
   readonly registry: FakeRegistry;
@@ -36,6 +38,10 @@ export interface FakeEngine extends ContainerEngine {
   /** Replaces what builds do from now on; `null` brings the default back. */
   onBuild(handler: BuildHandler | null): void;
   onPush(handler: PushHandler | null): void;
+  /** Runs before each commit from now on, and may wait or fail; `null`: nothing does. */
+  onCommit(handler: CommitHandler | null): void;
+  /** Adds an image, for what a container was started from. */
+  addImage(image: Partial<EngineImage> & Pick<EngineImage, 'id'>): void;
   /** Adds a container; what is not given is that of a running notebook started a minute ago. */
   addContainer(details: Partial<ContainerDetails>): ContainerDetails;
   removeContainer(id: string): void;
@@ -105,6 +111,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
   const images = new Map<string, EngineImage>();
   let buildHandler: BuildHandler = defaultBuild;
   let pushHandler: PushHandler = defaultPush;
+  let commitHandler: CommitHandler | null = null;
   let available = true;
   let running = 0;
 
@@ -142,6 +149,12 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     },
     onPush: (handler) => {
       pushHandler = handler ?? defaultPush;
+    },
+    onCommit: (handler) => {
+      commitHandler = handler;
+    },
+    addImage: (image) => {
+      images.set(image.id, { ...emptyImage(image.id), ...image });
     },
     addContainer(details) {
       const container: ContainerDetails = {
@@ -200,6 +213,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       if (container.state === 'stopped')
         throw new EngineError('NOTEBOOK_NOT_RUNNING', 'The notebook is not running.');
       commits.push(request);
+      await commitHandler?.(request);
       const imageId = digestOf(`commit ${commits.length} of ${container.id}`);
       const blanked = Object.entries(request.env);
       images.set(imageId, {
