@@ -24,11 +24,9 @@ export class UserService {
 
   /** The user of this name, made on first sight where `em` is inside a transaction of the caller's. */
   async ensure(em: EntityManager, name: string, path: readonly string[], isAdmin = false): Promise<User> {
-    if (!USER_NAME.test(name)) {
-      refuse('PATTERN', path, 'letters, digits, dot, hyphen, underscore and @, at most 64 characters', {
-        pattern: USER_NAME.source,
-      });
-    }
+    const problems = new Problems();
+    checkUserName(problems, path, name);
+    problems.refuseIfAny();
     const user = { id: randomUUID(), name, isAdmin, createdAt: new Date() };
     await em.upsert(User, user, { onConflictFields: ['name'], onConflictAction: 'ignore' });
     return await em.findOneOrFail(User, { name });
@@ -62,6 +60,7 @@ export class UserService {
     if (input.expiresAt && input.expiresAt.getTime() <= Date.now()) {
       problems.add('OUT_OF_RANGE', ['expiresAt'], 'must lie in the future');
     }
+    if (forAnother) checkUserName(problems, ['userName'], input.userName as string);
     problems.refuseIfAny();
     const token = generateAccessToken();
     const accessToken = await this.em.fork().transactional(async (em) => {
@@ -90,4 +89,10 @@ export class UserService {
     await em.flush();
     return token;
   }
+}
+
+function checkUserName(problems: Problems, path: readonly string[], name: string): void {
+  if (USER_NAME.test(name)) return;
+  const message = 'a letter or digit, then at most 63 letters, digits, dots, hyphens, underscores or @ signs';
+  problems.add('PATTERN', path, message, { pattern: USER_NAME.source });
 }
