@@ -1,7 +1,8 @@
 import type { Label } from '../image/image.entity.ts';
 import { DEFAULT_TAG, IMAGE_NAME, MAX_CREATED_NAME } from '../image/image.rules.ts';
 import { checkTag, readReference } from '../image/image-name.rules.ts';
-import { DEFAULT_NAMESPACE, NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
+import { DEFAULT_NAMESPACE } from '../namespace/namespace.rules.ts';
+import { checkScopeName, SCOPE_NAME } from '../scope/scope.rules.ts';
 import type { Problems } from '../shared/problems.ts';
 import { checkLabels, checkStorable, checkText, MAX_DESCRIPTION } from '../shared/text.rules.ts';
 import type { DockerfileSource } from './build.entity.ts';
@@ -68,7 +69,7 @@ export function buildTargetOf(
   checkText(problems, ['image', 'description'], input.description, MAX_DESCRIPTION);
   checkLabels(problems, ['image', 'labels'], input.labels);
   if (input.tag) checkTag(input.tag, ['image', 'tag'], problems);
-  if (input.namespace) checkNamespace(input.namespace, ['image', 'namespace'], problems);
+  if (input.namespace) checkScopeName(problems, ['image', 'namespace'], input.namespace);
   const at = ['image', 'reference'];
   if (!input.reference) {
     const { namespace = null, name } = input;
@@ -105,7 +106,7 @@ export function buildTargetOf(
       'name the namespace and the repository, as in host/namespace/repository:tag',
     );
   } else if (!input.namespace) {
-    checkNamespace(first, at, problems);
+    checkScopeName(problems, at, first);
   } else if (input.namespace !== first) {
     const message = `the reference goes to the namespace ${first}, not to ${input.namespace}`;
     problems.add('NAMESPACE_MISMATCH', at, message, { reference: first, namespace: input.namespace });
@@ -137,7 +138,7 @@ export function saveTargetOf(
   registryHost: string,
   problems: Problems,
 ): BuildTarget {
-  checkNamespace(input.namespace, ['namespace'], problems);
+  checkScopeName(problems, ['namespace'], input.namespace);
   checkRegistryPath(input.namespace, ['namespace'], problems);
   if (input.name.length > MAX_CREATED_NAME) {
     problems.add('TOO_LONG', ['name'], `may have at most ${MAX_CREATED_NAME} characters`, {
@@ -286,20 +287,8 @@ function isBase64(text: string): boolean {
 
 /** A namespace may have capital letters (S2); what is pushed below it may not, for OCI's paths have none. */
 function checkRegistryPath(namespace: string, path: readonly string[], problems: Problems): void {
-  if (IMAGE_NAME.test(namespace) || !NAMESPACE_NAME.test(namespace)) return;
+  if (IMAGE_NAME.test(namespace) || !SCOPE_NAME.test(namespace)) return;
   const message =
     'images are pushed below it, and a registry path has no capital letters and no separators side by side';
   problems.add('PATTERN', path, message, { pattern: IMAGE_NAME.source });
-}
-
-function checkNamespace(namespace: string, path: readonly string[], problems: Problems): void {
-  if (NAMESPACE_NAME.test(namespace)) return;
-  problems.add(
-    'PATTERN',
-    path,
-    'a lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots',
-    {
-      pattern: NAMESPACE_NAME.source,
-    },
-  );
 }

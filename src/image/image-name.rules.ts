@@ -1,4 +1,5 @@
-import { DEFAULT_NAMESPACE, NAMESPACE_NAME } from '../namespace/namespace.rules.ts';
+import { DEFAULT_NAMESPACE } from '../namespace/namespace.rules.ts';
+import { checkScopeName } from '../scope/scope.rules.ts';
 import { type ImageReference, parseImageReference } from '../shared/image-reference.ts';
 import type { Problems } from '../shared/problems.ts';
 import { checkText, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
@@ -41,14 +42,7 @@ export function catalogueNameOf(
   const { tag } = input;
   const segments = parsed === null ? [] : parsed.path.split('/');
   const namespace = input.namespace || (segments.length > 1 ? (segments[0] as string) : DEFAULT_NAMESPACE);
-  if (!NAMESPACE_NAME.test(namespace)) {
-    problems.add(
-      'PATTERN',
-      ['namespace'],
-      `${input.namespace ? 'is' : 'the reference says'} ${JSON.stringify(namespace)}; give a lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots`,
-      { pattern: NAMESPACE_NAME.source },
-    );
-  }
+  checkScopeName(problems, ['namespace'], namespace);
   if (tag) checkTag(tag, ['tag'], problems);
   const legal = typeof input.name === 'string' && IMAGE_NAME.test(input.name);
   if (!legal) checkText(problems, ['name'], input.name, MAX_DISPLAY_NAME);

@@ -2,6 +2,7 @@ import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } fr
 import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { answer } from '../graphql/payload.types.ts';
+import { MemberObject } from '../scope/scope.types.ts';
 import { Role } from '../shared/enums.ts';
 import { toGlobalId, uidOf } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
@@ -9,7 +10,6 @@ import type { Namespace } from './namespace.entity.ts';
 import {
   CreateNamespaceInput,
   CreateNamespacePayload,
-  MemberObject,
   NamespaceConnection,
   NamespaceObject,
   NamespaceRoleObject,

@@ -1,0 +1,64 @@
+import { Field, InputType, ObjectType } from 'type-graphql';
+import { NodeInterface } from '../graphql/node.types.ts';
+import { MutationInput } from '../graphql/payload.types.ts';
+import { DateTime } from '../graphql/scalars.ts';
+import { Role } from '../shared/enums.ts';
+import type { User } from '../user/user.entity.ts';
+import { UserObject } from '../user/user.types.ts';
+import type { Scope } from './scope.service.ts';
+
+/** What a namespace and a workspace have in common. */
+@ObjectType({ simpleResolvers: true })
+export abstract class ScopeObject extends NodeInterface implements Scope {
+  @Field(() => String, {
+    description: 'Unique, e.g. "algo"; images are pushed below the name of their namespace.',
+  })
+  name!: string;
+
+  @Field(() => String, { nullable: true, description: 'For people, in any script; null: none was given.' })
+  displayName!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'At most 512 characters; null: none was given.' })
+  description!: string | null;
+
+  @Field(() => DateTime, { description: 'When it was made.' })
+  createdAt!: Date;
+
+  @Field(() => DateTime, { description: 'When it was changed last.' })
+  updatedAt!: Date;
+}
+
+@ObjectType('Member', { description: 'A user and their role.', simpleResolvers: true })
+export class MemberObject {
+  @Field(() => UserObject, { description: 'Who.' })
+  user!: User;
+
+  @Field(() => Role, { description: 'What they may do.' })
+  role!: Role;
+}
+
+/** What a new namespace or workspace is made of. */
+@InputType()
+export abstract class CreateScopeInput extends MutationInput {
+  @Field(() => String, {
+    description:
+      'A lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots. Unique.',
+  })
+  name!: string;
+
+  @Field(() => String, { nullable: true, description: 'For people, in any script; at most 256 characters.' })
+  displayName?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'At most 512 characters.' })
+  description?: string | null;
+}
+
+/** Who gets which role. */
+@InputType()
+export abstract class SetMemberInput extends MutationInput {
+  @Field(() => String, { description: 'Who; the user is made on first sight.' })
+  userName!: string;
+
+  @Field(() => Role, { nullable: true, description: 'The role; null takes the membership away.' })
+  role?: Role | null;
+}
