@@ -124,10 +124,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
     .filter((name) => name.startsWith('SLIPWAY_') && !(name in Environment.shape))
     .map((name) => `${name}: there is no such variable; see .env.example`);
   const parsed = Environment.safeParse(set);
+  const tooLong =
+    parsed.success &&
+    parsed.data.SLIPWAY_BUILD_TIMEOUT_SECONDS > parsed.data.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS;
   const problems = [
     ...(parsed.success
       ? []
       : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
+    ...(tooLong
+      ? [
+          `SLIPWAY_BUILD_TIMEOUT_SECONDS: must be at most SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS, ${parsed.data.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS}`,
+        ]
+      : []),
     ...misspelt,
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);

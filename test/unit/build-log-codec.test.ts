@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { decodeLines, encodeLines, type LogLine } from '../../src/build/build-log.codec.ts';
+
+const at = new Date('2024-05-06T07:08:09.123Z');
+const line = (data: Uint8Array, rest: Partial<LogLine> = {}): LogLine => ({
+  at,
+  stream: 'STDOUT',
+  step: 1,
+  partial: false,
+  data,
+  ...rest,
+});
+
+it('brings back every byte of every line, numbered from the first', () => {
+  const lines = [
+    line(Buffer.from('普通整片转码 🚀')),
+    line(Buffer.alloc(0)),
+    line(Buffer.from([0, 255, 254, 10, 13]), { stream: 'STDERR', step: null, partial: true }),
+    line(Buffer.alloc(0), { stream: 'GAP', step: 7 }),
+    line(Buffer.from('said'), { stream: 'SYSTEM', step: null }),
+  ];
+  const row = encodeLines(lines);
+  const stored = JSON.parse(JSON.stringify(row.lines)) as typeof row.lines;
+  const decoded = decodeLines(41, row.data, stored);
+  expect(decoded.map(({ data, ...rest }) => ({ ...rest, data: Buffer.from(data) }))).toEqual(
+    lines.map((given, index) => ({ ...given, data: Buffer.from(given.data), seq: 41 + index })),
+  );
+});
+
+it('packs nothing into nothing', () => {
+  expect(encodeLines([])).toEqual({ data: Buffer.alloc(0), lines: [] });
+  expect(decodeLines(1, new Uint8Array(), [])).toEqual([]);
+});

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, ENVIRONMENT_VARIABLES, readConfig } from '../../src/config.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env, '/project');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    expect(readConfig({}, '/project')).toEqual({
+      http: { host: '127.0.0.1', port: 4000, maxBodyBytes: 10_485_760 },
+      dataDir: '/project/.slipway/data',
+      databaseUrl: null,
+      engineEndpoint: null,
+      registryHost: null,
+      mayInstall: true,
+      builder: 'auto',
+      build: { slots: 2, defaultTimeoutMs: 3_600_000, maxTimeoutMs: 21_600_000, drainMs: 20_000 },
+      notebookLabels: {
+        id: 'slipway.notebook',
+        name: 'slipway.notebook.name',
+        workspace: 'slipway.workspace',
+        owner: 'slipway.owner',
+      },
+      logLevel: 'warn',
+      secrets: { adminToken: null, registryAuth: null },
+    });
+  });
+
+  const TOKEN = 'x'.repeat(32);
+  const WHOLE = {
+    HOST: '0.0.0.0',
+    PORT: '0',
+    DATABASE_URL: 'postgresql://user:password@db:5432/slipway',
+    DOCKER_HOST: 'unix:///run/podman/podman.sock',
+    SLIPWAY_DATA_DIR: '/var/lib/slipway',
+    SLIPWAY_REGISTRY: 'registry.example:5000',
+    SLIPWAY_REGISTRY_AUTH: 'robot:pass:word',
+    SLIPWAY_INSTALL: 'no',
+    SLIPWAY_BUILDER: 'buildkit',
+    SLIPWAY_ADMIN_TOKEN: TOKEN,
+    SLIPWAY_LOG_LEVEL: 'silent',
+    SLIPWAY_MAX_BODY_BYTES: '1024',
+    SLIPWAY_BUILD_SLOTS: '64',
+    SLIPWAY_BUILD_TIMEOUT_SECONDS: '1',
+    SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: '82800',
+    SLIPWAY_DRAIN_SECONDS: '0',
+    SLIPWAY_NOTEBOOK_LABEL: 'a/b',
+    SLIPWAY_NOTEBOOK_NAME_LABEL: 'b.c',
+    SLIPWAY_NOTEBOOK_WORKSPACE_LABEL: 'c-d',
+    SLIPWAY_NOTEBOOK_OWNER_LABEL: 'd_e',
+  };
+
+  it('takes every variable that there is', () => {
+    expect(Object.keys(WHOLE).sort()).toEqual(ENVIRONMENT_VARIABLES.toSorted());
+    expect(readConfig({ ...WHOLE, HOME: '/root', PATH: '/bin' }, '/project')).toEqual({
+      http: { host: '0.0.0.0', port: 0, maxBodyBytes: 1024 },
+      dataDir: '/var/lib/slipway',
+      databaseUrl: 'postgresql://user:password@db:5432/slipway',
+      engineEndpoint: 'unix:///run/podman/podman.sock',
+      registryHost: 'registry.example:5000',
+      mayInstall: false,
+      builder: 'buildkit',
+      build: { slots: 64, defaultTimeoutMs: 1000, maxTimeoutMs: 82_800_000, drainMs: 0 },
+      notebookLabels: { id: 'a/b', name: 'b.c', workspace: 'c-d', owner: 'd_e' },
+      logLevel: 'silent',
+      secrets: { adminToken: TOKEN, registryAuth: 'robot:pass:word' },
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const empty = Object.fromEntries(ENVIRONMENT_VARIABLES.map((name) => [name, '']));
+    expect(readConfig(empty, '/project')).toEqual(readConfig({}, '/project'));
+  });
+
+  it.each([
+    ['PORT', ['65536', '-1', '4000.5', '0x50', ' 80', 'http']],
+    ['DATABASE_URL', ['mysql://db', 'localhost:5432']],
+    ['DOCKER_HOST', ['/run/docker.sock', 'unix://', 'unix://run/docker.sock', 'ssh://host', 'tcp://']],
+    ['SLIPWAY_REGISTRY', ['https://registry.example', 'registry.example/path', 'registry:port', 'a b']],
+    ['SLIPWAY_REGISTRY_AUTH', ['robot', 'robot:', ':password']],
+    ['SLIPWAY_INSTALL', ['maybe', 'YES', 'true']],
+    ['SLIPWAY_BUILDER', ['kaniko']],
+    ['SLIPWAY_ADMIN_TOKEN', ['x'.repeat(31)]],
+    ['SLIPWAY_LOG_LEVEL', ['loud']],
+    ['SLIPWAY_MAX_BODY_BYTES', ['1023', '1073741825']],
+    ['SLIPWAY_BUILD_SLOTS', ['0', '65', 'two']],
+    ['SLIPWAY_BUILD_TIMEOUT_SECONDS', ['0', '86401']],
+    ['SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS', ['0', '82801']],
+    ['SLIPWAY_DRAIN_SECONDS', ['-1', '3601']],
+    ['SLIPWAY_NOTEBOOK_LABEL', ['with space', '.dot', 'a=b']],
+    ['SLIPWAY_NOTEBOOK_NAME_LABEL', ['-x']],
+    ['SLIPWAY_NOTEBOOK_WORKSPACE_LABEL', ['ü']],
+    ['SLIPWAY_NOTEBOOK_OWNER_LABEL', ['a,b']],
+  ])('refuses what %s cannot be, and says its name', (name, values) => {
+    for (const value of values) {
+      expect(problemsOf({ [name]: value }), value).toEqual([expect.stringMatching(`^${name}: must `)]);
+    }
+  });
+
+  it('tells of all problems at once, misspelt names among them, and shows no secret', () => {
+    const problems = problemsOf({
+      PORT: 'x',
+      SLIPWAY_ADMIN_TOKEN: 'hunter2',
+      SLIPWAY_REGISTRY_AUTH: 'hunter2',
+      SLIPWAY_BULIDER: 'auto',
+      SLIPWAY_: '1',
+    });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'PORT',
+      'SLIPWAY_REGISTRY_AUTH',
+      'SLIPWAY_ADMIN_TOKEN',
+      'SLIPWAY_BULIDER',
+      'SLIPWAY_',
+    ]);
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
+  it('refuses a default time limit above the longest one', () => {
+    const env = { SLIPWAY_BUILD_TIMEOUT_SECONDS: '7200', SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: '3600' };
+    expect(problemsOf(env)).toEqual([expect.stringMatching('^SLIPWAY_BUILD_TIMEOUT_SECONDS: must ')]);
+  });
+});
+
+describe('what is written about the variables', () => {
+  it('is in .env.example: every one, and no other', () => {
+    const text = readFileSync(new URL('.env.example', ROOT), 'utf8');
+    const named = [...text.matchAll(/^#?\s?([A-Z][A-Z0-9_]*)=/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual(ENVIRONMENT_VARIABLES.toSorted());
+  });
+
+  it('shows the defaults there: the file with all its lines is a configuration', () => {
+    const text = readFileSync(new URL('.env.example', ROOT), 'utf8');
+    const lines = [...text.matchAll(/^#([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+    const given = { DATABASE_URL: '', DOCKER_HOST: '', SLIPWAY_REGISTRY: '' };
+    expect(readConfig({ ...Object.fromEntries(lines), ...given }, '/project')).toEqual(
+      readConfig({}, '/project'),
+    );
+  });
+
+  it("is in the README's table: every one, and no other", () => {
+    const text = readFileSync(new URL('README.md', ROOT), 'utf8');
+    const named = [...text.matchAll(/^\| `([A-Z][A-Z0-9_]*)` \|/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual(ENVIRONMENT_VARIABLES.toSorted());
+  });
+});

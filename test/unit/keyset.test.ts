@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { BadInputError } from '../../src/shared/errors.ts';
+import { printCursor, readCursor, readWindow, toPage } from '../../src/shared/keyset.ts';
+
+const ID = '11111111-2222-4333-8444-555555555555';
+const count = async () => 0;
+
+describe('a cursor', () => {
+  it.each([['2024-01-01T00:00:00.000Z'], ['名'], ['"quoted\\'], [''], [-1], [2 ** 53 - 1]])(
+    'brings back the place it was made of: %j',
+    (value) => {
+      expect(readCursor('images', printCursor('images', { value, id: ID }), 'after')).toEqual({
+        value,
+        id: ID,
+      });
+    },
+  );
+
+  it('is for one list in one order', () => {
+    const cursor = printCursor('images NAME ASC', { value: 'a', id: ID });
+    expect(() => readCursor('images NAME DESC', cursor, 'after')).toThrow(BadInputError);
+  });
+
+  it('stays one word that a URL takes', () => {
+    expect(printCursor('images', { value: '名/?+', id: ID })).toMatch(/^[A-Za-z0-9_-]+$/);
+  });
+
+  it.each(['', 'a', '====', 'ÿ', 'null'])('is not %j', (text) => {
+    expect(() => readCursor('images', text, 'before')).toThrow(
+      expect.objectContaining({ code: 'BAD_USER_INPUT', details: { path: ['before'] } }),
+    );
+  });
+
+  it('is not one with another padding, spelling or end', () => {
+    const cursor = printCursor('images', { value: 'a', id: ID });
+    for (const other of [`${cursor}=`, `${cursor} `, `${cursor}A`, cursor.slice(0, -1)]) {
+      expect(() => readCursor('images', other, 'after')).toThrow(BadInputError);
+    }
+  });
+});
+
+describe('paging arguments', () => {
+  it('ask for 20 where nothing is said', () => {
+    expect(readWindow('x', {})).toEqual({ limit: 20, backward: false, after: null, before: null });
+    expect(readWindow('x', { first: null, last: null, after: null, before: null })).toEqual(
+      readWindow('x', {}),
+    );
+  });
+
+  it('may be nothing at all, and no more than the most', () => {
+    expect(readWindow('x', { first: 0 }).limit).toBe(0);
+    expect(readWindow('x', { last: 100 })).toMatchObject({ limit: 100, backward: true });
+    expect(readWindow('x', {}, 5).limit).toBe(5);
+    const tooMany = expect.objectContaining({ details: { path: ['last'], max: 5, current: 6 } });
+    expect(() => readWindow('x', { last: 6 }, 5)).toThrow(tooMany);
+    expect(() => readWindow('x', { first: 1, last: 1 })).toThrow(BadInputError);
+  });
+});
+
+describe('a page', () => {
+  const read = (args: Parameters<typeof readWindow>[1], rows: readonly number[]) =>
+    toPage('x', readWindow('x', args), rows, (value) => ({ value, id: ID }), count);
+
+  it('knows of more in the direction it was read', () => {
+    expect(read({ first: 2 }, [1, 2, 3])).toMatchObject({
+      nodes: [1, 2],
+      hasNextPage: true,
+      hasPreviousPage: false,
+    });
+    expect(read({ first: 2 }, [1, 2])).toMatchObject({ nodes: [1, 2], hasNextPage: false });
+    expect(read({ last: 2 }, [9, 8, 7])).toMatchObject({
+      nodes: [8, 9],
+      hasNextPage: false,
+      hasPreviousPage: true,
+    });
+  });
+
+  it('has a cursor for each row, with which reading goes on', () => {
+    const page = read({ first: 2 }, [1, 2, 3]);
+    expect(page.cursors).toHaveLength(2);
+    const [after] = page.cursors.slice(-1);
+    expect(readWindow('x', { after }).after).toEqual({ value: 2, id: ID });
+    expect(read({ first: 2, after }, [3])).toMatchObject({
+      nodes: [3],
+      hasNextPage: false,
+      hasPreviousPage: true,
+    });
+  });
+});
