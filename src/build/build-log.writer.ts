@@ -8,6 +8,8 @@ import { encodeLines, type LogLine } from './build-log.codec.ts';
 /** A flush waits at most this long for more lines, and starts at once when this many bytes are there. */
 const FLUSH_MS = 250;
 const FLUSH_BYTES = 64 * 1024;
+/** What a line costs besides its text, so that a flood of empty lines is flushed like any other. */
+const LINE_COST_BYTES = 32;
 /** The longest line; what is longer is stored in parts. */
 const MAX_LINE_BYTES = 64 * 1024;
 /** A line that has not ended after this time is stored as far as it is, so that a prompt or a progress bar is seen. */
@@ -50,10 +52,14 @@ export class BuildLogWriter {
       this.#extend(key, stream, step, at, rest.subarray(0, end));
       this.#close(key, false);
       rest = rest.subarray(end + 1);
+      await this.#flushIfFull();
     }
     if (rest.byteLength > 0) this.#extend(key, stream, step, at, rest);
-    if (this.#bytes >= FLUSH_BYTES) await this.#flush();
-    else this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
+    await this.#flushIfFull();
+    // A full batch that was just written may have left the beginning of a line behind.
+    if (this.#lines.length > 0 || this.#open.size > 0) {
+      this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
+    }
   }
 
   /** A line of our own: what the build is doing, or why it failed. */
@@ -103,7 +109,13 @@ export class BuildLogWriter {
     this.#open.delete(key);
     const data = line.parts.length === 1 ? (line.parts[0] as Uint8Array) : Buffer.concat(line.parts);
     this.#lines.push({ at: line.at, stream: line.stream, step: line.step, partial, data });
-    this.#bytes += data.byteLength;
+    this.#bytes += data.byteLength + LINE_COST_BYTES;
+  }
+
+  async #flushIfFull(): Promise<void> {
+    if (this.#bytes < FLUSH_BYTES) return;
+    await this.#flush();
+    this.#throwFailure();
   }
 
   async #onTimer(): Promise<void> {
