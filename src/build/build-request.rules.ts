@@ -188,7 +188,6 @@ export function dockerfileSourceOf(
   const files = filesOf(config.files ?? [], problems);
   const at = ['buildConfig', 'dockerfile'];
   const warnings: string[] = [];
-  checkStorable(problems, at, dockerfile);
   if (dockerfile.trim() === '') {
     problems.add('REQUIRED', at, 'give the Dockerfile');
   } else if (Buffer.byteLength(dockerfile) > MAX_DOCKERFILE_BYTES) {
