@@ -12,11 +12,16 @@ const all = readdirSync(MIGRATIONS_DIR)
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3));
 
-async function asAdmin(sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('databaseUrl') });
+async function run(where: string, sql: string): Promise<{ name: string }[]> {
+  const client = new pg.Client({ connectionString: where });
   await client.connect();
-  await client.query(sql).finally(() => client.end());
+  try {
+    return (await client.query<{ name: string }>(sql)).rows;
+  } finally {
+    await client.end();
+  }
 }
+const asAdmin = async (sql: string) => await run(inject('databaseUrl'), sql);
 
 beforeAll(async () => await asAdmin(`create database ${name}`));
 afterAll(async () => await asAdmin(`drop database if exists ${name} with (force)`));
@@ -33,9 +38,7 @@ it('brings an empty database up to date once, also where several processes start
 });
 
 it('leaves the database as the entities describe it, and the tables of the queue alone', async () => {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query('create schema pgboss; create table pgboss.job (id int)').finally(() => client.end());
+  await run(url, 'create schema pgboss; create table pgboss.job (id int)');
   const orm = await openOrm(url, MIGRATIONS_DIR);
   try {
     expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
@@ -48,12 +51,10 @@ it('goes back to an empty database and up again', async () => {
   const orm = await openOrm(url, MIGRATIONS_DIR);
   try {
     await orm.migrator.down({ to: 0 });
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    const { rows } = await client.query<{ name: string }>(
+    const rows = await run(
+      url,
       "select tablename as name from pg_tables where schemaname = 'public' and tablename <> 'schema_migration'",
     );
-    await client.end();
     expect(rows).toEqual([]);
   } finally {
     await orm.close();
