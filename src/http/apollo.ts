@@ -6,7 +6,7 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import type { GraphQLSchema } from 'graphql';
+import { GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
 import { parseOptions, validationRules } from '../graphql/limits.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -59,6 +59,7 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
       ApolloServerPluginUsageReportingDisabled(),
       rememberRequestOfErrors(requestOfError),
       answerJsonClientsWith200,
+      sendSubscriptionsToTheSocket,
     ],
   });
   await apollo.start();
@@ -124,6 +125,19 @@ const answerJsonClientsWith200: ApolloServerPlugin = {
         return;
       const codes = (response.body.singleResult.errors ?? []).map((error) => error.extensions?.['code']);
       if (codes.every((code) => WELL_FORMED_BUT_REFUSED.has(code))) response.http.status = 200;
+    },
+  }),
+};
+
+/** Apollo would execute a subscription as if it were a query, and what comes of that would look like a fault of ours. */
+const sendSubscriptionsToTheSocket: ApolloServerPlugin = {
+  requestDidStart: async () => ({
+    didResolveOperation: async ({ operation }) => {
+      if (operation.operation !== OperationTypeNode.SUBSCRIPTION) return;
+      throw new GraphQLError(
+        'Subscriptions run over WebSocket at this address, sub-protocol graphql-transport-ws.',
+        { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } },
+      );
     },
   }),
 };

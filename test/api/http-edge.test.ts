@@ -39,8 +39,35 @@ describe('a GraphQL request over HTTP', () => {
     expect([mutation.status, mutation.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
+  it('sends a subscription to the socket', async () => {
+    await using server = await startEdgeServer();
+    const { status, body } = await server.query('subscription { count(to: 1) }');
+    expect(status).toBe(400);
+    expect(body).toEqual({
+      errors: [
+        {
+          message: 'Subscriptions run over WebSocket at this address, sub-protocol graphql-transport-ws.',
+          extensions: { code: 'BAD_REQUEST' },
+        },
+      ],
+    });
+  });
+
+  it('takes everything after "Bearer" for the token, whatever a header can carry', async () => {
+    const token = 'a+b&c%2Bd, with blanks = "é"';
+    await using server = await startEdgeServer({
+      authenticate: async (given) => (given === token ? { name: 'ada' } : null),
+    });
+    // A byte for each character, as fetch sends them, and UTF-8, as a terminal does.
+    for (const sent of [token, Buffer.from(token).toString('latin1')]) {
+      const answer = await server.query('{ me }', { headers: { authorization: `bearer   ${sent}  ` } });
+      expect(answer.body).toEqual({ data: { me: 'ada' } });
+    }
+  });
+
   it.each([
     ['no token', {}],
+    ['an empty token', { authorization: 'Bearer ' }],
     ['a wrong token', { authorization: 'Bearer nobody-knows-this-one' }],
     ['another scheme', { authorization: 'Basic YTpi' }],
   ])('answers 401 to %s', async (_case, headers) => {
