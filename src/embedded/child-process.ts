@@ -45,6 +45,7 @@ export class ChildProcessError extends Error {
   override readonly name = 'ChildProcessError';
 }
 
+const ANSWER_MS = 10_000;
 const LOG_ROTATE_BYTES = 5 * 1024 * 1024;
 const RESTART_DELAYS_MS = [500, 1000, 2000, 5000, 10_000, 30_000];
 // A program that has run this long was well: the next end counts as the first again.
@@ -97,6 +98,7 @@ export async function startChild(
         await delay(waitMs, undefined, { signal: stopping.signal });
         try {
           running = await launch(folder, program, stopping.signal);
+          if (stopping.signal.aborted) return;
           break;
         } catch (error) {
           childLog.error({ err: error }, 'could not be started again');
@@ -117,6 +119,8 @@ export async function startChild(
       stopping.abort();
       await endSession(running.record, program.stopSignal, program.stopTimeoutMs);
       await supervised;
+      // It may just have been starting again.
+      await endSession(running.record, program.stopSignal, program.stopTimeoutMs);
       dropRecord(folder.run, program.name);
     },
   };
@@ -173,9 +177,12 @@ async function untilReady(
   let hasEnded = false;
   const watching = ended.then(() => {
     hasEnded = true;
+    return false;
   });
   const deadline = Date.now() + program.readyTimeoutMs;
-  while (!(await program.isReady().catch(() => false))) {
+  // A question that hangs must not hang the start.
+  const ask = () => Promise.race([program.isReady().catch(() => false), watching, delay(ANSWER_MS, false)]);
+  while (!(await ask())) {
     signal?.throwIfAborted();
     if (hasEnded)
       throw new ChildProcessError(`${program.name} ended while it started. ${lastLines(logFile)}`);

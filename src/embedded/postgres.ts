@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
@@ -7,6 +7,7 @@ import { type ChildProgram, endLeftover, startChild } from './child-process.ts';
 import type { DataFolder } from './data-folder.ts';
 import { freePort, isPortFree } from './free-port.ts';
 import { runProgram } from './machine.ts';
+import { clearLeftovers } from './postgres-leftovers.ts';
 import { type ServerUser, serverUser } from './postgres-user.ts';
 import { keptSecret, readIfThere, writePrivateFile } from './private-file.ts';
 
@@ -68,7 +69,7 @@ export async function startPostgres(
     command,
     args,
     readyTimeoutMs: 120_000, // recovery after a crash replays the log: minutes only where there was very much of it
-    prepare: async () => dropStrangersPidFile(cluster),
+    prepare: () => clearLeftovers(cluster),
     isReady: () => withClient(adminUrl, async () => true),
   };
   const child = await startChild(folder, program, log);
@@ -160,23 +161,6 @@ async function keptPort(file: string): Promise<number> {
   return port;
 }
 
-/**
- * PostgreSQL does not start where the pid in its pid file belongs to another process of its user. After a crash and a
- * reboot that may be a stranger. The file stays where the process does use this cluster.
- */
-function dropStrangersPidFile(cluster: string): void {
-  const file = join(cluster, 'postmaster.pid');
-  const pid = Number.parseInt(readIfThere(file) ?? '', 10);
-  if (!(pid > 0)) return;
-  let commandLine: string;
-  try {
-    commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return; // There is no such process: PostgreSQL itself sees that the file is stale.
-  }
-  if (!commandLine.split('\0').includes(cluster)) rmSync(file, { force: true });
-}
-
 async function createDatabase(client: pg.Client, password: string): Promise<void> {
   const { rows } = await client.query<{ role: boolean; database: boolean }>(
     `select exists (select from pg_roles where rolname = '${APP}') as role,
@@ -187,12 +171,17 @@ async function createDatabase(client: pg.Client, password: string): Promise<void
 }
 
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5000,
+    query_timeout: 30_000,
+  });
   client.on('error', () => {}); // A lost connection fails the query in hand as well.
   try {
     await client.connect();
     return await use(client);
   } finally {
-    await client.end().catch(() => {});
+    // Not waited for: on a connection that the server's death has cut, the promise may never settle.
+    void client.end().catch(() => {});
   }
 }

@@ -94,12 +94,13 @@ function start(folder: DataFolder) {
 }
 
 async function query(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000, query_timeout: 5000 });
   client.on('error', () => {});
-  await client.connect();
   try {
+    await client.connect();
     return (await client.query(sql)).rows;
   } finally {
-    await client.end();
+    // Not waited for: it may never settle on a connection that a killed server has cut.
+    void client.end().catch(() => {});
   }
 }
