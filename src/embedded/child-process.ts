@@ -181,7 +181,8 @@ async function untilReady(
   });
   const deadline = Date.now() + program.readyTimeoutMs;
   // A question that hangs must not hang the start.
-  const ask = () => Promise.race([program.isReady().catch(() => false), watching, delay(ANSWER_MS, false)]);
+  const ask = () =>
+    Promise.race([program.isReady().catch(() => false), watching, delay(ANSWER_MS, false, { ref: false })]);
   while (!(await ask())) {
     signal?.throwIfAborted();
     if (hasEnded)

@@ -98,7 +98,7 @@ async function startPrivate(
     try {
       const engine = await start();
       if (!engine) continue;
-      say(`Container engine: a private ${name}`);
+      say(`Container engine: a private ${name}, ${engine.endpoint}`);
       return engine;
     } catch (error) {
       log.warn({ err: error }, `${name} does not start here`);

@@ -31,14 +31,20 @@ export interface LocalServices extends AsyncDisposable {
  * Starts what is missing, independent parts at the same time, and stops what it started, and only that, in reverse order.
  *
  * @param say tells a person each step in one line
+ * @param check runs when the data folder is ours and nothing is started yet; what it throws ends the start
  * @throws AlreadyRunningError another Slipway uses the data folder
  * @throws Error a part that Slipway cannot do without does not start; nothing is left running
  */
-export async function startLocalServices(config: Config, say: Say): Promise<LocalServices> {
+export async function startLocalServices(
+  config: Config,
+  say: Say,
+  check: () => Promise<void> = async () => {},
+): Promise<LocalServices> {
   const log = createLogger(config.logLevel).child({ component: 'embedded' });
   await using parts = new AsyncDisposableStack();
   const folder = openDataFolder(config.dataDir);
   const lock = parts.use(await takeInstanceLock(folder.path));
+  await check();
 
   const privateHost = config.registryHost === null ? await registryHost(folder) : null;
   const engine = openEngine(parts, folder, config, privateHost, say, log);
