@@ -1,9 +1,10 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
-import { keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
+import type { KeysetOrder } from '../db/keyset-query.ts';
 import type { Db } from '../db/tables.ts';
 import type { ImageBuildKind, ImageBuildStatus } from '../shared/enums.ts';
-import { type Page, type PageArgs, readWindow, toPage } from '../shared/keyset.ts';
+import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { Build } from './build.entity.ts';
 import { type BuildState, withState } from './build.rules.ts';
 
@@ -47,6 +48,9 @@ const COLUMNS = [
   'cancelReason',
 ] as const satisfies readonly (keyof BuildRow)[];
 
+/** What has a list of builds of its own, by the column that names it. */
+export type BuildParent = 'imageId' | 'workspaceId';
+
 /** Which builds; ids are UUIDs. All given conditions hold at once. */
 export interface BuildCriteria {
   readonly workspaceUid?: string | null | undefined;
@@ -86,7 +90,26 @@ function matching(criteria: BuildCriteria): RawBuilder<boolean> {
   return conditions.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
 }
 
-/** One statement for the page, whatever its size; one more if the total is asked for. */
+function listOf(db: Db, session: Session, criteria: BuildCriteria, { field, direction }: BuildSorting) {
+  const order: KeysetOrder = {
+    by: sql`build.created_at`,
+    id: sql`build.id`,
+    type: 'timestamptz',
+    direction,
+  };
+  return {
+    name: `builds ${field} ${direction}`,
+    alias: 'build',
+    rows: db
+      .selectFrom('Build as build')
+      .select(COLUMNS)
+      .where(readableBuilds(session))
+      .where(matching(criteria)),
+    order,
+    placeOf: (row: BuildRow) => ({ value: row.createdAt.toISOString(), id: row.id }),
+  };
+}
+
 export async function pageOfBuilds(
   db: Db,
   session: Session,
@@ -94,29 +117,19 @@ export async function pageOfBuilds(
   sorting: BuildSorting,
   args: PageArgs,
 ): Promise<Page<BuildRow>> {
-  const list = `builds ${sorting.field} ${sorting.direction}`;
-  const window = readWindow(list, args);
-  const order = {
-    by: sql`build.created_at`,
-    id: sql`build.id`,
-    type: 'timestamptz',
-    direction: sorting.direction,
-  } as const;
-  const visible = db.selectFrom('Build as build').where(readableBuilds(session)).where(matching(criteria));
-  const rows = await visible
-    .select(COLUMNS)
-    .where(keysetCondition(order, window))
-    .orderBy(keysetOrder(order, window))
-    .limit(window.limit + 1)
-    .execute();
-  return toPage(
-    list,
-    window,
-    rows,
-    (row) => ({ value: row.createdAt.toISOString(), id: row.id }),
-    async () =>
-      Number((await visible.select((eb) => eb.fn.countAll().as('count')).executeTakeFirstOrThrow()).count),
-  );
+  return await readPage(listOf(db, session, criteria, sorting), args);
+}
+
+/** A page of each parent's builds. */
+export async function pagesOfBuilds(
+  db: Db,
+  session: Session,
+  parents: Parents<BuildParent>,
+  criteria: BuildCriteria,
+  sorting: BuildSorting,
+  args: PageArgs,
+): Promise<ReadonlyMap<string, Page<BuildRow>>> {
+  return await readPages(db, listOf(db, session, criteria, sorting), parents, args);
 }
 
 /** The builds of these ids that the viewer may read. */

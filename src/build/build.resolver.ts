@@ -255,10 +255,10 @@ export class ImageBuildsResolver {
   })
   async builds(
     @Root() image: ImageRow,
-    @Ctx() { builds, session }: Context,
+    @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
   ): Promise<Connection<BuildRow>> {
-    return toConnection(await builds.page(session, { imageUid: image.id }, NEWEST_FIRST, args));
+    return toConnection(await loaders.buildsOf('imageId', image.id, {}, args));
   }
 }
 
@@ -267,13 +267,12 @@ export class WorkspaceBuildsResolver {
   @FieldResolver(() => BuildConnection, { description: 'Its builds that the viewer may see, newest first.' })
   async builds(
     @Root() workspace: Workspace,
-    @Ctx() { builds, session }: Context,
+    @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
     @Arg('filter', () => ImageBuildFilter, { nullable: true, description: 'Which ones; absent: all.' })
     filter?: ImageBuildFilter | null,
   ): Promise<Connection<BuildRow>> {
-    const criteria = { ...criteriaOf(filter), workspaceUid: workspace.id };
-    return toConnection(await builds.page(session, criteria, NEWEST_FIRST, args));
+    return toConnection(await loaders.buildsOf('workspaceId', workspace.id, criteriaOf(filter), args));
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LockMode } from '@mikro-orm/core';
 import type { Session } from '../auth/session.ts';
+import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
@@ -20,10 +21,12 @@ import type { WorkspaceService } from '../workspace/workspace.service.ts';
 import { Build } from './build.entity.ts';
 import {
   type BuildCriteria,
+  type BuildParent,
   type BuildRow,
   type BuildSorting,
   buildsByIds,
   pageOfBuilds,
+  pagesOfBuilds,
   queuePositions,
 } from './build.reads.ts';
 import { isFinal } from './build.rules.ts';
@@ -109,6 +112,17 @@ export class BuildService {
     args: PageArgs,
   ): Promise<Page<BuildRow>> {
     return await pageOfBuilds(kysely(this.em.fork()), session, criteria, sorting, args);
+  }
+
+  /** A page of each parent's builds, newest first, by the parent's id. */
+  async pagesByParent(
+    session: Session,
+    parents: Parents<BuildParent>,
+    criteria: BuildCriteria,
+    args: PageArgs,
+  ): Promise<ReadonlyMap<string, Page<BuildRow>>> {
+    const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
+    return await pagesOfBuilds(kysely(this.em.fork()), session, parents, criteria, newestFirst, args);
   }
 
   async queuePositions(ids: readonly string[]): Promise<Map<string, { position: number; size: number }>> {

@@ -1,11 +1,13 @@
 import DataLoader from 'dataloader';
 import type { Session } from '../auth/session.ts';
-import type { BuildRow } from '../build/build.reads.ts';
-import type { ImageRow } from '../image/image.reads.ts';
+import type { BuildCriteria, BuildParent, BuildRow } from '../build/build.reads.ts';
+import type { Parents } from '../db/keyset-page.ts';
+import type { ImageCriteria, ImageParent, ImageRow } from '../image/image.reads.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
+import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { User } from '../user/user.entity.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 
@@ -13,6 +15,14 @@ interface Membership {
   readonly userId: string;
   readonly role: Role;
 }
+
+/** Reads a page of the list that belongs to one parent, together with those of other parents. */
+type PageOf<Column extends string, Criteria, T> = (
+  column: Column,
+  parentId: string,
+  criteria: Criteria,
+  args: PageArgs,
+) => Promise<Page<T>>;
 
 /** Batched look-ups by id, one statement for all of an operation's rows. What the viewer may not see is `null`. */
 export interface Loaders {
@@ -30,6 +40,9 @@ export interface Loaders {
   readonly queuePosition: DataLoader<string, { position: number; size: number } | null>;
   /** The build that is saving a notebook; by the notebook's UUID. */
   readonly notebookSave: DataLoader<string, string | null>;
+  /** Nested lists, newest first. */
+  readonly imagesOf: PageOf<ImageParent, ImageCriteria, ImageRow>;
+  readonly buildsOf: PageOf<BuildParent, BuildCriteria, BuildRow>;
 }
 
 export function createLoaders(services: Services, session: Session, options: { cache: boolean }): Loaders {
@@ -54,5 +67,36 @@ export function createLoaders(services: Services, session: Session, options: { c
     build: byId((ids) => services.builds.byIds(session, ids)),
     queuePosition: keyed((ids) => services.builds.queuePositions(ids)),
     notebookSave: keyed((uids) => services.builds.savesOf(uids)),
+    imagesOf: pagesOf((...asked) => services.images.pagesByParent(session, ...asked)),
+    buildsOf: pagesOf((...asked) => services.builds.pagesByParent(session, ...asked)),
+  };
+}
+
+/** Reads pages of the same column, criteria and arguments together, by a loader for each that the operation comes to. */
+function pagesOf<Column extends string, Criteria, T>(
+  read: (
+    parents: Parents<Column>,
+    criteria: Criteria,
+    args: PageArgs,
+  ) => Promise<ReadonlyMap<string, Page<T>>>,
+): PageOf<Column, Criteria, T> {
+  const loaders = new Map<string, DataLoader<string, Page<T>>>();
+  return async (column, parentId, criteria, args) => {
+    // One field's arguments are written in one order, whatever the parent. The same arguments in another order, for another
+    // field of the document, cost it a statement of its own.
+    const key = JSON.stringify([column, criteria, args]);
+    let loader = loaders.get(key);
+    if (loader === undefined) {
+      // Not cached: a list may have changed since, by a mutation earlier in the operation.
+      loader = new DataLoader(
+        async (ids) => {
+          const pages = await read({ column, ids }, criteria, args);
+          return ids.map((id) => pages.get(id) as Page<T>);
+        },
+        { cache: false },
+      );
+      loaders.set(key, loader);
+    }
+    return await loader.load(parentId);
   };
 }

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
-import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
+import type { KeysetOrder } from '../db/keyset-query.ts';
 import type { Db } from '../db/tables.ts';
 import type {
   Architecture,
@@ -10,19 +11,52 @@ import type {
   ServiceType,
   Visibility,
 } from '../shared/enums.ts';
-import { type Page, type PageArgs, type Place, readWindow, toPage } from '../shared/keyset.ts';
+import type { Page, PageArgs, Place } from '../shared/keyset.ts';
 import type { Image } from './image.entity.ts';
 
-/** An image as it is read for the API: a row, not an entity. */
-export type ImageRow = Image;
+/** An image as it is read for the API: a row, not an entity, and without what no field shows. */
+export type ImageRow = Omit<Image, 'replacesId'>;
+
+const COLUMNS = [
+  'id',
+  'namespaceId',
+  'workspaceId',
+  'name',
+  'tag',
+  'displayName',
+  'description',
+  'reference',
+  'registryHost',
+  'repository',
+  'digest',
+  'sizeBytes',
+  'layers',
+  'architecture',
+  'origin',
+  'type',
+  'status',
+  'statusMessage',
+  'visibility',
+  'serviceType',
+  'devServices',
+  'resourceCategories',
+  'labels',
+  'sourceBuildId',
+  'sourceNotebookId',
+  'createdById',
+  'createdAt',
+  'updatedAt',
+  'deletedAt',
+] as const satisfies readonly (keyof ImageRow)[];
+
+/** What has a list of images of its own, by the column that names it. */
+export type ImageParent = 'namespaceId' | 'workspaceId' | 'sourceNotebookId';
 
 /** Which images; ids are UUIDs. All given conditions hold at once. */
 export interface ImageCriteria {
   readonly search?: string | null | undefined;
   readonly namespace?: string | null | undefined;
-  readonly namespaceUid?: string;
   readonly workspaceUid?: string | null | undefined;
-  readonly notebookUid?: string;
   readonly status?: readonly ImageStatus[] | null | undefined;
   readonly origin?: readonly ImageOrigin[] | null | undefined;
   readonly type?: ImageType | null | undefined;
@@ -68,9 +102,7 @@ function matching(criteria: ImageCriteria): RawBuilder<boolean> {
   if (criteria.namespace) {
     conditions.push(sql`image.namespace_id = (select id from namespace where name = ${criteria.namespace})`);
   }
-  equal('image.namespace_id', criteria.namespaceUid);
   equal('image.workspace_id', criteria.workspaceUid);
-  equal('image.source_notebook_id', criteria.notebookUid);
   equal('image.type', criteria.type);
   equal('image.visibility', criteria.visibility);
   equal('image.architecture', criteria.architecture);
@@ -107,7 +139,20 @@ function placeOf(row: ImageRow, field: ImageOrderField): Place {
   }
 }
 
-/** One statement for the page, whatever its size; one more if the total is asked for. */
+function listOf(db: Db, session: Session, criteria: ImageCriteria, { field, direction }: ImageSorting) {
+  return {
+    name: `images ${field} ${direction}`,
+    alias: 'image',
+    rows: db
+      .selectFrom('Image as image')
+      .select(COLUMNS)
+      .where(readableImages(session))
+      .where(matching(criteria)),
+    order: { ...ORDERS[field], id: sql`image.id`, direction },
+    placeOf: (row: ImageRow) => placeOf(row, field),
+  };
+}
+
 export async function pageOfImages(
   db: Db,
   session: Session,
@@ -115,31 +160,26 @@ export async function pageOfImages(
   sorting: ImageSorting,
   args: PageArgs,
 ): Promise<Page<ImageRow>> {
-  const list = `images ${sorting.field} ${sorting.direction}`;
-  const window = readWindow(list, args);
-  const order = { ...ORDERS[sorting.field], id: sql`image.id`, direction: sorting.direction };
-  const visible = db.selectFrom('Image as image').where(readableImages(session)).where(matching(criteria));
-  const rows = await visible
-    .selectAll('image')
-    .where(keysetCondition(order, window))
-    .orderBy(keysetOrder(order, window))
-    .limit(window.limit + 1)
-    .execute();
-  return toPage(
-    list,
-    window,
-    rows,
-    (row) => placeOf(row, sorting.field),
-    async () =>
-      Number((await visible.select((eb) => eb.fn.countAll().as('count')).executeTakeFirstOrThrow()).count),
-  );
+  return await readPage(listOf(db, session, criteria, sorting), args);
+}
+
+/** A page of each parent's images. */
+export async function pagesOfImages(
+  db: Db,
+  session: Session,
+  parents: Parents<ImageParent>,
+  criteria: ImageCriteria,
+  sorting: ImageSorting,
+  args: PageArgs,
+): Promise<ReadonlyMap<string, Page<ImageRow>>> {
+  return await readPages(db, listOf(db, session, criteria, sorting), parents, args);
 }
 
 /** The images of these ids that the viewer may read, deleted ones among them. */
 export async function imagesByIds(db: Db, session: Session, ids: readonly string[]): Promise<ImageRow[]> {
   return await db
     .selectFrom('Image as image')
-    .selectAll('image')
+    .select(COLUMNS)
     .where(readableImages(session))
     .where(sql<boolean>`image.id = any(${[...ids]}::uuid[])`)
     .execute();
@@ -153,7 +193,7 @@ export async function imageByName(
 ): Promise<ImageRow | null> {
   const row = await db
     .selectFrom('Image as image')
-    .selectAll('image')
+    .select(COLUMNS)
     .where(readableImages(session))
     .where(sql<boolean>`image.namespace_id = (select id from namespace where name = ${name.namespace})
       and image.name = ${name.name} and image.tag = ${name.tag}

@@ -167,13 +167,12 @@ export class NamespaceImagesResolver {
   @FieldResolver(() => ImageConnection, { description: 'Its images that the viewer may see, newest first.' })
   async images(
     @Root() namespace: Namespace,
-    @Ctx() { images, session }: Context,
+    @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
     @Arg('filter', () => ImageFilter, { nullable: true, description: 'Which ones; absent: all.' })
     filter?: ImageFilter | null,
   ): Promise<Connection<ImageRow>> {
-    const criteria = { ...criteriaOf(filter), namespaceUid: namespace.id };
-    return toConnection(await images.page(session, criteria, NEWEST_FIRST, args));
+    return toConnection(await loaders.imagesOf('namespaceId', namespace.id, criteriaOf(filter), args));
   }
 }
 
@@ -182,12 +181,11 @@ export class WorkspaceImagesResolver {
   @FieldResolver(() => ImageConnection, { description: 'Its images that the viewer may see, newest first.' })
   async images(
     @Root() workspace: Workspace,
-    @Ctx() { images, session }: Context,
+    @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
     @Arg('filter', () => ImageFilter, { nullable: true, description: 'Which ones; absent: all.' })
     filter?: ImageFilter | null,
   ): Promise<Connection<ImageRow>> {
-    const criteria = { ...criteriaOf(filter), workspaceUid: workspace.id };
-    return toConnection(await images.page(session, criteria, NEWEST_FIRST, args));
+    return toConnection(await loaders.imagesOf('workspaceId', workspace.id, criteriaOf(filter), args));
   }
 }

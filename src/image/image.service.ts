@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LockMode } from '@mikro-orm/core';
 import type { Session } from '../auth/session.ts';
+import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
@@ -22,11 +23,13 @@ import type { WorkspaceService } from '../workspace/workspace.service.ts';
 import { Image, type Label } from './image.entity.ts';
 import {
   type ImageCriteria,
+  type ImageParent,
   type ImageRow,
   type ImageSorting,
   imageByName,
   imagesByIds,
   pageOfImages,
+  pagesOfImages,
 } from './image.reads.ts';
 import { architectureOf, canMove } from './image.rules.ts';
 import { type CatalogueName, catalogueNameOf } from './image-name.rules.ts';
@@ -91,6 +94,17 @@ export class ImageService {
     args: PageArgs,
   ): Promise<Page<ImageRow>> {
     return await pageOfImages(kysely(this.em.fork()), session, criteria, sorting, args);
+  }
+
+  /** A page of each parent's images, newest first, by the parent's id. */
+  async pagesByParent(
+    session: Session,
+    parents: Parents<ImageParent>,
+    criteria: ImageCriteria,
+    args: PageArgs,
+  ): Promise<ReadonlyMap<string, Page<ImageRow>>> {
+    const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
+    return await pagesOfImages(kysely(this.em.fork()), session, parents, criteria, newestFirst, args);
   }
 
   /**

@@ -68,10 +68,9 @@ export class NotebookResolver {
   })
   async savedImages(
     @Root() notebook: Notebook,
-    @Ctx() { images, session }: Context,
+    @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
   ): Promise<Connection<ImageRow>> {
-    const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
-    return toConnection(await images.page(session, { notebookUid: notebook.id }, newestFirst, args));
+    return toConnection(await loaders.imagesOf('sourceNotebookId', notebook.id, {}, args));
   }
 }

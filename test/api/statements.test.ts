@@ -40,10 +40,13 @@ beforeAll(async () => {
   await database.query(
     'update image_build set image_id = image.id from image where image.source_build_id = image_build.id',
   );
-  for (let i = 0; i < 60; i += 1) {
+  const images = await database.query<{ id: string }>("select id from image where name like 'row-%'");
+  for (const [i, { id }] of images.entries()) {
+    const notebook = randomUUID();
+    await database.query('update image set source_notebook_id = $1 where id = $2', [notebook, id]);
     engine.addContainer({
       labels: {
-        'slipway.notebook': randomUUID(),
+        'slipway.notebook': notebook,
         'slipway.notebook.name': `book ${i}`,
         'slipway.workspace': `w${i + 1}`,
         'slipway.owner': i % 2 === 0 ? 'dana' : 'admin',
@@ -100,6 +103,44 @@ describe('a page of 2 rows and one of 50 cost the same number of statements', ()
     const cost = async (n: number) =>
       await slipway.countStatements(() => developer.run(`query ($n: Int!) { ${selection} }`, { n }));
     expect([await cost(2), await cost(50)]).toEqual([SIGN_IN + statements, SIGN_IN + statements]);
+  });
+
+  it.each([
+    [
+      "namespaces' images",
+      'namespaces(first: $n) { nodes { images(first: 3) { nodes { id } COUNT } } }',
+      2,
+      1,
+    ],
+    ["workspaces' images", 'workspaces(first: $n) { nodes { images { edges { cursor } COUNT } } }', 2, 1],
+    ["workspaces' builds", 'workspaces(first: $n) { nodes { builds { nodes { id } COUNT } } }', 2, 1],
+    ["images' builds", `images(first: $n) { nodes { builds(first: 1) { ${PAGE} COUNT } } }`, 2, 1],
+    // notebooks: workspaces by name and the default workspace.
+    ["notebooks' images", 'notebooks(first: $n) { nodes { savedImages { nodes { id } COUNT } } }', 3, 1],
+    [
+      'two lists of other arguments, and lists of their rows',
+      `namespaces(first: $n) { nodes {
+        few: images(first: 1) { nodes { builds { nodes { image { name } } COUNT } } COUNT }
+        more: images(first: 5, filter: { search: "r" }) { nodes { id } COUNT }
+      } }`,
+      5,
+      3,
+    ],
+    [
+      'the way there and back',
+      `images(first: $n) { nodes { namespace { images(first: 2) { nodes { name } COUNT } }
+        workspace { images(first: 2) { nodes { name } COUNT } builds { nodes { status } COUNT } } } }`,
+      6,
+      3,
+    ],
+  ])("%s: nested lists cost what one parent's cost", async (_what, selection, statements, counts) => {
+    const cost = async (n: number, count: 'totalCount' | '') =>
+      await slipway.countStatements(() =>
+        developer.run(`query ($n: Int!) { ${selection.replaceAll('COUNT', count)} }`, { n }),
+      );
+    expect([await cost(2, ''), await cost(30, '')]).toEqual([SIGN_IN + statements, SIGN_IN + statements]);
+    const total = SIGN_IN + statements + counts;
+    expect([await cost(2, 'totalCount'), await cost(30, 'totalCount')]).toEqual([total, total]);
   });
 
   it.each(['images', 'builds', 'namespaces', 'workspaces'] as const)('%s by their ids', async (kind) => {
