@@ -8,7 +8,7 @@ import { say } from './programs.mjs';
 import { setUp } from './setup.mjs';
 import { findNode, root } from './setup-state.mjs';
 
-const HELP = `Slipway: a GraphQL API server for the container images of an ML platform
+const HELP = `Slipway: a GraphQL API server for the container images of a machine-learning platform
 
   npm start [-- ROLE OPTIONS]
 
@@ -17,13 +17,13 @@ what is missing around it (PostgreSQL, a container engine, a registry) and serve
 
 Roles
   (none)            everything in one process
-  serve             the API only: needs DATABASE_URL
-  work              a worker only: needs DATABASE_URL, an engine and a registry
-  migrate           brings the database to the current schema
+  serve             the API only: needs DATABASE_URL and SLIPWAY_REGISTRY, for notebooks an engine too
+  work              a worker only: needs DATABASE_URL, SLIPWAY_REGISTRY and an engine
+  migrate           brings the database to the current schema: needs DATABASE_URL
   schema            prints the GraphQL schema
 
 Options
-  --demo-notebook   runs a container that stands for a notebook, to try saving one as an image
+  --demo-notebook   (without a role) runs a container that stands for a notebook, to try saving one as an image
   --help            this text
 
 Settings are environment variables, or lines of a file .env in this folder; .env.example lists them all.

@@ -3,27 +3,15 @@ import { existsSync } from 'node:fs';
 import { printSchema } from 'graphql';
 import { type App, type Connections, createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { migrate, pendingMigrations } from './db/migrate.ts';
+import { assertDatabaseAnswers, migrate, pendingMigrations } from './db/migrate.ts';
 import { startDemoNotebook } from './embedded/demo-notebook.ts';
 import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
 import { startLocalServices } from './embedded/local-services.ts';
 import { createSchema } from './graphql/schema.ts';
+import { listenProblem } from './http/can-listen.ts';
 import { startServer } from './server.ts';
 import { createLogger } from './shared/logger.ts';
 import { startWorker } from './worker.ts';
-
-const HELP = `Slipway: a GraphQL API server for the container images of a machine-learning platform
-
-  npm start                      everything in one process, with what the machine lacks started beside it
-  npm start -- --demo-notebook   the same, with a running notebook to try saving
-  npm start -- serve             the API alone
-  npm start -- work              a worker alone
-  npm start -- migrate           bring the database up to date and end
-  npm start -- schema            print the GraphQL schema and end
-  npm start -- --help            this text
-
-serve, work and migrate need DATABASE_URL; serve and work need SLIPWAY_REGISTRY too. README.md and .env.example list every variable.
-`;
 
 const ROLES = ['all', 'serve', 'work', 'migrate', 'schema'] as const;
 type Role = (typeof ROLES)[number];
@@ -36,29 +24,34 @@ interface Command {
   readonly demoNotebook: boolean;
 }
 
-/** @returns `null` for a call that asks for help, or that cannot be understood (after saying so) */
-function readCommand(args: readonly string[]): Command | 'help' | 'wrong' {
-  if (args.includes('--help') || args.includes('-h')) return 'help';
+const DEMO = '--demo-notebook';
+
+/** What was asked for or, as a text, why that cannot be understood. Help itself is in scripts/start.mjs, which needs no build to show it. */
+function readCommand(args: readonly string[]): Command | string {
   const words = args.filter((arg) => !arg.startsWith('-'));
   const role = ROLES.find((candidate) => candidate === (words[0] ?? 'all'));
-  const unknown = args.find((arg) => arg.startsWith('-') && arg !== '--demo-notebook') ?? words[1];
-  if (role === undefined || unknown !== undefined) {
-    complain(`I do not know "${unknown ?? words[0]}".\n\n${HELP}`);
-    return 'wrong';
-  }
-  return { role, demoNotebook: args.includes('--demo-notebook') };
+  const unknown = args.find((arg) => arg.startsWith('-') && arg !== DEMO) ?? words[1];
+  if (role === undefined || unknown !== undefined) return `I do not know "${unknown ?? words[0]}".`;
+  const demoNotebook = args.includes(DEMO);
+  if (demoNotebook && role !== 'all')
+    return `${DEMO} goes with everything in one process, not with "${role}" alone: npm start -- ${DEMO}`;
+  return { role, demoNotebook };
 }
 
 async function main(): Promise<number> {
   const command = readCommand(process.argv.slice(2));
-  if (command === 'help') process.stdout.write(HELP);
-  if (command === 'help' || command === 'wrong') return command === 'help' ? 0 : 2;
+  if (typeof command === 'string') {
+    complain(`${command}\n"npm start -- --help" tells what there is.`);
+    return 2;
+  }
   switch (command.role) {
     case 'schema':
       process.stdout.write(`${printSchema(createSchema())}\n`);
       return 0;
     case 'migrate': {
-      const applied = await migrate(requireDatabaseUrl(configuration()));
+      const databaseUrl = requireDatabaseUrl(configuration());
+      await assertDatabaseAnswers(databaseUrl);
+      const applied = await migrate(databaseUrl);
       say(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`);
       return 0;
     }
@@ -94,14 +87,17 @@ function stopSignal(): Promise<void> {
 async function runAll(config: Config, { demoNotebook }: Command): Promise<number> {
   const stopped = stopSignal();
   const log = createLogger(config.logLevel);
-  await using local = await startLocalServices(config, say);
+  await using local = await startLocalServices(config, say, async () => {
+    await assertCanListen(config);
+    if (config.databaseUrl !== null) await assertDatabaseAnswers(config.databaseUrl);
+  });
   await migrate(local.databaseUrl);
   await using app = await createApp(config, local, log);
-  const worker = await startWorker(app);
   await using server = await startServer(app);
+  await using worker = await startWorker(app);
   if (demoNotebook) await tryDemoNotebook(config, local);
   local.announce(server.url);
-  say(`Slipway is ready: ${server.url}/graphiql#token=${local.adminToken}`);
+  say(`Slipway is ready: ${server.url}/graphiql#token=${encodeURIComponent(local.adminToken)}`);
   await stopped;
   say('Stopping; running builds go back to the queue.');
   await Promise.all([server.drain(), worker?.stop()]);
@@ -124,6 +120,8 @@ async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> 
   const stopped = stopSignal();
   const log = createLogger(config.logLevel);
   const databaseUrl = requireDatabaseUrl(config);
+  if (role === 'serve') await assertCanListen(config);
+  await assertDatabaseAnswers(databaseUrl);
   const pending = await pendingMigrations(databaseUrl);
   if (pending.length > 0) {
     complain(
@@ -168,6 +166,12 @@ async function findConnections(config: Config, databaseUrl: string): Promise<Con
     // Without an operator's token nobody is signed in by one: a random hash matches nothing.
     adminToken: config.secrets.adminToken ?? randomBytes(32).toString('hex'),
   };
+}
+
+/** @throws ConfigError naming `HOST` or `PORT` */
+async function assertCanListen({ http }: Config): Promise<void> {
+  const problem = await listenProblem(http.host, http.port);
+  if (problem !== null) throw new ConfigError([problem]);
 }
 
 function requireDatabaseUrl(config: Config): string {

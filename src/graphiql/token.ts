@@ -7,12 +7,24 @@ const KEY = 'slipway:token';
  * with the tab.
  */
 export function takeToken(): string | null {
-  const given = new URLSearchParams(location.hash.slice(1)).get('token');
+  const given = tokenInAddress();
   if (given) {
     keepToken(given);
     history.replaceState(null, '', location.pathname + location.search);
   }
   return given ?? sessionStorage.getItem(KEY);
+}
+
+/** Percent-encoded, as the server prints it; one that somebody put there by hand is taken as it is. */
+function tokenInAddress(): string | null {
+  // URLSearchParams would take a + for a blank.
+  const token = /^#token=(.+)$/.exec(location.hash)?.[1];
+  if (token === undefined) return null;
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    return token;
+  }
 }
 
 export function keepToken(token: string): void {

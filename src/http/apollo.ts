@@ -133,7 +133,7 @@ const answerJsonClientsWith200: ApolloServerPlugin = {
 const sendSubscriptionsToTheSocket: ApolloServerPlugin = {
   requestDidStart: async () => ({
     didResolveOperation: async ({ operation }) => {
-      if (operation.operation !== OperationTypeNode.SUBSCRIPTION) return;
+      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
       throw new GraphQLError(
         'Subscriptions run over WebSocket at this address, sub-protocol graphql-transport-ws.',
         { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } },

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { MIGRATIONS_DIR, migrate, pendingMigrations } from '../../src/db/migrate.ts';
+import { assertDatabaseAnswers, MIGRATIONS_DIR, migrate, pendingMigrations } from '../../src/db/migrate.ts';
 import { openOrm } from '../../src/db/orm.ts';
 
 const name = `migrations_${randomBytes(6).toString('hex')}`;
@@ -60,4 +60,36 @@ it('goes back to an empty database and up again', async () => {
     await orm.close();
   }
   expect(await migrate(url)).toEqual(all.toSorted());
+});
+
+it.each([
+  [
+    'nobody listens',
+    'postgresql://me:hunter2@127.0.0.1:1/db',
+    '127.0.0.1:1 does not answer (connect ECONNREFUSED',
+  ],
+  [
+    'a name has two addresses',
+    'postgresql://me:hunter2@localhost:1/db',
+    'localhost:1 does not answer (connect',
+  ],
+  [
+    'the host is unknown',
+    'postgresql://me:hunter2@db.invalid/db',
+    'db.invalid:5432 does not answer (getaddrinfo',
+  ],
+  ['it is no address', 'postgresql://me:hunter2/#@db/db', 'is no address'],
+])('says what is wrong with DATABASE_URL where %s, without the password', async (_case, wrong, said) => {
+  const message = await assertDatabaseAnswers(wrong).then(String, (error: Error) => error.message);
+  expect(message).toMatch(/^DATABASE_URL: /);
+  expect(message).toContain(said);
+  expect(message).not.toContain('hunter2');
+});
+
+it('says that a database lets nobody in, and nothing of one that does', async () => {
+  const missing = Object.assign(new URL(url), { pathname: '/no_such_database' }).href;
+  await expect(assertDatabaseAnswers(missing)).rejects.toThrow(
+    'lets nobody in (database "no_such_database" does not exist)',
+  );
+  await expect(assertDatabaseAnswers(url)).resolves.toBeUndefined();
 });
