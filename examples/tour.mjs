@@ -1,5 +1,6 @@
 // The main scenario, by HTTP and WebSocket only: look around, register an image, build one from a Dockerfile and watch it, save
 // a notebook, update an image, delete one. It ends with code 1 when anything is not as the API promises.
+import { settings } from '../scripts/env-file.mjs';
 import { createApi } from './lib/client.mjs';
 import { followBuild } from './lib/follow-build.mjs';
 import * as operations from './lib/operations.mjs';
@@ -174,7 +175,7 @@ setTimeout(
   TIME_LIMIT_MINUTES * 60_000,
 ).unref();
 try {
-  const options = readOptions(process.argv.slice(2), process.env);
+  const options = readOptions(process.argv.slice(2), settings());
   if (options.help) say(USAGE);
   else await tour(options);
 } catch (error) {

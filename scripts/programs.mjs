@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { settings } from './env-file.mjs';
 import { findNode, root, stateFolder } from './setup-state.mjs';
 
 const logFile = join(stateFolder, 'setup.log');
@@ -101,7 +102,7 @@ export function isRoot() {
 
 /** May Debian packages be installed here and by us? */
 export function mayInstallPackages() {
-  if (process.env.SLIPWAY_INSTALL === 'no' || !isRoot() || !findProgram('apt-get')) return false;
+  if (settings().SLIPWAY_INSTALL === 'no' || !isRoot() || !findProgram('apt-get')) return false;
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'));
 }
 
