@@ -10,7 +10,7 @@ import { kysely } from './db/orm.ts';
 /** How often a worker looks for what lost ones left in the engine. */
 const REAP_MS = 30_000;
 
-export interface Worker {
+export interface Worker extends AsyncDisposable {
   /** Takes no more builds, lets running ones go on for the drain time, then gives them back to the queue. */
   stop(): Promise<void>;
 }
@@ -53,17 +53,21 @@ export async function startWorker(app: App): Promise<Worker | null> {
     }
   })();
 
-  return {
-    async stop() {
-      stopping.abort();
-      const drained = new AbortController();
-      const release = sleep(config.build.drainMs, undefined, { signal: drained.signal }).then(
-        () => runner.releaseAll(),
-        () => undefined,
-      );
-      await queue.stopWorking();
-      drained.abort();
-      await Promise.all([release, reaping]);
-    },
+  let stopped: Promise<void> | null = null;
+  const stop = async () => {
+    stopping.abort();
+    const drained = new AbortController();
+    const release = sleep(config.build.drainMs, undefined, { signal: drained.signal }).then(
+      () => runner.releaseAll(),
+      () => undefined,
+    );
+    await queue.stopWorking();
+    drained.abort();
+    await Promise.all([release, reaping]);
   };
+  const stopOnce = () => {
+    stopped ??= stop();
+    return stopped;
+  };
+  return { stop: stopOnce, [Symbol.asyncDispose]: stopOnce };
 }

@@ -14,8 +14,6 @@ interface SessionRow {
   readonly id: string;
   readonly name: string;
   readonly isAdmin: boolean;
-  /** Epoch milliseconds. */
-  readonly expiresAt: number | null;
   readonly namespaceRoles: Record<string, Role>;
   readonly workspaceRoles: Record<string, Role>;
 }
@@ -27,18 +25,18 @@ interface SessionRow {
  *   that the comparison takes tells nothing about the token.
  */
 export function createAuthenticate(db: Db, adminTokenHash: string): Authenticate {
-  return async (token) => {
+  const authenticate: Authenticate = async (token) => {
     if (token === null || token === '') return null;
     const hash = hashAccessToken(token);
     const owner =
       hash === adminTokenHash
-        ? sql`select id, name, true as is_admin, null::float8 as expires_at from user_account where name = ${ADMIN_NAME}`
-        : sql`select u.id, u.name, u.is_admin, extract(epoch from t.expires_at)::float8 * 1000 as expires_at
+        ? sql`select id, name, true as is_admin from user_account where name = ${ADMIN_NAME}`
+        : sql`select u.id, u.name, u.is_admin
               from access_token t join user_account u on u.id = t.user_id
               where t.hash = ${hash} and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())`;
     const { rows } = await sql<SessionRow>`
       with owner as (${owner})
-      select o.id, o.name, o.is_admin as "isAdmin", o.expires_at as "expiresAt",
+      select o.id, o.name, o.is_admin as "isAdmin",
         coalesce((select json_object_agg(namespace_id, role) from namespace_member where user_id = o.id), '{}')
           as "namespaceRoles",
         coalesce((select json_object_agg(workspace_id, role) from workspace_member where user_id = o.id), '{}')
@@ -51,7 +49,8 @@ export function createAuthenticate(db: Db, adminTokenHash: string): Authenticate
       row.isAdmin,
       new Map(Object.entries(row.namespaceRoles)),
       new Map(Object.entries(row.workspaceRoles)),
-      row.expiresAt === null ? null : new Date(row.expiresAt),
+      () => authenticate(token),
     );
   };
+  return authenticate;
 }

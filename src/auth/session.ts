@@ -28,8 +28,8 @@ export class Session {
     readonly isAdmin: boolean,
     readonly namespaceRoles: ReadonlyMap<string, Role>,
     readonly workspaceRoles: ReadonlyMap<string, Role>,
-    /** When the token ends; `null`: it does not. */
-    readonly expiresAt: Date | null = null,
+    /** The same viewer as they are now; `null` where the token is no longer good. For what lasts longer than a request. */
+    readonly renew: () => Promise<Session | null>,
   ) {}
 
   /** May this viewer do `action` on the namespace or workspace (whichever the action is about) with this id? */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
+import { whileDatabaseIsAway } from '../db/retry.ts';
 import type { Db } from '../db/tables.ts';
-import { buildKey, type EventBus } from '../events/event-bus.ts';
+import { type EventBus, logKey } from '../events/event-bus.ts';
 import type { LogStream } from '../shared/enums.ts';
 import { BuildLostError, type Fence } from './build.store.ts';
 import { encodeLines, type LogLine } from './build-log.codec.ts';
@@ -41,6 +42,8 @@ export class BuildLogWriter {
     private readonly db: Db,
     private readonly events: EventBus,
     private readonly fence: Fence,
+    /** How many lines the log has already, of earlier attempts. */
+    private lineCount: number,
   ) {}
 
   /** Takes bytes as a step printed them. @throws BuildLostError when the attempt no longer holds the build */
@@ -76,7 +79,7 @@ export class BuildLogWriter {
 
   /** Stores everything, lines that have not ended too. @throws BuildLostError when the attempt no longer holds the build */
   async finish(): Promise<void> {
-    for (const key of [...this.#open.keys()]) this.#close(key, true);
+    for (const key of [...this.#open.keys()]) this.#close(key, true, false);
     await this.#flush();
     this.discard();
     this.#throwFailure();
@@ -87,6 +90,7 @@ export class BuildLogWriter {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#lines = [];
+    this.#bytes = 0;
     this.#open.clear();
   }
 
@@ -103,11 +107,16 @@ export class BuildLogWriter {
     }
   }
 
-  #close(key: string, partial: boolean): void {
+  /** @param keepTail leave the beginning of a character open, for its rest to come */
+  #close(key: string, partial: boolean, keepTail = partial): void {
     const line = this.#open.get(key);
     if (line === undefined) return;
     this.#open.delete(key);
-    const data = line.parts.length === 1 ? (line.parts[0] as Uint8Array) : Buffer.concat(line.parts);
+    const whole = line.parts.length === 1 ? (line.parts[0] as Uint8Array) : Buffer.concat(line.parts);
+    const tail = keepTail ? incompleteTail(whole) : 0;
+    const data = whole.subarray(0, whole.byteLength - tail);
+    if (tail > 0) this.#open.set(key, { ...line, parts: [whole.subarray(-tail)], bytes: tail });
+    if (data.byteLength === 0 && partial) return;
     this.#lines.push({ at: line.at, stream: line.stream, step: line.step, partial, data });
     this.#bytes += data.byteLength + LINE_COST_BYTES;
   }
@@ -135,7 +144,9 @@ export class BuildLogWriter {
       this.#lines = [];
       this.#bytes = 0;
       try {
-        await this.#store(lines);
+        await whileDatabaseIsAway(() => this.#store(lines));
+        this.lineCount += lines.length;
+        this.events.hint(logKey(this.fence.buildId));
       } catch (error) {
         this.#failure = error;
       }
@@ -150,17 +161,40 @@ export class BuildLogWriter {
       with fence as (
         update image_build set log_line_count = log_line_count + ${lines.length}
         where id = ${buildId} and attempt = ${attempt} and finished_at is null
+          and log_line_count = ${this.lineCount}
         returning log_line_count
       )
       insert into image_build_log (build_id, first_seq, last_seq, data, lines)
       select ${buildId}, log_line_count - ${lines.length} + 1, log_line_count, ${packed.data},
         ${JSON.stringify(packed.lines)}::jsonb
       from fence returning first_seq`.execute(this.db);
-    if (rows.length === 0) throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
-    this.events.hint(buildKey(buildId));
+    if (rows.length === 0 && !(await this.#isStored(lines.length))) {
+      throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
+    }
+  }
+
+  /** Was the batch stored by an earlier try whose answer was lost? Only the holder of the fence adds lines. */
+  async #isStored(added: number): Promise<boolean> {
+    const { buildId, attempt } = this.fence;
+    const row = await this.db
+      .selectFrom('Build')
+      .select(['attempt', 'finishedAt', 'logLineCount'])
+      .where('id', '=', buildId)
+      .executeTakeFirst();
+    return row?.attempt === attempt && row.finishedAt === null && row.logLineCount === this.lineCount + added;
   }
 
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
+}
+
+/** How many bytes at the end are the beginning of a UTF-8 character whose rest has not come: 0 to 3. */
+function incompleteTail(data: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, data.byteLength); back += 1) {
+    const byte = data[data.byteLength - back] as number;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0;
+  }
+  return 0;
 }

@@ -17,8 +17,7 @@ import { BuildFailedError } from './build-settle.ts';
 
 /** A push that fails for a passing reason is tried this often, with these pauses. */
 const PUSH_PAUSES_MS = [1000, 3000, 8000];
-/** How long a build waits for another one that is pushing the same reference, and how often it looks. */
-const LOCK_WAIT_MS = 600_000;
+/** How often a build looks whether another one is done pushing the same reference; its own time limit bounds the wait. */
 const LOCK_LOOK_MS = 500;
 
 export interface PublishTools {
@@ -57,7 +56,6 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
 
 /** Waits until no other build pushes the same reference: the database keeps at most one in PUSHING. */
 async function enterPushing(build: Build, { attempt, lines, signal }: PublishTools): Promise<void> {
-  const deadline = Date.now() + LOCK_WAIT_MS;
   for (let told = false; ; told = true) {
     try {
       await attempt.enter('PUSHING');
@@ -65,8 +63,6 @@ async function enterPushing(build: Build, { attempt, lines, signal }: PublishToo
       return;
     } catch (error) {
       if (!isTaken(error, 'image_build_push_lock')) throw error;
-      if (Date.now() > deadline)
-        throw new BuildFailedError('TAG_EXISTS', 'another build kept pushing this tag');
       if (!told) await lines.say('Another build is pushing this tag; waiting for it.');
       await sleep(LOCK_LOOK_MS, undefined, { signal });
     }
@@ -133,6 +129,7 @@ async function activateImage(
   pushed: RegistryImage,
   now: Date,
 ): Promise<string> {
+  const imageId = build.imageId ?? randomUUID();
   const facts = {
     reference: `${build.targetReference}@${pushed.digest}`,
     digest: pushed.digest,
@@ -142,14 +139,20 @@ async function activateImage(
     status: 'ACTIVE' as const,
     statusMessage: null,
     replacesId: null,
+    deletedAt: null,
     updatedAt: now,
   };
   if (build.overwriteTag) {
     const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
-    if (other !== null && other.id !== build.imageId) {
-      other.status = 'DELETED';
-      other.statusMessage = `replaced by build ${build.id}`;
-      other.deletedAt = now;
+    if (other !== null && other.id !== imageId) {
+      if (other.status === 'INIT' || other.status === 'CREATING') {
+        // Another build is still making it: that one takes the name over when it is done, and settles its image itself.
+        other.replacesId = imageId;
+      } else {
+        other.status = 'DELETED';
+        other.statusMessage = `replaced by build ${build.id}`;
+        other.deletedAt = now;
+      }
       other.updatedAt = now;
       await tx.flush();
     }
@@ -157,15 +160,12 @@ async function activateImage(
   if (build.imageId !== null) {
     const waiting = await tx.findOneOrFail(Image, { id: build.imageId });
     tx.assign(waiting, facts);
-    return waiting.id;
+  } else {
+    tx.create(Image, newImage(build, { id: imageId, createdAt: now, origin: 'BUILD', ...facts }));
   }
-  const image = tx.create(
-    Image,
-    newImage(build, { id: randomUUID(), createdAt: now, origin: 'BUILD', ...facts }),
-  );
   // The build points to the image: its row has to be there first.
   await tx.flush();
-  return image.id;
+  return imageId;
 }
 
 /** An image row of a build's target; `facts` fill in what is known of it by now. */

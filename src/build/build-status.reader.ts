@@ -33,15 +33,28 @@ export class BuildStatusReader {
   ): AsyncGenerator<BuildStatusEvent> {
     using news = this.events.listen(buildKey(build.id));
     let version = afterVersion === 0 ? build.version - 1 : afterVersion;
-    let ended = isFinal(build.status) && version >= build.version;
+    let ended = false;
     while (!ended && !signal.aborted) {
+      // The state is read before the versions: when it is final, the versions that are read next are all there will be.
+      const final = await this.#isFinal(build.id);
       const events = await buildVersions(kysely(this.em.fork()), build, version);
       for (const event of events) {
         version = event.version;
         yield event;
         ended = isFinal(event.build.status);
       }
-      if (events.length === 0) await news.wait(LOOK_MS, signal);
+      if (events.length > 0) continue;
+      if (final) return;
+      await news.wait(LOOK_MS, signal);
     }
+  }
+
+  async #isFinal(buildId: string): Promise<boolean> {
+    const row = await kysely(this.em.fork())
+      .selectFrom('Build')
+      .select('status')
+      .where('id', '=', buildId)
+      .executeTakeFirst();
+    return row === undefined || isFinal(row.status);
   }
 }

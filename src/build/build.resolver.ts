@@ -24,7 +24,7 @@ import {
   SaveImageFromNotebookPayload,
 } from './build.inputs.ts';
 import type { BuildCriteria, BuildRow } from './build.reads.ts';
-import { completedSteps, isFinal, percentOf } from './build.rules.ts';
+import { completedSteps, isFinal, percentOf, timeOf } from './build.rules.ts';
 import {
   BuildConnection,
   BuildObject,
@@ -48,8 +48,6 @@ function criteriaOf(filter: ImageBuildFilter | null | undefined): BuildCriteria 
     imageUid: uid('Image', imageId, 'imageId'),
   };
 }
-
-const timeOf = (iso: string | null) => (iso === null ? null : new Date(iso));
 
 @Resolver(() => BuildObject)
 export class BuildResolver {

@@ -8,14 +8,14 @@ import type { Build } from './build.entity.ts';
  * | from | to | when |
  * |---|---|---|
  * | QUEUED | RUNNING | a worker takes it |
- * | QUEUED | CANCELED, EXPIRED, FAILED | cancelled, waited too long, or its workers were lost twice |
+ * | QUEUED | CANCELED, EXPIRED | cancelled, or waited too long |
  * | RUNNING | QUEUED | the worker gave it back or was lost |
  * | RUNNING | SUCCEEDED, FAILED, TIMED_OUT | it has ended |
  * | RUNNING | CANCELING | somebody cancelled it |
  * | CANCELING | CANCELED, or SUCCEEDED or FAILED where the work won the race | it has ended |
  */
 const MOVES = {
-  QUEUED: ['RUNNING', 'CANCELED', 'EXPIRED', 'FAILED'],
+  QUEUED: ['RUNNING', 'CANCELED', 'EXPIRED'],
   RUNNING: ['QUEUED', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'CANCELING'],
   CANCELING: ['CANCELED', 'SUCCEEDED', 'FAILED'],
   SUCCEEDED: [],
@@ -45,10 +45,15 @@ export type BuildState = Pick<
   | 'steps'
   | 'totalSteps'
   | 'attempt'
+  | 'logLineCount'
   | 'imageId'
   | 'canceledById'
   | 'cancelReason'
-> & { readonly startedAt: string | null; readonly finishedAt: string | null };
+> & {
+  readonly queuedAt: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+};
 
 /** The state of a build as its status event keeps it. */
 export function stateOf(build: Build): BuildState {
@@ -60,9 +65,11 @@ export function stateOf(build: Build): BuildState {
     steps: build.steps,
     totalSteps: build.totalSteps,
     attempt: build.attempt,
+    logLineCount: build.logLineCount,
     imageId: build.imageId,
     canceledById: build.canceledById,
     cancelReason: build.cancelReason,
+    queuedAt: build.queuedAt?.toISOString() ?? null,
     startedAt: build.startedAt?.toISOString() ?? null,
     finishedAt: build.finishedAt?.toISOString() ?? null,
   };
@@ -74,10 +81,14 @@ export function withState<B extends BuildStateFields>(build: B, state: BuildStat
     ...build,
     ...state,
     version,
-    startedAt: state.startedAt === null ? null : new Date(state.startedAt),
-    finishedAt: state.finishedAt === null ? null : new Date(state.finishedAt),
+    queuedAt: timeOf(state.queuedAt),
+    startedAt: timeOf(state.startedAt),
+    finishedAt: timeOf(state.finishedAt),
   };
 }
+/** A time as it is kept in jsonb. */
+export const timeOf = (iso: string | null) => (iso === null ? null : new Date(iso));
+
 type BuildStateFields = Pick<Build, keyof BuildState | 'version'>;
 
 /** Ends the running phase, if there is one, and starts `next`, if there is one. */

@@ -4,6 +4,7 @@ import { type ContainerEngine, EngineError, type RegistryCredentials } from '../
 import { buildKey, type EventBus } from '../events/event-bus.ts';
 import type { ImageRegistry } from '../registry/image-registry.ts';
 import type { ImageBuildKind } from '../shared/enums.ts';
+import { isPassingDatabaseFault } from '../shared/faults.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Build } from './build.entity.ts';
 import { BuildLostError, BuildStore } from './build.store.ts';
@@ -15,7 +16,7 @@ import type { Recipe } from './recipes/recipe.ts';
 
 /** A running build looks this often whether it was cancelled or given to another worker; a hint wakes it sooner. */
 const WATCH_MS = 1000;
-/** How often a build is tried on an engine that does not answer, and how long it waits between. */
+/** How often a build is tried on an engine that goes away under it, and how often a worker looks for one that is away. */
 const ENGINE_ATTEMPTS = 5;
 const ENGINE_RETRY_MS = 3000;
 
@@ -58,16 +59,36 @@ export class BuildRunner {
    * @throws BuildReleased when the build went back to QUEUED
    */
   async run(buildId: string, jobSignal: AbortSignal): Promise<void> {
-    const build = await claimBuild(this.#store, buildId);
-    if (build === null) return;
-    const log = this.parts.log.child({ build: { id: build.id, attempt: build.attempt } });
-    log.info('build started');
+    await this.#engineAnswers(jobSignal);
     try {
+      const build = await claimBuild(this.#store, buildId);
+      if (build === null) return;
+      const log = this.parts.log.child({ build: { id: build.id, attempt: build.attempt } });
+      log.info('build started');
       await this.#attempt(build, jobSignal, log);
     } catch (error) {
       if (!(error instanceof BuildLostError)) throw error;
-      log.warn('another worker has the build, or it has ended; stopping');
+      this.parts.log.warn(
+        { build: { id: buildId }, reason: error.message },
+        'this build is not ours; leaving it alone',
+      );
     }
+  }
+
+  /** Waits for the engine before a build is taken, so that an engine that is away costs time and no build. */
+  async #engineAnswers(jobSignal: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([jobSignal, this.#shutdown.signal]);
+    for (let told = false; !signal.aborted; told = true) {
+      try {
+        await this.parts.engine.info({ signal });
+        return;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!told) this.parts.log.warn({ err: error }, 'the engine does not answer; builds wait');
+        await sleep(ENGINE_RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+    throw new BuildReleased();
   }
 
   async #attempt(build: Build, jobSignal: AbortSignal, log: Logger): Promise<void> {
@@ -76,13 +97,14 @@ export class BuildRunner {
     const interrupt = new AbortController();
     const ended = new AbortController();
     const signal = AbortSignal.any([interrupt.signal, this.#shutdown.signal]);
-    const lines = new BuildLogWriter(kysely(em.fork()), events, fence);
+    const lines = new BuildLogWriter(kysely(em.fork()), events, fence, build.logLineCount);
     const attempt = new BuildAttempt(this.#store, fence);
     const watching = this.#watch(fence, interrupt, jobSignal, ended.signal);
     const timer = setTimeout(() => interrupt.abort('timed-out' satisfies Interruption), build.timeoutMs);
+    let imageId: string | null = null;
     try {
       if (build.attempt > 1) await lines.say(`Attempt ${build.attempt}.`);
-      const { imageId } = await this.parts.recipes[build.kind](build, {
+      const made = await this.parts.recipes[build.kind](build, {
         engine,
         log: lines,
         signal,
@@ -90,13 +112,8 @@ export class BuildRunner {
         step: (step) => attempt.step(step),
         totalSteps: (total) => attempt.totalSteps(total),
       });
-      try {
-        await publishImage(build, imageId, { ...this.parts, store: this.#store, attempt, lines, signal });
-      } finally {
-        await engine
-          .removeImage(imageId)
-          .catch((error: unknown) => log.debug({ err: error }, 'image not removed'));
-      }
+      imageId = made.imageId;
+      await publishImage(build, imageId, { ...this.parts, store: this.#store, attempt, lines, signal });
       log.info('build succeeded');
     } catch (error) {
       await this.#end(error, signal, { build, lines, attempt, log });
@@ -106,6 +123,12 @@ export class BuildRunner {
       lines.discard();
       await attempt.stop();
       await watching;
+      // Last, because an engine that is slow to answer must not keep the build from ending.
+      if (imageId !== null) {
+        await engine
+          .removeImage(imageId)
+          .catch((error: unknown) => log.debug({ err: error }, 'image not removed'));
+      }
     }
   }
 
@@ -143,15 +166,15 @@ export class BuildRunner {
           return;
       }
     }
-    if (
-      error instanceof EngineError &&
-      error.reason === 'ENGINE_UNAVAILABLE' &&
-      build.attempt < ENGINE_ATTEMPTS
-    ) {
+    if (isPassingDatabaseFault(error)) {
+      log.warn({ err: error }, 'the database was away for too long; the build goes back to the queue');
+      await releaseBuild(this.#store, attempt.fence);
+      throw new BuildReleased();
+    }
+    if (isEngineAway(error) && build.attempt < ENGINE_ATTEMPTS) {
       await lines.say(`The engine does not answer (${error.message}); trying again.`);
       await lines.finish();
       await releaseBuild(this.#store, attempt.fence);
-      await sleep(ENGINE_RETRY_MS, undefined, { signal: this.#shutdown.signal }).catch(() => undefined);
       throw new BuildReleased();
     }
     const failure = await failBuild(this.#store, attempt.fence, error, async (message) => {
@@ -199,4 +222,8 @@ export class BuildRunner {
       }
     }
   }
+}
+
+function isEngineAway(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.reason === 'ENGINE_UNAVAILABLE';
 }

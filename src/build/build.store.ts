@@ -1,6 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '../db/orm.ts';
-import { buildKey, type EventBus } from '../events/event-bus.ts';
+import { whileDatabaseIsAway } from '../db/retry.ts';
+import { buildKey, type EventBus, logKey } from '../events/event-bus.ts';
 import type { ImageBuildStatus } from '../shared/enums.ts';
 import { Build } from './build.entity.ts';
 import { canMove, isFinal, stateOf } from './build.rules.ts';
@@ -46,6 +47,9 @@ export function moveTo(build: Build, status: ImageBuildStatus, now: Date): void 
   if (isFinal(status)) build.finishedAt = now;
 }
 
+/** The state as a text to compare; lines that were logged meanwhile are no change of state. */
+const changing = (build: Build) => JSON.stringify({ ...stateOf(build), logLineCount: null });
+
 /** The builds' writes for the workers: each one is a transaction, fenced, recorded as a version and hinted. */
 export class BuildStore {
   constructor(
@@ -58,19 +62,24 @@ export class BuildStore {
     { buildId, attempt }: { readonly buildId: string; readonly attempt?: number },
     change: (build: Build, tx: EntityManager, now: Date) => Promise<T> | T,
   ): Promise<T> {
-    const result = await this.em.fork().transactional(async (tx) => {
+    let ended = false;
+    const run = async (tx: EntityManager) => {
       const build = await tx.findOne(Build, { id: buildId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (build === null) throw new BuildLostError(`there is no build ${buildId}`);
       if (attempt !== undefined && (build.attempt !== attempt || build.finishedAt !== null)) {
         throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
       }
       const now = new Date();
-      const before = JSON.stringify(stateOf(build));
+      const before = changing(build);
       const answer = await change(build, tx, now);
-      if (JSON.stringify(stateOf(build)) !== before) recordChange(tx, build, now);
+      if (changing(build) !== before) recordChange(tx, build, now);
+      ended = build.finishedAt !== null;
       return answer;
-    });
+    };
+    // Each try works on the row as it is then; after an unclear commit the fence or the state tells that it is done.
+    const result = await whileDatabaseIsAway(() => this.em.fork().transactional(run));
     this.events.hint(buildKey(buildId));
+    if (ended) this.events.hint(logKey(buildId));
     return result;
   }
 }

@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, ID, Int, Resolver, Root, Subscription } from 'type-graphql';
 import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
-import { BadInputError } from '../shared/errors.ts';
+import { BadInputError, DomainError, UnauthenticatedError, UnavailableError } from '../shared/errors.ts';
 import { uidOf } from '../shared/global-id.ts';
 import type { BuildRow } from './build.reads.ts';
 import type { TextLine } from './build-log.reader.ts';
@@ -15,7 +16,8 @@ interface SubscribeParams<A> {
   readonly info: GraphQLResolveInfo;
 }
 
-const decoder = new TextDecoder();
+// A mark for the byte order at the start of a line is a part of the line.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const readable = ({ data, ...line }: TextLine) => ({ ...line, text: decoder.decode(data) });
 
 /** type-graphql checks neither rights nor arguments before `subscribe`: both are checked in here. */
@@ -28,38 +30,92 @@ function assertNotNegative(value: number, argument: string): void {
     throw new BadInputError(`\`${argument}\` must be 0 or more.`, [argument], { min: 0, current: value });
 }
 
-async function* statusEvents(params: SubscribeParams<{ buildId: string; afterVersion: number | null }>) {
+/** How often a running subscription asks whether its viewer may still see the build. */
+const RECHECK_MS = 4000;
+
+/**
+ * Events of a build until they end, the client leaves, or the viewer may no longer see the build.
+ *
+ * A generator that waits for its next event hears of `return` only when that has come, and a quiet build may have none
+ * for hours: so leaving aborts the signal that the wait listens to.
+ *
+ * @throws UnauthenticatedError or NotFoundError within a few seconds after the viewer's rights have changed
+ */
+function whileWanted<T>(
+  context: Context,
+  buildId: string,
+  follow: (signal: AbortSignal) => AsyncGenerator<T>,
+): AsyncGenerator<T> {
+  const stop = new AbortController();
+  const events = whileVisible(context, buildId, follow, stop);
+  const end = events.return.bind(events);
+  events.return = async (value) => {
+    stop.abort();
+    return await end(value);
+  };
+  return events;
+}
+
+async function* whileVisible<T>(
+  { builds, session }: Context,
+  buildId: string,
+  follow: (signal: AbortSignal) => AsyncGenerator<T>,
+  stop: AbortController,
+): AsyncGenerator<T> {
+  const { signal } = stop;
+  let refusal: unknown = null;
+  const checking = (async () => {
+    while (!signal.aborted) {
+      await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        const viewer = await session.renew();
+        if (viewer === null) throw new UnauthenticatedError('The access token is no longer good.');
+        await builds.get(viewer, buildId);
+      } catch (error) {
+        // A database that is away for a moment takes nobody's rights away.
+        if (!(error instanceof DomainError) || error instanceof UnavailableError) continue;
+        refusal = error;
+        stop.abort();
+      }
+    }
+  })();
+  try {
+    yield* follow(signal);
+    if (refusal !== null) throw refusal;
+  } finally {
+    stop.abort();
+    await checking;
+  }
+}
+
+async function statusEvents(params: SubscribeParams<{ buildId: string; afterVersion: number | null }>) {
   const { args, context } = params;
   const after = args.afterVersion ?? 0;
   assertNotNegative(after, 'afterVersion');
   const build = await visibleBuild(params);
-  const ended = new AbortController();
-  try {
-    yield* context.buildStatuses.follow(build, after, ended.signal);
-  } finally {
-    ended.abort();
-  }
+  return whileWanted(context, build.id, (signal) => context.buildStatuses.follow(build, after, signal));
 }
 
-async function* logEvents(params: SubscribeParams<{ buildId: string; afterSeq: number | null }>) {
+async function logEvents(params: SubscribeParams<{ buildId: string; afterSeq: number | null }>) {
   const { args, context } = params;
   const after = args.afterSeq ?? 0;
   assertNotNegative(after, 'afterSeq');
   const { id } = await visibleBuild(params);
-  const ended = new AbortController();
-  try {
-    for await (const event of context.buildLogs.follow(id, after, ended.signal)) {
-      if (event.kind === 'lines') yield { lines: event.lines.map(readable), lastSeq: event.lastSeq };
-      else if (event.kind === 'gap') yield event;
-      else
-        yield {
-          lastSeq: event.lastSeq,
-          status: event.status,
-          build: await context.builds.get(context.session, id),
-        };
-    }
-  } finally {
-    ended.abort();
+  return whileWanted(context, id, (signal) => readableEvents(context, id, after, signal));
+}
+
+/** The log as the API has it: bytes as text, and with the end the build as it ended. */
+async function* readableEvents(
+  { builds, buildLogs, session }: Context,
+  id: string,
+  after: number,
+  signal: AbortSignal,
+) {
+  for await (const event of buildLogs.follow(id, after, signal)) {
+    if (event.kind === 'lines') yield { lines: event.lines.map(readable), lastSeq: event.lastSeq };
+    else if (event.kind === 'gap') yield event;
+    else yield { lastSeq: event.lastSeq, status: event.status, build: await builds.get(session, id) };
   }
 }
 

@@ -14,5 +14,7 @@ export interface Waker extends Disposable {
   wait(timeoutMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The hint that a build's state or log has moved on. */
+/** The hint that a build's state has changed. */
 export const buildKey = (buildId: string) => `build:${buildId}`;
+/** The hint that a build's log has grown, or will grow no more. */
+export const logKey = (buildId: string) => `log:${buildId}`;

@@ -79,7 +79,9 @@ export class PostgresEventBus implements EventBus, AsyncDisposable {
       const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
       client.on('error', (error) => this.log.warn({ err: error }, 'the listening connection was lost'));
       client.on('notification', ({ payload }) => {
-        for (const key of JSON.parse(payload ?? '[]') as string[]) this.#wakers.wake(key);
+        const keys = keysOf(payload);
+        if (keys === null) this.#wakers.wakeAll();
+        else for (const key of keys) this.#wakers.wake(key);
       });
       try {
         await client.connect();
@@ -95,5 +97,15 @@ export class PostgresEventBus implements EventBus, AsyncDisposable {
       this.#client = null;
       await sleep(RECONNECT_MS, undefined, { signal }).catch(() => undefined);
     }
+  }
+}
+
+/** The keys in a notification; `null` for one that is none of ours: anybody may NOTIFY on the channel. */
+function keysOf(payload: string | undefined): string[] | null {
+  try {
+    const keys: unknown = JSON.parse(payload ?? '');
+    return Array.isArray(keys) && keys.every((key) => typeof key === 'string') ? keys : null;
+  } catch {
+    return null;
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import { DomainError, type ErrorDetails } from '../shared/errors.ts';
+import { isLostConnection } from '../shared/faults.ts';
 import type { Logger } from '../shared/logger.ts';
 
 /** Facts about the request that failed, for the log line of an error that is masked. */
@@ -132,34 +133,6 @@ function causesOf(error: unknown): unknown[] {
 
 function innermost(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? innermost(error.originalError) : error;
-}
-
-const NETWORK_CODES: ReadonlySet<unknown> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-]);
-
-/** PostgreSQL's SQLSTATE: class 08 (connection), operator intervention (shutdown, start-up) and "too many connections". */
-const SQL_AWAY = /^(08...|57P0[1-5]|53300)$/;
-
-/** What the driver says, without a code, when PostgreSQL is stopped in the middle of a query or the pool cannot reach it. */
-const DRIVER_AWAY =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
-
-function isLostConnection(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = 'code' in error ? error.code : undefined;
-  if (NETWORK_CODES.has(code) || (typeof code === 'string' && SQL_AWAY.test(code))) return true;
-  // The socket file of a database or an engine that is not running; any other missing file is a fault of ours.
-  if (code === 'ENOENT') return 'syscall' in error && error.syscall === 'connect';
-  return DRIVER_AWAY.test(error.message);
 }
 
 /**

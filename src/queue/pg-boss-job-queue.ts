@@ -15,6 +15,9 @@ const SUPERVISION_SECONDS = 5;
 /** Above the longest time limit that a build may have (23 h), and below the library's limit of 24 h. */
 const EXPIRE_SECONDS = 86_000;
 
+/** Ten years. */
+const RETENTION_SECONDS = 315_360_000;
+
 /** ADAPTER over pg-boss: jobs live in the schema `pgboss` of the same database, so they commit with the build's row. */
 export class PgBossJobQueue implements JobQueue, AsyncDisposable {
   readonly #boss: PgBoss;
@@ -36,15 +39,20 @@ export class PgBossJobQueue implements JobQueue, AsyncDisposable {
   /** Brings the queue's own tables up to date and starts its supervision. */
   async start(): Promise<void> {
     await this.#boss.start();
-    await this.#boss.createQueue(QUEUE, {
+    const options = {
       notify: true,
       heartbeatSeconds: HEARTBEAT_SECONDS,
       expireInSeconds: EXPIRE_SECONDS,
       // How often a build is tried is the build's own affair (build.runner.ts); the queue just brings it again.
-      retryLimit: 1000,
+      retryLimit: 1_000_000,
       retryDelay: 1,
       deleteAfterSeconds: 86_400,
-    });
+      // A build may wait as long as it has to for a worker.
+      retentionSeconds: RETENTION_SECONDS,
+    };
+    await this.#boss.createQueue(QUEUE, options);
+    // A queue that exists keeps its old options otherwise.
+    await this.#boss.updateQueue(QUEUE, options);
   }
 
   async enqueue(tx: EntityManager, { jobId, buildId }: BuildJob): Promise<void> {

@@ -39,7 +39,8 @@ beforeEach(async () => {
 });
 
 const events = { hint: (key: string) => void hints.push(key) } as Partial<EventBus> as EventBus;
-const writer = (attempt = 1) => new BuildLogWriter(kysely(orm.em.fork()), events, { buildId, attempt });
+const writer = (attempt = 1, lineCount = 0) =>
+  new BuildLogWriter(kysely(orm.em.fork()), events, { buildId, attempt }, lineCount);
 
 async function rows() {
   return await database.query<{ first_seq: string; last_seq: string; data: Buffer; lines: EncodedLine[] }>(
@@ -127,7 +128,7 @@ describe("a build's log", () => {
     await log.append('STDOUT', 1, Buffer.from(`${'x'.repeat(70_000)}\nProceed? [y/n] `), at);
     await until('the prompt', async () => (await rows()).length > 1);
     expect((await texts()).at(-1)).toBe('Proceed? [y/n] …');
-    expect(new Set(hints)).toEqual(new Set([`build:${buildId}`]));
+    expect(new Set(hints)).toEqual(new Set([`log:${buildId}`]));
     await log.append('STDOUT', 1, Buffer.from('y\n'), at);
     await log.finish();
     expect((await texts()).slice(-2)).toEqual(['Proceed? [y/n] …', 'y']);
@@ -151,7 +152,7 @@ describe("a build's log", () => {
     await first.say('first');
     await first.finish();
     await database.query('update image_build set attempt = 2 where id = $1', [buildId]);
-    const second = writer(2);
+    const second = writer(2, 1);
     await second.say('second');
     await second.finish();
     await first.say('too late');

@@ -245,3 +245,35 @@ describe('a cancel', () => {
     for (const build of busy) expect((await finished(slipway.admin, build.id)).status).toBe('SUCCEEDED');
   });
 });
+
+describe('a subscription', () => {
+  it('ends with the build although it was asked to begin after a version that never comes', async () => {
+    const build = await startBuild(slipway.admin, { dockerfile: DOCKERFILE, name: 'from-the-future' });
+    expect(await followStatus(slipway.admin, build.id, 1000)).toEqual([]);
+    expect((await finished(slipway.admin, build.id)).logLineCount).toBeGreaterThan(3);
+  });
+
+  it('ends within seconds when its viewer may no longer see the build', async () => {
+    const hold = gate();
+    slipway.engine.onBuild(async function* () {
+      yield stepEvent({ number: 1, name: 'RUN wait' });
+      yield logEvent(1, 'begun\n');
+      await hold.opened;
+      yield { kind: 'result', imageId: 'sha256:3' };
+    });
+    const guest = await slipway.user('guest', { namespace: 'VIEWER' });
+    const build = await startBuild(slipway.admin, { dockerfile: DOCKERFILE, name: 'watched' });
+    const watching = (async () => {
+      for await (const event of logEvents(guest, build.id))
+        if (event.__typename === 'ImageBuildLogEnd') return 'end';
+      return 'closed';
+    })();
+    const [{ id }] = (await slipway.database.query<{ id: string }>(
+      "select id from user_account where name = 'guest'",
+    )) as [{ id: string }];
+    await slipway.database.query('delete from namespace_member where user_id = $1', [id]);
+    await expect(watching).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+    hold.open();
+    expect((await finished(slipway.admin, build.id)).status).toBe('SUCCEEDED');
+  });
+});

@@ -6,7 +6,7 @@ const USER = { id: 'u', name: 'dana' };
 const ROLES = ['VIEWER', 'DEVELOPER', 'OWNER'] as const satisfies readonly Role[];
 
 function withRole(role: Role): Session {
-  return new Session(USER, false, new Map([['n', role]]), new Map([['w', role]]));
+  return new Session(USER, false, new Map([['n', role]]), new Map([['w', role]]), async () => null);
 }
 
 describe('a session', () => {
@@ -28,7 +28,9 @@ describe('a session', () => {
       // A role on a namespace is none on a workspace of the same id, and none on another namespace.
       expect(withRole('OWNER').can(action, id === 'n' ? 'w' : 'n')).toBe(false);
       expect(withRole('OWNER').can(action, 'elsewhere')).toBe(false);
-      expect(new Session(USER, true, new Map(), new Map()).can(action, 'anything')).toBe(true);
+      expect(new Session(USER, true, new Map(), new Map(), async () => null).can(action, 'anything')).toBe(
+        true,
+      );
     },
   );
 

@@ -1,0 +1,39 @@
+const NETWORK_CODES: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** PostgreSQL's SQLSTATE: class 08 (connection), operator intervention (shutdown, start-up) and "too many connections". */
+const SQL_AWAY = /^(08...|57P0[1-5]|53300)$/;
+
+/** What the driver says, without a code, when PostgreSQL is stopped in the middle of a query or the pool cannot reach it. */
+const DRIVER_AWAY =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
+
+/** Could the database, or another part, not be reached? */
+export function isLostConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? error.code : undefined;
+  if (NETWORK_CODES.has(code) || (typeof code === 'string' && SQL_AWAY.test(code))) return true;
+  // The socket file of a database or an engine that is not running; any other missing file is a fault of ours.
+  if (code === 'ENOENT') return 'syscall' in error && error.syscall === 'connect';
+  return DRIVER_AWAY.test(error.message);
+}
+
+/** PostgreSQL gave up a transaction for the sake of another one: deadlock and serialisation failure. */
+const SQL_TRY_AGAIN: ReadonlySet<unknown> = new Set(['40P01', '40001']);
+
+/** Would the same statement or transaction probably succeed in a moment? Looks at the causes too. */
+export function isPassingDatabaseFault(error: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 10; cause = cause.cause, depth += 1) {
+    if (isLostConnection(cause) || ('code' in cause && SQL_TRY_AGAIN.has(cause.code))) return true;
+  }
+  return false;
+}
