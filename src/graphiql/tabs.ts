@@ -59,7 +59,7 @@ mutation RegisterImage($input: RegisterImageInput!) {
       query: `# Builds an image from a Dockerfile and one file, and pushes
 # it to the registry. The answer comes at once, with the build
 # QUEUED: watch it in the tabs WatchStatus and WatchLog.
-# noCache runs every step each time, so there is something to see.
+# noCache runs every step anew, so that there is much to see.
 mutation BuildFromDockerfile(
   $workspaceId: ID!
   $image: BuildImageTargetInput!
