@@ -8,8 +8,8 @@ import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { Build } from './build.entity.ts';
 import { type BuildState, withState } from './build.rules.ts';
 
-/** A build as it is read for the API: without what only its worker needs. */
-export type BuildRow = Omit<Build, 'source' | 'containerId' | 'pause' | 'lostWorkers'>;
+/** A build as it is read for the API: without what no field shows. */
+export type BuildRow = Omit<Build, 'source' | 'notebookId' | 'containerId' | 'pause' | 'lostWorkers'>;
 
 const COLUMNS = [
   'id',
@@ -32,7 +32,6 @@ const COLUMNS = [
   'targetLabels',
   'dockerfile',
   'buildType',
-  'notebookId',
   'visibility',
   'overwriteTag',
   'timeoutMs',
