@@ -19,7 +19,7 @@ describe('the GraphiQL page', () => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  const open = () => ExplorerPage.open(browser, server.url, `/graphiql#token=${server.token}`);
+  const open = () => ExplorerPage.open(browser, server.url, server.page.slice(server.url.length));
 
   it('takes the token from the address and hides it there', async () => {
     const explorer = await open();
