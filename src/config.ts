@@ -91,7 +91,12 @@ const Environment = z.object({
   SLIPWAY_BUILDER: z
     .enum(['auto', 'classic', 'buildkit'], 'must be auto, classic or buildkit')
     .default('auto'),
-  SLIPWAY_ADMIN_TOKEN: z.string().min(32, 'must have 32 characters or more').optional(),
+  SLIPWAY_ADMIN_TOKEN: z
+    .string()
+    .trim()
+    .min(32, 'must have 32 characters or more')
+    .regex(/^[\x20-\x7e\xa0-\xff]*$/, 'must have characters of Latin-1 only: an HTTP header holds no other')
+    .optional(),
   SLIPWAY_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
     .default('warn'),
@@ -104,6 +109,9 @@ const Environment = z.object({
   SLIPWAY_NOTEBOOK_NAME_LABEL: label('slipway.notebook.name'),
   SLIPWAY_NOTEBOOK_WORKSPACE_LABEL: label('slipway.workspace'),
   SLIPWAY_NOTEBOOK_OWNER_LABEL: label('slipway.owner'),
+  // Those of `npm run example`, which reads the same file .env; the server does nothing with them.
+  SLIPWAY_URL: z.string().optional(),
+  SLIPWAY_TOKEN: z.string().optional(),
 });
 
 /** The variables that {@link readConfig} knows: the README's table and `.env.example` are held against this list by a test. */

@@ -58,6 +58,8 @@ describe('the configuration', () => {
     SLIPWAY_NOTEBOOK_NAME_LABEL: 'b.c',
     SLIPWAY_NOTEBOOK_WORKSPACE_LABEL: 'c-d',
     SLIPWAY_NOTEBOOK_OWNER_LABEL: 'd_e',
+    SLIPWAY_URL: 'https://slipway.example',
+    SLIPWAY_TOKEN: 'somebody',
   };
 
   it('takes every variable that there is', () => {
@@ -82,6 +84,14 @@ describe('the configuration', () => {
     expect(readConfig(empty, '/project')).toEqual(readConfig({}, '/project'));
   });
 
+  it.each(["a+b&c%d #e='f'", 'é'])(
+    'takes a token with %s in it, and blanks around it for nothing',
+    (part) => {
+      const token = `${'x'.repeat(20)} ${part} ${'y'.repeat(20)}`;
+      expect(readConfig({ SLIPWAY_ADMIN_TOKEN: ` ${token} ` }, '/').secrets.adminToken).toBe(token);
+    },
+  );
+
   it.each([
     ['PORT', ['65536', '-1', '4000.5', '0x50', ' 80', 'http']],
     ['DATABASE_URL', ['mysql://db', 'localhost:5432']],
@@ -90,7 +100,7 @@ describe('the configuration', () => {
     ['SLIPWAY_REGISTRY_AUTH', ['robot', 'robot:', ':password']],
     ['SLIPWAY_INSTALL', ['maybe', 'YES', 'true']],
     ['SLIPWAY_BUILDER', ['kaniko']],
-    ['SLIPWAY_ADMIN_TOKEN', ['x'.repeat(31)]],
+    ['SLIPWAY_ADMIN_TOKEN', ['x'.repeat(31), ` ${'x'.repeat(31)} `, `${TOKEN}\n${TOKEN}`, `${TOKEN}€`]],
     ['SLIPWAY_LOG_LEVEL', ['loud']],
     ['SLIPWAY_MAX_BODY_BYTES', ['1023', '1073741825']],
     ['SLIPWAY_BUILD_SLOTS', ['0', '65', 'two']],
