@@ -50,9 +50,11 @@ export function createApi(url, token) {
         } catch (error) {
           if (error instanceof Error) throw error;
           if (Array.isArray(error)) throw new Error(error.map(describe).join('\n'));
-          // What is left is a closed connection. 4401: the token is missing, for good.
-          if (error.code === 4401 || lost === 5)
-            throw new Error(`The connection was closed (${error.code} ${error.reason})`);
+          // What is left is a closed connection, or one that could not be opened. 4401: the token is missing, for good.
+          if (error.code === 4401 || lost === 5) {
+            const why = error.code ? `${error.code} ${error.reason}` : error.message || 'it cannot be opened';
+            throw new Error(`The connection to ${url} was lost: ${why}`);
+          }
           await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** lost));
         } finally {
           await socket.dispose();
