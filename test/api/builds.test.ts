@@ -272,7 +272,7 @@ describe('a subscription', () => {
       "select id from user_account where name = 'guest'",
     )) as [{ id: string }];
     await slipway.database.query('delete from namespace_member where user_id = $1', [id]);
-    await expect(watching).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+    await expect(watching).rejects.toMatchObject({ errors: [{ extensions: { code: 'NOT_FOUND' } }] });
     hold.open();
     expect((await finished(slipway.admin, build.id)).status).toBe('SUCCEEDED');
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { finished, requestBuild, startBuild } from '../support/builds.ts';
-import { type ApiClient, createApiClient } from '../support/client.ts';
+import { type ApiClient, createApiClient, type RefusedError } from '../support/client.ts';
 import { codes, errorCode, type ImageFacts, makeImage } from '../support/images.ts';
 import { gate, until } from '../support/until.ts';
 
@@ -366,8 +366,8 @@ describe('builds', () => {
     const refusal = async (client: ApiClient, id: string) => {
       try {
         for await (const event of client.subscribe(query, { id })) return event;
-      } catch (errors) {
-        return (errors as { message: string; extensions: unknown }[])[0];
+      } catch (error) {
+        return (error as RefusedError).errors[0];
       }
       return null;
     };

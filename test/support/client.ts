@@ -6,6 +6,13 @@ export interface Answer<T> {
   readonly errors?: readonly { readonly message: string; readonly extensions: Record<string, unknown> }[];
 }
 
+/** A subscription answered with GraphQL errors, when it began or later. */
+export class RefusedError extends Error {
+  constructor(readonly errors: readonly { readonly message: string; readonly extensions?: unknown }[]) {
+    super(JSON.stringify(errors));
+  }
+}
+
 /** Somebody who talks to the API as everybody does: HTTP and WebSocket with a token. */
 export interface ApiClient {
   readonly token: string;
@@ -39,9 +46,11 @@ export function createApiClient(url: string, token: string): ApiClient {
       const client = openSocket(url, token);
       try {
         for await (const result of client.iterate<T>({ query, variables })) {
-          if (result.errors) throw new Error(JSON.stringify(result.errors));
+          if (result.errors) throw new RefusedError(result.errors);
           yield result.data as T;
         }
+      } catch (error) {
+        throw Array.isArray(error) ? new RefusedError(error) : error;
       } finally {
         await client.dispose();
       }

@@ -14,7 +14,7 @@ describe('the life of a build', () => {
       BUILD_STATES.map((from) => [from, BUILD_STATES.filter((to) => canMove(from, to))]),
     );
     expect(moves).toEqual({
-      QUEUED: ['RUNNING', 'FAILED', 'CANCELED', 'EXPIRED'],
+      QUEUED: ['RUNNING', 'CANCELED', 'EXPIRED'],
       RUNNING: ['QUEUED', 'CANCELING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT'],
       CANCELING: ['SUCCEEDED', 'FAILED', 'CANCELED'],
       SUCCEEDED: [],
