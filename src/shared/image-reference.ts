@@ -1,3 +1,5 @@
+import { excerpt } from './excerpt.ts';
+
 /**
  * The parts of an image reference, `[host[:port]/]path[:tag][@digest]`, as they are written: nothing is filled in.
  *
@@ -34,25 +36,27 @@ const MAX_REPOSITORY_LENGTH = 255;
 export function parseImageReference(text: string): ImageReference | ReferenceProblem {
   if (text === '') return { problem: 'an image reference must not be empty' };
   const [named = '', digest, ...moreDigests] = text.split('@');
-  if (moreDigests.length > 0) return { problem: `"${text}" has more than one @` };
+  if (moreDigests.length > 0) return { problem: `"${excerpt(text)}" has more than one @` };
   if (digest !== undefined && !isDigest(digest))
-    return { problem: `"${digest}" is not a digest like sha256:<64 hex digits>` };
+    return { problem: `"${excerpt(digest)}" is not a digest like sha256:<64 hex digits>` };
 
   const { host, rest } = splitHost(named);
-  if (host !== null && !HOST.test(host)) return { problem: `"${host}" is not a registry host` };
+  if (host !== null && !HOST.test(host)) return { problem: `"${excerpt(host)}" is not a registry host` };
   const colon = rest.indexOf(':');
   const path = colon < 0 ? rest : rest.slice(0, colon);
   const tag = colon < 0 ? null : rest.slice(colon + 1);
   if (tag !== null && !TAG.test(tag)) {
-    return { problem: `"${tag}" is not a tag: up to 128 letters, digits, _ . -, and no . or - in front` };
+    return {
+      problem: `"${excerpt(tag)}" is not a tag: up to 128 letters, digits, _ . -, and no . or - in front`,
+    };
   }
-  if (path === '') return { problem: `"${text}" names no repository` };
+  if (path === '') return { problem: `"${excerpt(text)}" names no repository` };
   const wrong = path.split('/').find((component) => !PATH_COMPONENT.test(component));
   if (wrong !== undefined) {
     return {
       problem: /[A-Z]/.test(wrong)
-        ? `"${wrong}" must be in lowercase letters`
-        : `"${wrong}" is not a repository name: lowercase letters and digits, with . _ __ or - between them`,
+        ? `"${excerpt(wrong)}" must be in lowercase letters`
+        : `"${excerpt(wrong)}" is not a repository name: lowercase letters and digits, with . _ __ or - between them`,
     };
   }
   if ((host === null ? 0 : host.length + 1) + path.length > MAX_REPOSITORY_LENGTH) {

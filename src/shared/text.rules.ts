@@ -1,3 +1,4 @@
+import { excerpt } from './excerpt.ts';
 import type { Problems } from './problems.ts';
 
 /** S2's and S4's limit for a description, in code points. */
@@ -58,7 +59,7 @@ export function checkLabels(
     const at = [...path, String(index)];
     if (key === '') problems.add('REQUIRED', [...at, 'key'], 'a label needs a key');
     if (seen.has(key))
-      problems.add('DUPLICATE', [...at, 'key'], `the key ${JSON.stringify(key)} is there twice`);
+      problems.add('DUPLICATE', [...at, 'key'], `the key ${JSON.stringify(excerpt(key))} is there twice`);
     seen.add(key);
     checkText(problems, [...at, 'key'], key, MAX_LABEL_KEY);
     checkText(problems, [...at, 'value'], value, MAX_LABEL_VALUE);
