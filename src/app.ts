@@ -102,6 +102,7 @@ export async function createApp(
     namespaces,
     workspaces,
     notebooks,
+    images,
     registryHost: registry?.host ?? null,
     limits: config.build,
   });

@@ -3,10 +3,12 @@ import { DEFAULT_TAG, IMAGE_NAME, MAX_CREATED_NAME } from '../image/image.rules.
 import { checkTag, readReference } from '../image/image-name.rules.ts';
 import { DEFAULT_NAMESPACE } from '../namespace/namespace.rules.ts';
 import { checkScopeName, SCOPE_NAME } from '../scope/scope.rules.ts';
+import { excerpt } from '../shared/excerpt.ts';
 import type { Problems } from '../shared/problems.ts';
 import { checkLabels, checkStorable, checkText, MAX_DESCRIPTION } from '../shared/text.rules.ts';
 import type { DockerfileSource } from './build.entity.ts';
 import { checkDockerfile } from './dockerfile.rules.ts';
+import { type GuardedBase, guardedBases } from './dockerfile-base.rules.ts';
 
 /** S3's rule for the name of a built image. */
 const BUILT_NAME = /^[a-z][a-z0-9-]{0,49}$/;
@@ -108,8 +110,9 @@ export function buildTargetOf(
   } else if (!input.namespace) {
     checkScopeName(problems, at, first);
   } else if (input.namespace !== first) {
-    const message = `the reference goes to the namespace ${first}, not to ${input.namespace}`;
-    problems.add('NAMESPACE_MISMATCH', at, message, { reference: first, namespace: input.namespace });
+    const [inReference, asked] = [excerpt(first), excerpt(input.namespace)];
+    const message = `the reference goes to the namespace ${inReference}, not to ${asked}`;
+    problems.add('NAMESPACE_MISMATCH', at, message, { reference: inReference, namespace: asked });
   }
   if (input.tag && reference.tag !== null && reference.tag !== input.tag) {
     problems.add(
@@ -169,25 +172,28 @@ export function saveTargetOf(
 /**
  * Checks a Dockerfile and what comes with it.
  *
- * @returns the source as it is kept; everything that is wrong is in `problems`
+ * @returns the source as it is kept, and the bases that take a right; everything that is wrong is in `problems`
  */
 export function dockerfileSourceOf(
   config: BuildConfigInput,
+  registryHost: string,
   problems: Problems,
-): { dockerfile: string; source: DockerfileSource; warnings: string[] } {
+): { dockerfile: string; source: DockerfileSource; bases: GuardedBase[]; warnings: string[] } {
   const dockerfile = config.dockerfile ?? '';
   const buildArgs: Record<string, string> = {};
   for (const [index, { name, value }] of (config.buildArgs ?? []).entries()) {
     const at = ['buildConfig', 'buildArgs', String(index), 'name'];
     if (!ARG_NAME.test(name))
       problems.add('PATTERN', at, 'letters, digits and underscores', { pattern: ARG_NAME.source });
-    if (Object.hasOwn(buildArgs, name)) problems.add('DUPLICATE', at, `the argument ${name} is there twice`);
+    if (Object.hasOwn(buildArgs, name))
+      problems.add('DUPLICATE', at, `the argument ${excerpt(name)} is there twice`);
     checkStorable(problems, ['buildConfig', 'buildArgs', String(index), 'value'], value);
     buildArgs[name] = value;
   }
   const files = filesOf(config.files ?? [], problems);
   const at = ['buildConfig', 'dockerfile'];
   const warnings: string[] = [];
+  let bases: GuardedBase[] = [];
   if (dockerfile.trim() === '') {
     problems.add('REQUIRED', at, 'give the Dockerfile');
   } else if (Buffer.byteLength(dockerfile) > MAX_DOCKERFILE_BYTES) {
@@ -196,6 +202,7 @@ export function dockerfileSourceOf(
     });
   } else {
     const target = config.target ?? null;
+    bases = guardedBases(dockerfile, buildArgs, registryHost);
     for (const found of checkDockerfile(dockerfile, {
       buildArgs,
       files: files.map(({ path }) => path),
@@ -222,6 +229,7 @@ export function dockerfileSourceOf(
   return {
     dockerfile,
     source: { buildArgs, files, target: config.target ?? null, noCache: config.noCache ?? false },
+    bases,
     warnings,
   };
 }
@@ -243,7 +251,7 @@ function filesOf(files: readonly BuildFileInput[], problems: Problems): Dockerfi
         'a relative path inside the context, without "..", e.g. src/train.py',
       );
     }
-    if (seen.has(file.path)) problems.add('DUPLICATE', at('path'), `${file.path} is there twice`);
+    if (seen.has(file.path)) problems.add('DUPLICATE', at('path'), `${excerpt(file.path)} is there twice`);
     seen.add(file.path);
     const mode = file.mode ?? DEFAULT_MODE;
     if (mode < 0 || mode > 0o777) {

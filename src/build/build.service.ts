@@ -6,6 +6,7 @@ import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
 import { Image } from '../image/image.entity.ts';
+import type { ImageService } from '../image/image.service.ts';
 import { findLive } from '../image/image.service.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
@@ -31,6 +32,7 @@ import {
 } from './build.reads.ts';
 import { isFinal } from './build.rules.ts';
 import { insertBuild, moveTo, recordChange } from './build.store.ts';
+import { checkBases } from './build-bases.ts';
 import { newImage } from './build-publish.ts';
 import {
   type BuildConfigInput,
@@ -83,6 +85,7 @@ export class BuildService {
       readonly namespaces: NamespaceService;
       readonly workspaces: WorkspaceService;
       readonly notebooks: NotebookService;
+      readonly images: ImageService;
       /** `null` on a server without a registry, where nothing can be built. */
       readonly registryHost: string | null;
       readonly limits: BuildLimits;
@@ -150,7 +153,12 @@ export class BuildService {
     const registryHost = this.#registryHost();
     const problems = new Problems();
     const target = buildTargetOf(input.image, registryHost, problems);
-    const { dockerfile, source, warnings } = dockerfileSourceOf(input.buildConfig, problems);
+    const { dockerfile, source, bases, warnings } = dockerfileSourceOf(
+      input.buildConfig,
+      registryHost,
+      problems,
+    );
+    await checkBases(session, this.parts.images, bases, problems);
     checkText(problems, ['jobName'], input.jobName, MAX_JOB_NAME);
     const timeoutMs = this.#timeoutOf(input.timeoutSeconds, problems);
     const { workspaces } = this.parts;

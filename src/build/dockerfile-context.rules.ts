@@ -1,5 +1,6 @@
 import { type DockerfileInstruction, type ParsedDockerfile, rangeOf } from '../shared/dockerfile.ts';
 import { unquote } from '../shared/dockerfile-words.ts';
+import { excerpt } from '../shared/excerpt.ts';
 import type { DockerfileProblem } from './dockerfile.rules.ts';
 
 /** Names every COPY or ADD source that is not among the build's files. PURE. */
@@ -11,7 +12,7 @@ export function contextProblems(dockerfile: ParsedDockerfile, files: readonly st
       .map((source) => ({
         severity: 'ERROR' as const,
         code: 'CONTEXT_MISSING',
-        message: `"${source}" is not among the build's files`,
+        message: `"${excerpt(source)}" is not among the build's files`,
         ...rangeOf(dockerfile.lines, instruction.range, source),
       })),
   );

@@ -4,7 +4,8 @@ import {
   rangeOf,
   type TextRange,
 } from '../shared/dockerfile.ts';
-import { readWords, unquote } from '../shared/dockerfile-words.ts';
+import { type InstructionFlag, readWords, unquote } from '../shared/dockerfile-words.ts';
+import { excerpt } from '../shared/excerpt.ts';
 import type { DockerfileProblem } from './dockerfile.rules.ts';
 
 /**
@@ -17,7 +18,9 @@ export function remoteProblems(
 ): DockerfileProblem[] {
   const { lines, instructions } = dockerfile;
   const problems = syntaxDirectives(lines);
-  for (const instruction of instructions) problems.push(...remoteAdds(instruction, lines));
+  for (const instruction of instructions) {
+    problems.push(...remoteAdds(instruction, lines), ...openedRuns(instruction, lines));
+  }
   if ('BUILDKIT_SYNTAX' in buildArgs) {
     const message = 'the build argument BUILDKIT_SYNTAX would load another Dockerfile frontend';
     problems.push(notAllowed(message, lineRange(lines, 0)));
@@ -60,6 +63,12 @@ export function ambiguityProblems({
       refuse('the escape directive must be the first line, with \\ or ` behind its =', lineRange(lines, i));
     }
   }
+  for (const { flags, range } of instructions) {
+    const flag = flags.find(({ written }) => isUnclearFlag(written));
+    if (flag !== undefined) {
+      refuse('write flags in plain characters, with quotes closed and without escapes', range);
+    }
+  }
   for (const { isOpen, range } of instructions) {
     if (isOpen) {
       refuse(
@@ -69,6 +78,24 @@ export function ambiguityProblems({
     }
   }
   return problems;
+}
+
+/** Engines end a flag at white space outside of quotes, and some at a byte of another character. */
+function isUnclearFlag(written: string): boolean {
+  return /["'\\`]|[^\x20-\x7e]/.test(written.replace(/"[^"'\\`]*"|'[^"'\\`]*'/g, ''));
+}
+
+/** RUN in the host's network, where the platform's own services listen, or with more rights than a build has. */
+function openedRuns({ keyword, flags, range }: DockerfileInstruction, lines: readonly string[]) {
+  if (keyword !== 'RUN') return [];
+  const isOpening = ({ name, value }: InstructionFlag) =>
+    (name === 'network' && value !== 'none' && value !== 'default') ||
+    (name === 'security' && value !== 'sandbox');
+  return flags
+    .filter(isOpening)
+    .map(({ written }) =>
+      notAllowed(`a build runs without ${excerpt(written)}`, rangeOf(lines, range, written)),
+    );
 }
 
 /** Everything that any version of BuildKit takes for a `syntax` directive, in the comments at the top. */
@@ -103,8 +130,8 @@ function remoteAdds(instruction: DockerfileInstruction, lines: readonly string[]
     .map((source) =>
       notAllowed(
         source.includes('$')
-          ? `ADD must not take "${source}", whose variable may hold a URL; put ./ in front, or use COPY`
-          : `ADD must not fetch "${source}"; fetch it in a RUN, or send it with the build's files`,
+          ? `ADD must not take "${excerpt(source)}", whose variable may hold a URL; put ./ in front, or use COPY`
+          : `ADD must not fetch "${excerpt(source)}"; fetch it in a RUN, or send it with the build's files`,
         rangeOf(lines, instruction.range, source),
       ),
     );

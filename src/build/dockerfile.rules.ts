@@ -6,7 +6,8 @@ import {
   rangeOf,
   type TextRange,
 } from '../shared/dockerfile.ts';
-import { parseImageReference } from '../shared/image-reference.ts';
+import { excerpt } from '../shared/excerpt.ts';
+import { baseProblems } from './dockerfile-base.rules.ts';
 import { contextProblems } from './dockerfile-context.rules.ts';
 import { ambiguityProblems, remoteProblems } from './dockerfile-remote.rules.ts';
 
@@ -36,7 +37,7 @@ export function checkDockerfile(
     ...ambiguityProblems(dockerfile),
     ...remoteProblems(dockerfile, buildArgs),
     ...structureProblems(dockerfile, target),
-    ...baseProblems(dockerfile),
+    ...baseProblems(dockerfile, buildArgs),
     ...(files === undefined ? [] : contextProblems(dockerfile, files)),
     ...lintProblems(text, dockerfile),
   ];
@@ -56,7 +57,8 @@ function structureProblems(dockerfile: ParsedDockerfile, target: string | null):
     error('BEFORE_FROM', 'only ARG may stand before the first FROM', early.range);
   if (target !== null && stages.length > 0 && findStage(dockerfile, target) === null) {
     const names = stages.map(({ name, index }) => name ?? String(index)).join(', ');
-    error('UNKNOWN_STAGE', `there is no stage "${target}" to build; there are: ${names}`, start);
+    const message = `there is no stage "${excerpt(target)}" to build; there are: ${excerpt(names)}`;
+    error('UNKNOWN_STAGE', message, start);
   }
   for (const { index, needs, from } of stages) {
     if (needs.some((other) => other >= index)) {
@@ -70,27 +72,6 @@ function structureProblems(dockerfile: ParsedDockerfile, target: string | null):
         'RUN needs a command',
         flags.length > 0 ? range : rangeOf(lines, range, 'RUN'),
       );
-    }
-  }
-  return problems;
-}
-
-function baseProblems({ baseImages, lines }: ParsedDockerfile): DockerfileProblem[] {
-  const problems: DockerfileProblem[] = [];
-  const error = (code: string, message: string, range: TextRange) =>
-    problems.push({ severity: 'ERROR', code, message, ...range });
-  for (const { written, reference, instruction, range } of baseImages) {
-    // A FROM without an image is the linter's to report.
-    if (written === '') continue;
-    if (reference === null) {
-      error('BASE_UNRESOLVED', `the variables in "${written}" cannot be filled in here`, range);
-    } else if (reference === '') {
-      error('BASE_EMPTY', `"${written}" is empty: give its ARG, before the first FROM, a value`, range);
-    } else {
-      const parsed = parseImageReference(reference);
-      const where = range === instruction.range ? rangeOf(lines, range, reference) : range;
-      if ('problem' in parsed)
-        error('BASE_INVALID', `"${reference}" is not an image: ${parsed.problem}`, where);
     }
   }
   return problems;
@@ -141,7 +122,9 @@ function lintProblems(text: string, dockerfile: ParsedDockerfile): DockerfilePro
     seen.add(key);
     const severity = NOTES.has(known) ? 'INFO' : WARNINGS.has(known) ? 'WARNING' : 'ERROR';
     const words = typeof message === 'string' ? message : message.value;
-    return [{ severity, code: ValidationCode[known] ?? 'LINT', message: words, ...range }];
+    // The linter quotes whole lines.
+    const said = excerpt(words, 200);
+    return [{ severity, code: ValidationCode[known] ?? 'LINT', message: said, ...range }];
   });
 }
 

@@ -4,6 +4,7 @@ import type { Session } from '../auth/session.ts';
 import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
+import { PLATFORM_NAMESPACE } from '../namespace/namespace.rules.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
 import type {
@@ -15,6 +16,7 @@ import type {
   Visibility,
 } from '../shared/enums.ts';
 import { UnavailableError } from '../shared/errors.ts';
+import { excerpt } from '../shared/excerpt.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
@@ -33,6 +35,7 @@ import {
 } from './image.reads.ts';
 import { architectureOf, canMove } from './image.rules.ts';
 import { type CatalogueName, catalogueNameOf } from './image-name.rules.ts';
+import { readableRepositories } from './repository.reads.ts';
 
 /** What a viewer may say about an image and change later. Absent keeps, null clears. */
 export interface ImageDetails {
@@ -108,7 +111,28 @@ export class ImageService {
   }
 
   /**
-   * Puts an image that exists in some registry into the catalogue.
+   * The one answer to "whose images in the platform's registry may this viewer use?", for building on them and for telling
+   * about them. Below `slipway/` are the platform's own, for everybody; else it takes a role on the namespace that the path
+   * begins with, or an image in the catalogue that the viewer may read, and then any tag and digest of its repository.
+   */
+  async usableRepositories(session: Session, repositories: readonly string[]): Promise<ReadonlySet<string>> {
+    if (session.isAdmin) return new Set(repositories);
+    // A path of one segment is below no namespace.
+    const ownerOf = (repository: string) => repository.slice(0, Math.max(0, repository.indexOf('/')));
+    const owners = await this.namespaces.readableNames(session, repositories.map(ownerOf));
+    const isOwn = (repository: string) =>
+      ownerOf(repository) === PLATFORM_NAMESPACE || owners.has(ownerOf(repository));
+    const others = repositories.filter((repository) => !isOwn(repository));
+    if (this.registry === null || others.length === 0) return new Set(repositories.filter(isOwn));
+    const db = kysely(this.em.fork());
+    const shown = await readableRepositories(db, session, this.registry.host, others);
+    return new Set([...repositories.filter(isOwn), ...shown]);
+  }
+
+  /**
+   * Puts an image that exists in some registry into the catalogue. One in the platform's own registry takes the right to use
+   * it, since whoever may read the catalogue's row may use it from then on.
+   *
    *
    * @returns the image, `null` if only checking was asked for
    * @throws InputRefused with everything that is wrong
@@ -129,7 +153,9 @@ export class ImageService {
         ? null
         : await this.namespaces.findTarget(session, name.namespace, ['namespace'], problems);
     const found =
-      name !== null && input.verify === true ? await this.#verify(name, input.reference, problems) : null;
+      name === null || problems.has(['namespace'])
+        ? null
+        : await this.#look(session, name, input.verify === true, input.reference, problems);
     const taken = name === null || namespace === null ? null : await this.findByName(session, name);
     if (taken !== null) problems.add(...nameTaken(taken));
     problems.refuseIfAny();
@@ -229,10 +255,28 @@ export class ImageService {
     return image.status === 'DELETED' ? refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE) : image;
   }
 
-  /** What the platform's registry has under a reference; `null`, and a problem, where it does not know it. */
-  async #verify(name: CatalogueName, reference: string, problems: Problems): Promise<RegistryImage | null> {
+  /**
+   * Checks a reference against the platform's registry, which is only asked about what the viewer may use: its answer would
+   * tell them of images of others.
+   *
+   * @returns what the registry has; `null` where it was not asked, or does not know the reference, which is a problem then
+   */
+  async #look(
+    session: Session,
+    name: CatalogueName,
+    verify: boolean,
+    reference: string,
+    problems: Problems,
+  ): Promise<RegistryImage | null> {
     const { registry } = this;
-    if (registry === null || registry.host !== name.registryHost) {
+    const unknown = `the registry has no ${excerpt(reference)} that you may use`;
+    const isOurs = registry !== null && registry.host === name.registryHost;
+    if (isOurs && !(await this.usableRepositories(session, [name.repository])).has(name.repository)) {
+      problems.add('REFERENCE_NOT_FOUND', ['reference'], unknown);
+      return null;
+    }
+    if (!verify) return null;
+    if (!isOurs) {
       const allowed = registry === null ? [] : [registry.host];
       const message = `only references to ${registry?.host ?? 'a registry of this server'} can be verified; leave verify out`;
       problems.add('REGISTRY_NOT_ALLOWED', ['reference'], message, { allowed });
@@ -241,7 +285,7 @@ export class ImageService {
     try {
       const found = await registry.manifest(name.repository, name.digest ?? name.tagInRegistry);
       if (found === null) {
-        problems.add('REFERENCE_NOT_FOUND', ['reference'], `the registry does not know ${reference}`);
+        problems.add('REFERENCE_NOT_FOUND', ['reference'], unknown);
       }
       return found;
     } catch (error) {

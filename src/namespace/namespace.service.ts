@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../auth/session.ts';
 import type { EntityManager } from '../db/orm.ts';
+import { SCOPE_NAME } from '../scope/scope.rules.ts';
 import { type Scope, ScopeService } from '../scope/scope.service.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { UserService } from '../user/user.service.ts';
@@ -24,11 +25,18 @@ export class NamespaceService extends ScopeService<Namespace> {
     return scope;
   }
 
+  /** Those of these names that are names of namespaces on which the viewer has a role. */
+  async readableNames(session: Session, names: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = await this.em.fork().find(Namespace, { name: { $in: [...new Set(names)] } });
+    return new Set(found.filter((one) => this.mayRead(session, one)).map(({ name }) => name));
+  }
+
   /**
    * The namespace that a new image is to belong to.
    *
+   * @param name one that is no legal name is not looked up: who has checked it has said so
    * @returns `null` if there is none of this name: what an administrator names is made with the image ({@link ensure}),
-   *   for anyone else it is a problem, as is a namespace that the viewer may not see
+   *   for anyone else it is a problem, the same one as with a namespace that the viewer may not see
    * @throws ForbiddenError where the viewer sees it but may not make images in it
    */
   async findTarget(
@@ -37,10 +45,15 @@ export class NamespaceService extends ScopeService<Namespace> {
     path: readonly string[],
     problems: Problems,
   ): Promise<Namespace | null> {
+    if (!SCOPE_NAME.test(name)) return null;
     const namespace = await this.find(session, { name });
     if (namespace !== null) session.assertCan('image:create', namespace.id);
     else if (!session.isAdmin) {
-      problems.add('NOT_FOUND', path, `there is no namespace ${name}; ask an administrator for it`);
+      problems.add(
+        'NOT_FOUND',
+        path,
+        `you have no role on a namespace ${name}; ask an administrator for one`,
+      );
     }
     return namespace;
   }

@@ -74,10 +74,15 @@ const PLATFORM_ARGS: Readonly<Record<string, string>> = {
   BUILDVARIANT: '',
 };
 
-/** Reads a Dockerfile without judging it. PURE. */
+/**
+ * Reads a Dockerfile without judging it. PURE.
+ *
+ * @param platformArgs what the engine sets without being given it
+ */
 export function parseDockerfile(
   source: string,
   buildArgs: Readonly<Record<string, string>> = {},
+  platformArgs: Readonly<Record<string, string>> = PLATFORM_ARGS,
 ): ParsedDockerfile {
   const { escapeChar, lines, instructions: cuts } = splitDockerfile(source);
   const instructions: DockerfileInstruction[] = [];
@@ -85,8 +90,10 @@ export function parseDockerfile(
   const baseImages: BaseImageUse[] = [];
   const globals = new Map<string, string>();
   const stageNamed = (name: string) => stages.findLast((stage) => stage.name === name.toLowerCase())?.index;
+  const givenOf = (name: string) => (Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined);
   const valueIn = (name: string) =>
-    globals.get(name) ?? (name in PLATFORM_ARGS ? (buildArgs[name] ?? PLATFORM_ARGS[name]) : undefined);
+    globals.get(name) ??
+    (Object.hasOwn(platformArgs, name) ? (givenOf(name) ?? platformArgs[name]) : undefined);
 
   for (const cut of cuts) {
     const { flags, words, isJson } = readWords(cut.text);
@@ -116,7 +123,7 @@ export function parseDockerfile(
       for (const word of words) {
         const [arg = '', ...value] = word.split('=');
         const given =
-          buildArgs[arg] ?? (value.length > 0 ? expandVariables(unquote(value.join('=')), valueIn) : null);
+          givenOf(arg) ?? (value.length > 0 ? expandVariables(unquote(value.join('=')), valueIn) : null);
         if (given !== null) globals.set(arg, given);
       }
     }
@@ -167,7 +174,7 @@ export function needsBuildKit({ instructions }: ParsedDockerfile): boolean {
     ({ keyword, flags, heredocs, words }) =>
       heredocs.length > 0 ||
       flags.some(({ name }) => BUILDKIT_FLAGS[keyword]?.includes(name) === true) ||
-      (keyword === 'ARG' && words.some((word) => word in PLATFORM_ARGS)),
+      (keyword === 'ARG' && words.some((word) => Object.hasOwn(PLATFORM_ARGS, word))),
   );
 }
 
@@ -188,7 +195,17 @@ function wholeRange(lines: readonly string[], line: number, endLine: number): Te
 }
 
 /** What `COPY --from=…` and `RUN --mount=…,from=…` name: stages or images. */
-function imageSources({ keyword, flags }: DockerfileInstruction): string[] {
+function imageSources({
+  keyword,
+  flags,
+  words,
+}: Pick<DockerfileInstruction, 'keyword' | 'flags' | 'words'>): string[] {
+  if (keyword === 'ONBUILD') {
+    const text = words.join(' ');
+    const trigger = { keyword: (words[0] ?? '').toUpperCase(), ...readWords(text) };
+    // A name without a slash is a stage of the Dockerfile in which the trigger runs.
+    return imageSources(trigger).filter((source) => source.includes('/'));
+  }
   if (keyword === 'COPY' || keyword === 'ADD') {
     return flags.filter(({ name, value }) => name === 'from' && value !== '').map(({ value }) => value);
   }

@@ -69,6 +69,17 @@ export class Problems {
     this.#found.push({ code, path, message, details });
   }
 
+  /** Is something wrong at this place? */
+  has(path: readonly string[]): boolean {
+    return this.#found.some((problem) => problem.path.join('.') === path.join('.'));
+  }
+
+  /** Adds a problem after which nothing more can be checked, and refuses the input with all of them. */
+  refuse(...problem: Parameters<Problems['add']>): never {
+    this.add(...problem);
+    throw new InputRefused(this.#found);
+  }
+
   get any(): boolean {
     return this.#found.length > 0;
   }
