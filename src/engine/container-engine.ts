@@ -11,7 +11,7 @@ export interface ContainerEngine {
   /** Builds an image from a Dockerfile. The last event is `result`; a failed build throws after its last log event. */
   build(request: BuildRequest, options: CallOptions): AsyncIterable<BuildEvent>;
   /** Makes an image of a running container's file system, paused meanwhile where `pause` says so, and running again in every case. */
-  commit(request: CommitRequest, options: CallOptions): Promise<{ readonly imageId: string }>;
+  commit(request: CommitRequest, options: CallOptions): Promise<CommitResult>;
   /** Tags the image with `reference`, pushes it and takes the tag away again. The last event is `result`. */
   push(request: PushRequest, options: CallOptions): AsyncIterable<PushEvent>;
   /** All containers that carry `label` with a value, running or not; an empty one is what a commit leaves of a notebook's. */
@@ -107,6 +107,12 @@ export interface CommitRequest {
   readonly env: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly comment: string;
+}
+
+export interface CommitResult {
+  readonly imageId: string;
+  /** Was the container paused meanwhile? Not every engine can, however it is asked. */
+  readonly paused: boolean;
 }
 
 export interface PushRequest {

@@ -220,7 +220,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
         ...emptyImage(imageId),
         env: { ...container.env, ...Object.fromEntries(blanked) },
       });
-      return { imageId };
+      return { imageId, paused: request.pause };
     },
     async containers(label, options) {
       check(options?.signal);

@@ -35,5 +35,10 @@ export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal
     { signal },
   );
   await log.say(`Saved in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
-  return result;
+  if (build.pause && !result.paused) {
+    await log.say(
+      'This engine cannot pause a container: what was written meanwhile may be in the image by halves.',
+    );
+  }
+  return { imageId: result.imageId };
 };

@@ -10,6 +10,9 @@ import { auxField, readMessages } from './engine-messages.ts';
 /** Labels of the platform's: a container that is started from the image must not pass for the notebook it was. */
 const OWN_LABELS = 'slipway.';
 
+/** Podman without root on cgroup v1 has no way to pause a container. */
+const CANNOT_PAUSE = /can ?not pause containers/i;
+
 /** Makes an image of a container, without the values and labels that must not get into it. */
 export async function runCommit(
   engine: EngineConnection,
@@ -17,14 +20,23 @@ export async function runCommit(
   request: CommitRequest,
   log: Logger,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<{ imageId: string; paused: boolean }> {
   const container = await inspect(engine, request.containerId, signal);
   if (!container) throw gone();
   if (!container.State.Running) throw notRunning();
   const wasPaused = container.State.Paused;
   const blanked = Object.keys(container.Config.Labels ?? {}).filter((label) => label.startsWith(OWN_LABELS));
   const labels = { ...Object.fromEntries(blanked.map((label) => [label, ''])), ...request.labels };
-  const committing = engine.wait((docker) => commit(docker, request, labels));
+  let paused = request.pause;
+  const committing = engine.wait(async (docker) => {
+    try {
+      return await commit(docker, request, labels);
+    } catch (error) {
+      if (!request.pause || !CANNOT_PAUSE.test(error instanceof Error ? error.message : '')) throw error;
+      paused = false;
+      return await commit(docker, { ...request, pause: false }, labels);
+    }
+  });
   const end = async () => {
     if (request.pause && !wasPaused) await unpause(engine, request.containerId, log);
   };
@@ -46,7 +58,7 @@ export async function runCommit(
   }
   await end();
   try {
-    return await clean(engine, info, imageId, request, signal);
+    return { imageId: await clean(engine, info, imageId, request, signal), paused };
   } catch (error) {
     await remove(engine, imageId, log);
     throw error;

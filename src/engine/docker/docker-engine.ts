@@ -31,14 +31,7 @@ export function createDockerEngine(endpoint: string, log: Logger): ContainerEngi
       yield* runBuild(engine, await info({ ...(signal && { signal }) }), request, signal);
     },
     async commit(request, { signal }) {
-      const imageId = await runCommit(
-        engine,
-        await info({ ...(signal && { signal }) }),
-        request,
-        log,
-        signal,
-      );
-      return { imageId };
+      return await runCommit(engine, await info({ ...(signal && { signal }) }), request, log, signal);
     },
     push: (request, { signal }) => runPush(engine, request, log, signal),
     async containers(label, { signal } = {}) {
