@@ -43,7 +43,8 @@ export const Image = defineEntity({
     { name: 'image_newest_in_namespace', properties: ['namespaceId', 'createdAt', 'id'] },
     { name: 'image_updated', properties: ['updatedAt', 'id'] },
     { name: 'image_name', properties: ['name', 'id'] },
-    { name: 'image_workspace', properties: ['workspaceId'] },
+    { name: 'image_newest_in_workspace', properties: ['workspaceId', 'createdAt', 'id'] },
+    { name: 'image_newest_public', properties: ['createdAt', 'id'], where: "visibility = 'PUBLIC'" },
     {
       name: 'image_source_notebook',
       properties: ['sourceNotebookId'],

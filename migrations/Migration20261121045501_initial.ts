@@ -1,11 +1,11 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261121035000_initial extends Migration {
+export class Migration20261121045501_initial extends Migration {
 
-  override name = 'Migration20261121035000_initial';
+  override name = 'Migration20261121045501_initial';
 
   override up(): void | Promise<void> {
-    this.addSql(`create table "namespace" ("id" uuid not null, "name" varchar(255) not null, "display_name" varchar(255) null, "description" text null, "created_at" timestamptz(3) not null, "updated_at" timestamptz(3) not null, primary key ("id"));`);
+    this.addSql(`create table "namespace" ("id" uuid not null, "name" varchar(255) not null, "display_name" text null, "description" text null, "created_at" timestamptz(3) not null, "updated_at" timestamptz(3) not null, primary key ("id"));`);
     this.addSql(`alter table "namespace" add constraint "namespace_name" unique ("name");`);
 
     this.addSql(`create table "user_account" ("id" uuid not null, "name" varchar(255) not null, "is_admin" boolean not null, "created_at" timestamptz(3) not null, primary key ("id"));`);
@@ -18,7 +18,7 @@ export class Migration20261121035000_initial extends Migration {
     this.addSql(`create index "access_token_user" on "access_token" ("user_id");`);
     this.addSql(`alter table "access_token" add constraint "access_token_hash" unique ("hash");`);
 
-    this.addSql(`create table "workspace" ("id" uuid not null, "name" varchar(255) not null, "display_name" varchar(255) null, "description" text null, "is_default" boolean not null, "created_at" timestamptz(3) not null, "updated_at" timestamptz(3) not null, primary key ("id"));`);
+    this.addSql(`create table "workspace" ("id" uuid not null, "name" varchar(255) not null, "display_name" text null, "description" text null, "is_default" boolean not null, "created_at" timestamptz(3) not null, "updated_at" timestamptz(3) not null, primary key ("id"));`);
     this.addSql(`alter table "workspace" add constraint "workspace_name" unique ("name");`);
     this.addSql(`create unique index "workspace_default" on "workspace" ("is_default") where is_default;`);
 
@@ -27,10 +27,11 @@ export class Migration20261121035000_initial extends Migration {
     this.addSql(`create index "image_newest_in_namespace" on "image" ("namespace_id", "created_at", "id");`);
     this.addSql(`create index "image_updated" on "image" ("updated_at", "id");`);
     this.addSql(`create index "image_name" on "image" ("name", "id");`);
-    this.addSql(`create index "image_workspace" on "image" ("workspace_id");`);
+    this.addSql(`create index "image_newest_in_workspace" on "image" ("workspace_id", "created_at", "id");`);
+    this.addSql(`create index "image_newest_public" on "image" ("created_at", "id") where visibility = 'PUBLIC';`);
     this.addSql(`create index "image_source_notebook" on "image" ("source_notebook_id") where source_notebook_id is not null;`);
     this.addSql(`create index "image_source_build" on "image" ("source_build_id") where source_build_id is not null;`);
-    this.addSql(`create unique index "image_catalogue_name" on "image" ("namespace_id", "name", "tag") where status not in ('DELETED', 'CREATE_FAILED') and replaces_id is null;`);
+    this.addSql(`create unique index "image_catalogue_name" on "image" ("namespace_id", "name", "tag") where status <> 'DELETED' and status <> 'CREATE_FAILED' and replaces_id is null;`);
 
     this.addSql(`create table "image_build" ("id" uuid not null, "kind" varchar(255) not null, "status" varchar(255) not null, "version" int not null, "phase" varchar(255) null, "phases" jsonb not null, "failure" jsonb null, "steps" jsonb not null, "total_steps" int null, "attempt" int not null, "lost_workers" int not null, "workspace_id" uuid not null, "namespace_id" uuid not null, "image_id" uuid null, "target_name" text not null, "target_tag" varchar(128) not null, "target_reference" text not null, "target_description" text null, "target_labels" jsonb not null, "dockerfile" text null, "build_type" varchar(255) null, "source" jsonb null, "notebook_id" uuid null, "container_id" text null, "pause" boolean not null, "visibility" varchar(255) not null, "overwrite_tag" boolean not null, "timeout_ms" int not null, "job_name" text null, "job_id" uuid not null, "log_line_count" bigint not null, "created_by_id" uuid null, "created_at" timestamptz(3) not null, "queued_at" timestamptz(3) null, "started_at" timestamptz(3) null, "finished_at" timestamptz(3) null, "canceled_by_id" uuid null, "cancel_reason" text null, primary key ("id"));`);
     this.addSql(`create index "image_build_newest" on "image_build" ("created_at", "id");`);
