@@ -26,7 +26,7 @@ export async function readPage<DB, TB extends keyof DB, Row>(
   list: KeysetList<DB, TB, Row>,
   args: PageArgs,
 ): Promise<Page<Row>> {
-  const window = readWindow(list.name, args);
+  const window = readWindow(list.name, list.order.type, args);
   const rows = (await windowOf(list, window).execute()) as Row[];
   return toPage(list.name, window, rows, list.placeOf, async () => {
     const counted = list.rows.clearSelect().select(sql`count(*)`.as('count')).$castTo<{ count: string }>();
@@ -51,7 +51,7 @@ export async function readPages<
   parents: Parents<Column>,
   args: PageArgs,
 ): Promise<ReadonlyMap<string, Page<Row>>> {
-  const window = readWindow(list.name, args);
+  const window = readWindow(list.name, list.order.type, args);
   const { column } = parents;
   const parentId = sql.ref(`${list.alias}.${column}`);
   const ids = [...new Set(parents.ids)];

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Place, Window } from '../shared/keyset.ts';
+import type { Place, PlaceType, Window } from '../shared/keyset.ts';
 
 /** How a list is ordered: by one expression and then by id, both in the same direction. */
 export interface KeysetOrder {
@@ -8,7 +8,7 @@ export interface KeysetOrder {
   readonly id: RawBuilder<unknown>;
   readonly direction: 'ASC' | 'DESC';
   /** The SQL type that a cursor's value is cast to. */
-  readonly type: 'timestamptz' | 'text' | 'float8';
+  readonly type: PlaceType;
 }
 
 /** The condition for rows between the window's cursors; true where there are none. */

@@ -43,7 +43,7 @@ export class NotebookService {
     workspaceUid: string | null | undefined,
     args: PageArgs,
   ): Promise<Page<Notebook>> {
-    const window = readWindow('notebooks', args);
+    const window = readWindow('notebooks', 'text', args);
     const all = (await this.#visible(session))
       .filter(({ workspace }) => !workspaceUid || workspace.id === workspaceUid)
       .map((candidate) => ({

@@ -69,7 +69,7 @@ export abstract class ScopeService<S extends Scope> {
   /** Those that the viewer may see, by name; names are unique, so they are the whole order. */
   async page(session: Session, args: PageArgs): Promise<Page<S>> {
     const list = `${this.noun}s`;
-    const window = readWindow(list, args);
+    const window = readWindow(list, 'text', args);
     const visible = session.isAdmin ? {} : this.readable(session);
     const beyond = (place: Place | null, operator: '$gt' | '$lt') =>
       place === null ? [] : [{ name: { [operator]: String(place.value) } }];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BadInputError } from './errors.ts';
+import { isUuid } from './global-id.ts';
 
 /** Relay's paging arguments. */
 export interface PageArgs {
@@ -25,6 +26,9 @@ export interface Place {
   readonly id: string;
 }
 
+/** What a list is ordered by, in PostgreSQL's words: what the value of a {@link Place} is compared as. */
+export type PlaceType = 'timestamptz' | 'text' | 'float8';
+
 /** Paging arguments, checked: read `limit + 1` rows from `from` on, backwards if `backward`. */
 export interface Window {
   readonly limit: number;
@@ -45,26 +49,58 @@ export function printCursor(list: string, place: Place): string {
   return Buffer.from(`${checksum(list, body)}${body}`).toString('base64url');
 }
 
-/** @throws BadInputError for what is no cursor of this list */
-export function readCursor(list: string, cursor: string, argument: string): Place {
+/**
+ * Reads a cursor. The checksum keeps cursors of other lists away, not forgers: anybody can work it out, so the place is
+ * looked at before it gets into a statement.
+ *
+ * @throws BadInputError for what is no cursor of this list
+ */
+export function readCursor(list: string, type: PlaceType, cursor: string, argument: string): Place {
   const text = Buffer.from(cursor, 'base64url').toString();
   const body = text.slice(8);
-  if (Buffer.from(text).toString('base64url') !== cursor || checksum(list, body) !== text.slice(0, 8)) {
-    throw new BadInputError('This is not a cursor of this list in this order; start again without it.', [
-      argument,
-    ]);
+  const isWhole =
+    Buffer.from(text).toString('base64url') === cursor && checksum(list, body) === text.slice(0, 8);
+  const place = isWhole ? parsePlace(body, type) : null;
+  if (place !== null) return place;
+  throw new BadInputError('This is not a cursor of this list in this order; start again without it.', [
+    argument,
+  ]);
+}
+
+function parsePlace(body: string, type: PlaceType): Place | null {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(body);
+  } catch {
+    return null;
   }
-  const [value, id] = JSON.parse(body) as [string | number, string];
-  return { value, id };
+  if (!Array.isArray(parts) || parts.length !== 2) return null;
+  const [value, id] = parts as [unknown, unknown];
+  if (typeof id !== 'string' || !isUuid(id)) return null;
+  if (type === 'float8') return typeof value === 'number' && Number.isFinite(value) ? { value, id } : null;
+  if (typeof value !== 'string' || value.includes('\0')) return null;
+  return type === 'text' || isTime(value) ? { value, id } : null;
+}
+
+/** As `toISOString` prints it, in the years that PostgreSQL knows by four digits. */
+function isTime(text: string): boolean {
+  const time = new Date(text);
+  return (
+    /^\d{4}-/.test(text) &&
+    !text.startsWith('0000') &&
+    !Number.isNaN(time.getTime()) &&
+    time.toISOString() === text
+  );
 }
 
 /**
  * Checks paging arguments.
  *
  * @param list names the list and its order, so that a cursor fits no other
+ * @param type what it is ordered by
  * @throws BadInputError for sizes out of range, `first` with `last`, and cursors of other lists
  */
-export function readWindow(list: string, args: PageArgs, max = MAX_PAGE): Window {
+export function readWindow(list: string, type: PlaceType, args: PageArgs, max = MAX_PAGE): Window {
   const { first, last } = args;
   if (typeof first === 'number' && typeof last === 'number') {
     throw new BadInputError('Ask for `first` or for `last`, not for both.', ['last']);
@@ -80,8 +116,8 @@ export function readWindow(list: string, args: PageArgs, max = MAX_PAGE): Window
   return {
     limit: asked,
     backward: typeof last === 'number',
-    after: typeof args.after === 'string' ? readCursor(list, args.after, 'after') : null,
-    before: typeof args.before === 'string' ? readCursor(list, args.before, 'before') : null,
+    after: typeof args.after === 'string' ? readCursor(list, type, args.after, 'after') : null,
+    before: typeof args.before === 'string' ? readCursor(list, type, args.before, 'before') : null,
   };
 }
 

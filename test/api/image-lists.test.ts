@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
+import { forgeCursor } from '../support/cursors.ts';
 import { deleteImage, errorCode, fillCatalogue, type ImageFacts, makeImage } from '../support/images.ts';
 
 interface Connection {
@@ -179,6 +180,31 @@ describe('paging arguments that cannot be used', () => {
     expect(await errorCode(admin, builds, { after: cursor })).toBe('BAD_USER_INPUT');
     const made = Buffer.from('["2024-01-01T00:00:00.000Z","x"]').toString('base64url');
     expect(await errorCode(admin, LIST, { after: made })).toBe('BAD_USER_INPUT');
+  });
+
+  it('are a cursor that was forged with the right checksum, in any list', async () => {
+    const id = '11111111-2222-4333-8444-555555555555';
+    const orderedBy = (field: string, value: unknown) => [
+      `images(orderBy: { field: ${field} }, after: $after)`,
+      `images ${field} DESC`,
+      JSON.stringify([value, id]),
+    ];
+    for (const [list, name, body] of [
+      orderedBy('CREATED_AT', 'never'),
+      orderedBy('UPDATED_AT', 1),
+      orderedBy('NAME', { a: 1 }),
+      orderedBy('SIZE', 'x'),
+      ['images(after: $after)', 'images CREATED_AT DESC', '["2024-01-01T00:00:00.000Z","x"]'],
+      ['images(after: $after)', 'images CREATED_AT DESC', 'no JSON'],
+      ['imageBuilds(after: $after)', 'builds CREATED_AT DESC', `["never","${id}"]`],
+      ['namespaces(after: $after)', 'namespaces', '[1]'],
+      ['workspaces(after: $after)', 'workspaces', 'null'],
+      ['notebooks(after: $after)', 'notebooks', '{}'],
+    ] as const) {
+      const query = `query ($after: String) { ${list} { nodes { id } } }`;
+      const after = forgeCursor(name as string, body as string);
+      expect([list, await errorCode(admin, query, { after })]).toEqual([list, 'BAD_USER_INPUT']);
+    }
   });
 });
 

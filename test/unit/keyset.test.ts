@@ -1,24 +1,50 @@
 import { describe, expect, it } from 'vitest';
 import { BadInputError } from '../../src/shared/errors.ts';
-import { printCursor, readCursor, readWindow, toPage } from '../../src/shared/keyset.ts';
+import { type PlaceType, printCursor, readCursor, readWindow, toPage } from '../../src/shared/keyset.ts';
+import { forgeCursor } from '../support/cursors.ts';
 
 const ID = '11111111-2222-4333-8444-555555555555';
 const count = async () => 0;
 
 describe('a cursor', () => {
-  it.each([['2024-01-01T00:00:00.000Z'], ['名'], ['"quoted\\'], [''], [-1], [2 ** 53 - 1]])(
-    'brings back the place it was made of: %j',
-    (value) => {
-      expect(readCursor('images', printCursor('images', { value, id: ID }), 'after')).toEqual({
-        value,
-        id: ID,
-      });
-    },
-  );
+  it.each<[PlaceType, string | number]>([
+    ['timestamptz', '2024-01-01T00:00:00.000Z'],
+    ['text', '名'],
+    ['text', '"quoted\\'],
+    ['text', ''],
+    ['float8', -1],
+    ['float8', 2 ** 53 - 1],
+  ])('brings back the place it was made of: %s %j', (type, value) => {
+    const cursor = printCursor('images', { value, id: ID });
+    expect(readCursor('images', type, cursor, 'after')).toEqual({ value, id: ID });
+  });
+
+  it.each<[PlaceType, string]>([
+    ['text', 'no JSON'],
+    ['text', 'null'],
+    ['text', '{}'],
+    ['text', '["a"]'],
+    ['text', `["a","${ID}","${ID}"]`],
+    ['text', '["a","1"]'],
+    ['text', '["a",1]'],
+    ['text', `[1,"${ID}"]`],
+    ['text', `[{},"${ID}"]`],
+    ['text', `["\\u0000","${ID}"]`],
+    ['float8', `["1","${ID}"]`],
+    ['float8', `[1e999,"${ID}"]`],
+    ['float8', `[null,"${ID}"]`],
+    ['timestamptz', `[1,"${ID}"]`],
+    ['timestamptz', `["today","${ID}"]`],
+    ['timestamptz', `["2024-02-31T00:00:00.000Z","${ID}"]`],
+    ['timestamptz', `["0000-01-01T00:00:00.000Z","${ID}"]`],
+    ['timestamptz', `["+275760-09-13T00:00:00.000Z","${ID}"]`],
+  ])('is not a forged one with the right checksum: %s %s', (type, body) => {
+    expect(() => readCursor('images', type, forgeCursor('images', body), 'after')).toThrow(BadInputError);
+  });
 
   it('is for one list in one order', () => {
     const cursor = printCursor('images NAME ASC', { value: 'a', id: ID });
-    expect(() => readCursor('images NAME DESC', cursor, 'after')).toThrow(BadInputError);
+    expect(() => readCursor('images NAME DESC', 'text', cursor, 'after')).toThrow(BadInputError);
   });
 
   it('stays one word that a URL takes', () => {
@@ -26,7 +52,7 @@ describe('a cursor', () => {
   });
 
   it.each(['', 'a', '====', 'ÿ', 'null'])('is not %j', (text) => {
-    expect(() => readCursor('images', text, 'before')).toThrow(
+    expect(() => readCursor('images', 'text', text, 'before')).toThrow(
       expect.objectContaining({ code: 'BAD_USER_INPUT', details: { path: ['before'] } }),
     );
   });
@@ -34,32 +60,32 @@ describe('a cursor', () => {
   it('is not one with another padding, spelling or end', () => {
     const cursor = printCursor('images', { value: 'a', id: ID });
     for (const other of [`${cursor}=`, `${cursor} `, `${cursor}A`, cursor.slice(0, -1)]) {
-      expect(() => readCursor('images', other, 'after')).toThrow(BadInputError);
+      expect(() => readCursor('images', 'text', other, 'after')).toThrow(BadInputError);
     }
   });
 });
 
 describe('paging arguments', () => {
   it('ask for 20 where nothing is said', () => {
-    expect(readWindow('x', {})).toEqual({ limit: 20, backward: false, after: null, before: null });
-    expect(readWindow('x', { first: null, last: null, after: null, before: null })).toEqual(
-      readWindow('x', {}),
+    expect(readWindow('x', 'float8', {})).toEqual({ limit: 20, backward: false, after: null, before: null });
+    expect(readWindow('x', 'float8', { first: null, last: null, after: null, before: null })).toEqual(
+      readWindow('x', 'float8', {}),
     );
   });
 
   it('may be nothing at all, and no more than the most', () => {
-    expect(readWindow('x', { first: 0 }).limit).toBe(0);
-    expect(readWindow('x', { last: 100 })).toMatchObject({ limit: 100, backward: true });
-    expect(readWindow('x', {}, 5).limit).toBe(5);
+    expect(readWindow('x', 'float8', { first: 0 }).limit).toBe(0);
+    expect(readWindow('x', 'float8', { last: 100 })).toMatchObject({ limit: 100, backward: true });
+    expect(readWindow('x', 'float8', {}, 5).limit).toBe(5);
     const tooMany = expect.objectContaining({ details: { path: ['last'], max: 5, current: 6 } });
-    expect(() => readWindow('x', { last: 6 }, 5)).toThrow(tooMany);
-    expect(() => readWindow('x', { first: 1, last: 1 })).toThrow(BadInputError);
+    expect(() => readWindow('x', 'float8', { last: 6 }, 5)).toThrow(tooMany);
+    expect(() => readWindow('x', 'float8', { first: 1, last: 1 })).toThrow(BadInputError);
   });
 });
 
 describe('a page', () => {
-  const read = (args: Parameters<typeof readWindow>[1], rows: readonly number[]) =>
-    toPage('x', readWindow('x', args), rows, (value) => ({ value, id: ID }), count);
+  const read = (args: Parameters<typeof readWindow>[2], rows: readonly number[]) =>
+    toPage('x', readWindow('x', 'float8', args), rows, (value) => ({ value, id: ID }), count);
 
   it('knows of more in the direction it was read', () => {
     expect(read({ first: 2 }, [1, 2, 3])).toMatchObject({
@@ -79,7 +105,7 @@ describe('a page', () => {
     const page = read({ first: 2 }, [1, 2, 3]);
     expect(page.cursors).toHaveLength(2);
     const [after] = page.cursors.slice(-1);
-    expect(readWindow('x', { after }).after).toEqual({ value: 2, id: ID });
+    expect(readWindow('x', 'float8', { after }).after).toEqual({ value: 2, id: ID });
     expect(read({ first: 2, after }, [3])).toMatchObject({
       nodes: [3],
       hasNextPage: false,
