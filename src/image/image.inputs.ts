@@ -93,18 +93,6 @@ abstract class ImageDetailsInput extends MutationInput {
   @Field(() => Architecture, { nullable: true, description: 'The processor architecture.' })
   architecture?: Architecture | null;
 
-  @Field(() => Visibility, { nullable: true, description: 'Who may see it; PRIVATE where nothing is said.' })
-  visibility?: Visibility | null;
-
-  @Field(() => ServiceType, { nullable: true, description: 'What it is for; UNKNOWN where nothing is said.' })
-  serviceType?: ServiceType | null;
-
-  @Field(() => [DevService], {
-    nullable: true,
-    description: 'How a container of it can be reached for development; both ways where nothing is said.',
-  })
-  devServices?: DevService[] | null;
-
   @Field(() => [ResourceCategory], { nullable: true, description: 'The kinds of machine that it runs on.' })
   resourceCategories?: ResourceCategory[] | null;
 
@@ -142,6 +130,27 @@ export class RegisterImageInput extends ImageDetailsInput {
   })
   origin?: ImageOrigin | null;
 
+  @Field(() => Visibility, {
+    nullable: true,
+    defaultValue: Visibility.PRIVATE,
+    description: 'Who may see it.',
+  })
+  visibility?: Visibility | null;
+
+  @Field(() => ServiceType, {
+    nullable: true,
+    defaultValue: ServiceType.UNKNOWN,
+    description: 'What it is for.',
+  })
+  serviceType?: ServiceType | null;
+
+  @Field(() => [DevService], {
+    nullable: true,
+    defaultValue: [DevService.NOTEBOOK, DevService.SSH],
+    description: 'How a container of it can be reached for development.',
+  })
+  devServices?: DevService[] | null;
+
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
@@ -162,6 +171,18 @@ export class RegisterImageInput extends ImageDetailsInput {
 export class UpdateImageInput extends ImageDetailsInput {
   @Field(() => ID, { description: "The image's id." })
   id!: string;
+
+  @Field(() => Visibility, { nullable: true, description: 'Who may see it; null: PRIVATE.' })
+  visibility?: Visibility | null;
+
+  @Field(() => ServiceType, { nullable: true, description: 'What it is for; null: UNKNOWN.' })
+  serviceType?: ServiceType | null;
+
+  @Field(() => [DevService], {
+    nullable: true,
+    description: 'How a container of it can be reached for development; null: in no way.',
+  })
+  devServices?: DevService[] | null;
 }
 
 @InputType({ description: 'Which image to delete.' })
