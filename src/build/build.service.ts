@@ -270,12 +270,15 @@ export class BuildService {
     }
   }
 
-  /** Cancels a build: a queued one at once, a running one as soon as its worker has stopped it. */
+  /**
+   * Cancels a build: a queued one at once, a running one as soon as its worker has stopped it. For DEVELOPERs of the
+   * namespace, and for who made it as long as they may see it.
+   */
   async cancel(session: Session, id: string | null, reason: string | null | undefined): Promise<Build> {
     const problems = new Problems();
     checkText(problems, ['reason'], reason, MAX_REASON);
     const seen = id === null ? null : await this.find(session, id);
-    if (seen === null) return refuse('NOT_FOUND', ['id'], 'there is no such build');
+    if (seen === null) return problems.refuse('NOT_FOUND', ['id'], 'there is no such build');
     if (seen.createdById !== session.user.id) session.assertCan('build:cancel', seen.namespaceId);
     problems.refuseIfAny();
     const canceled = await this.em.fork().transactional(async (tx) => {
