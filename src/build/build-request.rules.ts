@@ -118,7 +118,7 @@ export function buildTargetOf(
     problems.add(
       'INVALID',
       ['image', 'tag'],
-      `the reference says ${reference.tag}; leave one out or make them equal`,
+      `the reference says ${excerpt(reference.tag)}; leave one out or make them equal`,
     );
   }
   const tag = input.tag ? input.tag : (reference.tag ?? DEFAULT_TAG);

@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
-import { answer } from '../graphql/payload.types.ts';
+import { answer, InputIds } from '../graphql/payload.types.ts';
 import { SafeInt } from '../graphql/scalars.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import { ImageObject } from '../image/image.types.ts';
@@ -86,11 +86,11 @@ export class BuildResolver {
     @Arg('input', () => BuildImageInput) input: BuildImageInput,
     @Ctx() { builds, session }: Context,
   ) {
-    const workspaceUid = uidOf('Workspace', input.workspaceId, ['input', 'workspaceId']);
+    const ids = new InputIds();
+    const workspaceUid = ids.uid('Workspace', input.workspaceId, ['workspaceId']);
+    const run = () => builds.request(session, { ...input, workspaceUid });
     const refused = { build: null, warnings: [] };
-    return await answer<{ build: BuildRow | null; warnings: string[] }>(input, refused, () =>
-      builds.request(session, { ...input, workspaceUid }),
-    );
+    return await answer<{ build: BuildRow | null; warnings: string[] }>(input, refused, run, ids);
   }
 
   @Mutation(() => SaveImageFromNotebookPayload, {
@@ -101,16 +101,15 @@ export class BuildResolver {
     @Arg('input', () => SaveImageFromNotebookInput) input: SaveImageFromNotebookInput,
     @Ctx() { builds, session }: Context,
   ) {
-    const notebookUid = uidOf('Notebook', input.notebookId, ['input', 'notebookId']);
-    const workspaceUid =
-      typeof input.workspaceId === 'string'
-        ? uidOf('Workspace', input.workspaceId, ['input', 'workspaceId'])
-        : undefined;
+    const ids = new InputIds();
+    const notebookUid = ids.uid('Notebook', input.notebookId, ['notebookId']);
+    const workspaceUid = ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
     const refused = { image: null, build: null, warnings: [] };
     return await answer<{ image: ImageRow | null; build: BuildRow | null; warnings: string[] }>(
       input,
       refused,
       () => builds.saveNotebook(session, { ...input, notebookUid, workspaceUid }),
+      ids,
     );
   }
 
@@ -121,10 +120,10 @@ export class BuildResolver {
     @Arg('input', () => CancelImageBuildInput) input: CancelImageBuildInput,
     @Ctx() { builds, session }: Context,
   ) {
-    const uid = uidOf('ImageBuild', input.id, ['input', 'id']);
-    return await answer<{ build: BuildRow | null }>(input, { build: null }, async () => ({
-      build: await builds.cancel(session, uid, input.reason),
-    }));
+    const ids = new InputIds();
+    const uid = ids.uid('ImageBuild', input.id, ['id']);
+    const run = async () => ({ build: await builds.cancel(session, uid, input.reason) });
+    return await answer<{ build: BuildRow | null }>(input, { build: null }, run, ids);
   }
 
   @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })

@@ -1,4 +1,5 @@
 import { Field, InputType, ObjectType, registerEnumType } from 'type-graphql';
+import { MALFORMED_ID, type NodeType, tryReadGlobalId } from '../shared/global-id.ts';
 import { InputRefused, type Problem, UserErrorCode } from '../shared/problems.ts';
 import { JSONObject } from './scalars.ts';
 
@@ -89,20 +90,49 @@ export abstract class Payload {
 }
 
 /**
+ * The ids in a mutation's input. A malformed one is for the caller to mend like anything else in the input, so it is a
+ * `userError` INVALID beside the others; only queries and subscriptions, which have no payload, answer BAD_USER_INPUT.
+ */
+export class InputIds {
+  readonly #malformed: Problem[] = [];
+
+  /** The UUID; `null` for what names nothing of this type, which services refuse with NOT_FOUND at the same path. */
+  uid(type: NodeType, id: string, path: readonly string[]): string | null {
+    const read = tryReadGlobalId(id);
+    if (read === null) this.#malformed.push({ code: 'INVALID', path, message: MALFORMED_ID, details: null });
+    return read?.type === type ? read.uid : null;
+  }
+
+  /** As {@link uid}; `undefined` where no id was given. */
+  optionalUid(type: NodeType, id: string | null | undefined, path: readonly string[]) {
+    return typeof id === 'string' ? this.uid(type, id, path) : undefined;
+  }
+
+  /** A service's problems, with INVALID in the place of NOT_FOUND for what is no id at all. */
+  explain(problems: readonly Problem[]): Problem[] {
+    const isExplained = ({ code, path }: Problem) =>
+      code === 'NOT_FOUND' && this.#malformed.some((one) => one.path.join('.') === path.join('.'));
+    return [...this.#malformed, ...problems.filter((problem) => !isExplained(problem))];
+  }
+}
+
+/**
  * Runs a mutation and makes its payload: what it answers, or the problems for which its input was refused.
  *
  * @param refused the payload's own fields for a refused input
+ * @param ids those that `run` uses
  */
 export async function answer<T extends object>(
   input: MutationInput,
   refused: T,
   run: () => Promise<T>,
+  ids = new InputIds(),
 ): Promise<T & { userErrors: readonly Problem[]; clientMutationId: string | null }> {
   const clientMutationId = input.clientMutationId ?? null;
   try {
     return { ...(await run()), userErrors: [], clientMutationId };
   } catch (error) {
-    if (error instanceof InputRefused) return { ...refused, userErrors: error.problems, clientMutationId };
-    throw error;
+    if (!(error instanceof InputRefused)) throw error;
+    return { ...refused, userErrors: ids.explain(error.problems), clientMutationId };
   }
 }

@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
-import { answer } from '../graphql/payload.types.ts';
+import { answer, InputIds } from '../graphql/payload.types.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
 import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
@@ -84,14 +84,14 @@ export class ImageResolver {
     @Arg('input', () => RegisterImageInput) input: RegisterImageInput,
     @Ctx() { images, session }: Context,
   ) {
-    const { workspaceId } = input;
-    const workspaceUid =
-      typeof workspaceId === 'string' ? uidOf('Workspace', workspaceId, ['input', 'workspaceId']) : undefined;
-    const refused = { image: null, warnings: [] };
-    return await answer<{ image: ImageRow | null; warnings: string[] }>(input, refused, async () => ({
+    const ids = new InputIds();
+    const workspaceUid = ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
+    const run = async () => ({
       image: await images.register(session, { ...input, workspaceUid }),
       warnings: [],
-    }));
+    });
+    const refused = { image: null, warnings: [] };
+    return await answer<{ image: ImageRow | null; warnings: string[] }>(input, refused, run, ids);
   }
 
   @Mutation(() => UpdateImagePayload, { description: 'Changes what is said about an image.' })
@@ -99,10 +99,10 @@ export class ImageResolver {
     @Arg('input', () => UpdateImageInput) input: UpdateImageInput,
     @Ctx() { images, session }: Context,
   ) {
-    const uid = uidOf('Image', input.id, ['input', 'id']);
-    return await answer<{ image: ImageRow | null }>(input, { image: null }, async () => ({
-      image: await images.update(session, uid, input),
-    }));
+    const ids = new InputIds();
+    const uid = ids.uid('Image', input.id, ['id']);
+    const run = async () => ({ image: await images.update(session, uid, input) });
+    return await answer<{ image: ImageRow | null }>(input, { image: null }, run, ids);
   }
 
   @Mutation(() => DeleteImagePayload, {
@@ -112,10 +112,10 @@ export class ImageResolver {
     @Arg('input', () => DeleteImageInput) input: DeleteImageInput,
     @Ctx() { images, session }: Context,
   ) {
-    const uid = uidOf('Image', input.id, ['input', 'id']);
-    return await answer<{ image: ImageRow | null }>(input, { image: null }, async () => ({
-      image: await images.delete(session, uid),
-    }));
+    const ids = new InputIds();
+    const uid = ids.uid('Image', input.id, ['id']);
+    const run = async () => ({ image: await images.delete(session, uid) });
+    return await answer<{ image: ImageRow | null }>(input, { image: null }, run, ids);
   }
 
   @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })

@@ -207,7 +207,7 @@ export class ImageService {
     const problems = new Problems();
     checkDetails(changes, problems);
     return await this.em.fork().transactional(async (tx) => {
-      const image = await this.#getForChange(tx, session, id, 'image:update');
+      const image = await this.#getForChange(tx, session, id, 'image:update', problems);
       problems.refuseIfAny();
       if (changes.displayName !== undefined) image.displayName = changes.displayName;
       if (changes.description !== undefined) image.description = changes.description;
@@ -226,7 +226,7 @@ export class ImageService {
   /** Takes an image out of the catalogue; its row stays, and so does what the registry holds. */
   async delete(session: Session, id: string | null): Promise<Image> {
     return await this.em.fork().transactional(async (tx) => {
-      const image = await this.#getForChange(tx, session, id, 'image:delete');
+      const image = await this.#getForChange(tx, session, id, 'image:delete', new Problems());
       if (!canMove(image.status, 'DELETED')) {
         refuse('IN_USE', ['id'], `the image is ${image.status}: cancel the build that makes it first`, {
           status: image.status,
@@ -246,13 +246,16 @@ export class ImageService {
     session: Session,
     id: string | null,
     action: 'image:update' | 'image:delete',
+    problems: Problems,
   ): Promise<Image> {
     const [seen] = id === null ? [] : await imagesByIds(kysely(tx), session, [id]);
-    if (seen === undefined || seen.status === 'DELETED') return refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
+    if (seen === undefined || seen.status === 'DELETED') {
+      return problems.refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
+    }
     session.assertCan(action, seen.namespaceId);
-    if (seen.type === 'BUILD_IN') refuse('BUILT_IN', ['id'], 'built-in images are read-only');
+    if (seen.type === 'BUILD_IN') problems.refuse('BUILT_IN', ['id'], 'built-in images are read-only');
     const image = await tx.findOneOrFail(Image, { id: seen.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-    return image.status === 'DELETED' ? refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE) : image;
+    return image.status === 'DELETED' ? problems.refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE) : image;
   }
 
   /**
@@ -315,7 +318,7 @@ export async function findLive(
 /** @param holder the image that has the name; only the name where it has just gone again */
 function nameTaken(holder: { readonly name: string; readonly tag: string; readonly id?: string }) {
   const { id, name, tag } = holder;
-  const message = `a live image has the name ${name}:${tag} in this namespace`;
+  const message = `a live image has the name ${excerpt(`${name}:${tag}`)} in this namespace`;
   const imageId = id === undefined ? {} : { imageId: toGlobalId('Image', id) };
   return ['NAME_TAKEN', ['name'], message, { name, tag, ...imageId }] as const;
 }

@@ -1,10 +1,10 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
-import { answer } from '../graphql/payload.types.ts';
+import { answer, InputIds } from '../graphql/payload.types.ts';
 import { MemberObject } from '../scope/scope.types.ts';
 import { Role } from '../shared/enums.ts';
-import { toGlobalId, uidOf } from '../shared/global-id.ts';
+import { toGlobalId } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
 import type { Namespace } from './namespace.entity.ts';
 import {
@@ -55,15 +55,35 @@ export class NamespaceResolver {
     @Arg('input', () => SetNamespaceMemberInput) input: SetNamespaceMemberInput,
     @Ctx() { namespaces, session }: Context,
   ) {
-    const id = uidOf('Namespace', input.namespaceId, ['input', 'namespaceId']);
-    return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, async () => ({
-      namespace: await namespaces.setMember(session, id, input.userName, input.role ?? null),
-    }));
+    const ids = new InputIds();
+    const id = ids.uid('Namespace', input.namespaceId, ['namespaceId']);
+    const run = async () => ({
+      namespace: await namespaces.setMember(session, id, input.userName, input.role),
+    });
+    return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, run, ids);
   }
 
   @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() namespace: Namespace): string {
     return toGlobalId('Namespace', namespace.id);
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'For people, in any script; null: none was given, or the viewer knows it only through an image of it.',
+  })
+  displayName(@Root() namespace: Namespace, @Ctx() { namespaces, session }: Context): string | null {
+    return namespaces.mayRead(session, namespace) ? namespace.displayName : null;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'At most 512 characters; null: none was given, or the viewer knows it only through an image of it.',
+  })
+  description(@Root() namespace: Namespace, @Ctx() { namespaces, session }: Context): string | null {
+    return namespaces.mayRead(session, namespace) ? namespace.description : null;
   }
 
   @FieldResolver(() => [MemberObject], {

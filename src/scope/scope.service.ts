@@ -8,7 +8,7 @@ import type { Role } from '../shared/enums.ts';
 import { type Page, type PageArgs, type Place, readWindow, toPage } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
-import type { UserService } from '../user/user.service.ts';
+import { checkUserName, type UserService } from '../user/user.service.ts';
 import { checkScopeName } from './scope.rules.ts';
 
 /** What rights are given on: a namespace or a workspace, with members. */
@@ -125,11 +125,28 @@ export abstract class ScopeService<S extends Scope> {
     }
   }
 
-  /** Gives a user a role, or takes it away where `role` is null. The user is made on first sight. */
-  async setMember(session: Session, id: string | null, userName: string, role: Role | null): Promise<S> {
+  /**
+   * Gives a user a role. The user is made on first sight.
+   *
+   * @param role `null` takes the membership away; `undefined` is refused: a slip must not take rights
+   */
+  async setMember(
+    session: Session,
+    id: string | null,
+    userName: string,
+    role: Role | null | undefined,
+  ): Promise<S> {
+    const problems = new Problems();
+    if (role === undefined) {
+      problems.add('REQUIRED', ['role'], 'say the role, or null to take the membership away');
+    }
+    checkUserName(problems, ['userName'], userName);
     const scope = id === null ? null : await this.find(session, { id });
-    if (scope === null) return refuse('NOT_FOUND', [`${this.noun}Id`], `there is no such ${this.noun}`);
+    if (scope === null) {
+      return problems.refuse('NOT_FOUND', [`${this.noun}Id`], `there is no such ${this.noun}`);
+    }
     session.assertCan(`${this.noun}:manage`, scope.id);
+    problems.refuseIfAny();
     await this.em.fork().transactional(async (tx) => {
       const user = await this.users.ensure(tx, userName, ['userName']);
       const members = sql.table(`${this.noun}_member`);

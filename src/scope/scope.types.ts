@@ -15,10 +15,8 @@ export abstract class ScopeObject extends NodeInterface implements Scope {
   })
   name!: string;
 
-  @Field(() => String, { nullable: true, description: 'For people, in any script; null: none was given.' })
+  // Fields of the resolvers, which show these two to who may read the namespace or workspace.
   displayName!: string | null;
-
-  @Field(() => String, { nullable: true, description: 'At most 512 characters; null: none was given.' })
   description!: string | null;
 
   @Field(() => DateTime, { description: 'When it was made.' })
@@ -59,6 +57,9 @@ export abstract class SetMemberInput extends MutationInput {
   @Field(() => String, { description: 'Who; the user is made on first sight.' })
   userName!: string;
 
-  @Field(() => Role, { nullable: true, description: 'The role; null takes the membership away.' })
+  @Field(() => Role, {
+    nullable: true,
+    description: 'The role; has to be said: null takes the membership away.',
+  })
   role?: Role | null;
 }

@@ -24,19 +24,32 @@ export function toGlobalId(type: NodeType, uid: string): string {
   return Buffer.from(`${type}:${uid}`).toString('base64url');
 }
 
+interface GlobalId {
+  readonly type: NodeType;
+  readonly uid: string;
+}
+
+/** What is wrong with an id for which {@link tryReadGlobalId} answers `null`. */
+export const MALFORMED_ID = 'This is not an id of this server; take the ids that its answers hold.';
+
+/** Reads an opaque id; `null` for what is no id of ours at all. */
+export function tryReadGlobalId(id: string): GlobalId | null {
+  const [type, uid, ...rest] = Buffer.from(id, 'base64url').toString().split(':');
+  const known = NODE_TYPES.find((candidate) => candidate === type);
+  if (known === undefined || uid === undefined || rest.length > 0 || !isUuid(uid)) return null;
+  return { type: known, uid };
+}
+
 /**
- * Reads an opaque id.
+ * Reads an opaque id of a query or a subscription; those of a mutation's input are read into its payload's `userErrors`.
  *
  * @param path where the id stands in the arguments, for the error
  * @throws BadInputError if it is no id of ours at all
  */
-export function readGlobalId(id: string, path: readonly string[] = ['id']): { type: NodeType; uid: string } {
-  const [type, uid, ...rest] = Buffer.from(id, 'base64url').toString().split(':');
-  const known = NODE_TYPES.find((candidate) => candidate === type);
-  if (known === undefined || uid === undefined || rest.length > 0 || !isUuid(uid)) {
-    throw new BadInputError('This is not an id of this server; take the ids that its answers hold.', path);
-  }
-  return { type: known, uid };
+export function readGlobalId(id: string, path: readonly string[] = ['id']): GlobalId {
+  const read = tryReadGlobalId(id);
+  if (read === null) throw new BadInputError(MALFORMED_ID, path);
+  return read;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Context } from '../graphql/context.ts';
-import { answer } from '../graphql/payload.types.ts';
-import { toGlobalId, uidOf } from '../shared/global-id.ts';
+import { answer, InputIds } from '../graphql/payload.types.ts';
+import { toGlobalId } from '../shared/global-id.ts';
 import type { AccessToken } from './access-token.entity.ts';
 import type { User } from './user.entity.ts';
 import {
@@ -48,9 +48,10 @@ export class AccessTokenResolver {
     @Arg('input', () => RevokeAccessTokenInput) input: RevokeAccessTokenInput,
     @Ctx() { users, session }: Context,
   ) {
-    return await answer<{ accessToken: AccessToken | null }>(input, { accessToken: null }, async () => ({
-      accessToken: await users.revokeAccessToken(session, uidOf('AccessToken', input.id, ['input', 'id'])),
-    }));
+    const ids = new InputIds();
+    const uid = ids.uid('AccessToken', input.id, ['id']);
+    const run = async () => ({ accessToken: await users.revokeAccessToken(session, uid) });
+    return await answer<{ accessToken: AccessToken | null }>(input, { accessToken: null }, run, ids);
   }
 }
 

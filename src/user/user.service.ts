@@ -91,7 +91,8 @@ export class UserService {
   }
 }
 
-function checkUserName(problems: Problems, path: readonly string[], name: string): void {
+/** Checks the name of a user. */
+export function checkUserName(problems: Problems, path: readonly string[], name: string): void {
   if (USER_NAME.test(name)) return;
   const message = 'a letter or digit, then at most 63 letters, digits, dots, hyphens, underscores or @ signs';
   problems.add('PATTERN', path, message, { pattern: USER_NAME.source });

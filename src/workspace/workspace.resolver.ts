@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
-import { answer } from '../graphql/payload.types.ts';
+import { answer, InputIds } from '../graphql/payload.types.ts';
 import { MemberObject } from '../scope/scope.types.ts';
 import { Role } from '../shared/enums.ts';
 import { BadInputError } from '../shared/errors.ts';
@@ -64,15 +64,35 @@ export class WorkspaceResolver {
     @Arg('input', () => SetWorkspaceMemberInput) input: SetWorkspaceMemberInput,
     @Ctx() { workspaces, session }: Context,
   ) {
-    const id = uidOf('Workspace', input.workspaceId, ['input', 'workspaceId']);
-    return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, async () => ({
-      workspace: await workspaces.setMember(session, id, input.userName, input.role ?? null),
-    }));
+    const ids = new InputIds();
+    const id = ids.uid('Workspace', input.workspaceId, ['workspaceId']);
+    const run = async () => ({
+      workspace: await workspaces.setMember(session, id, input.userName, input.role),
+    });
+    return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, run, ids);
   }
 
   @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
   id(@Root() workspace: Workspace): string {
     return toGlobalId('Workspace', workspace.id);
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'For people, in any script; null: none was given, or the viewer knows it only through an image of it.',
+  })
+  displayName(@Root() workspace: Workspace, @Ctx() { workspaces, session }: Context): string | null {
+    return workspaces.mayRead(session, workspace) ? workspace.displayName : null;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'At most 512 characters; null: none was given, or the viewer knows it only through an image of it.',
+  })
+  description(@Root() workspace: Workspace, @Ctx() { workspaces, session }: Context): string | null {
+    return workspaces.mayRead(session, workspace) ? workspace.description : null;
   }
 
   @FieldResolver(() => [MemberObject], {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { BUILD_FIELDS, type BuildPayload } from '../support/builds.ts';
-import { codes, errorCode } from '../support/images.ts';
+import { codes } from '../support/images.ts';
 
 const BUILD = `mutation ($input: BuildImageInput!) {
   buildImage(input: $input) {
@@ -150,12 +150,43 @@ describe('what is built', () => {
   );
 });
 
+it('quotes no more of what was sent than its beginning', async () => {
+  const long = 'x'.repeat(50_000);
+  const { userErrors, warnings } = await ask({
+    image: { reference: `${host}/${long}/a:1`, namespace: long },
+    buildConfig: {
+      dockerfile: `FROM a AS ${long}\nFROM A${long}\nCOPY ${long} /\nADD http://${long} /\n${long} y\nEXPOSE ${long}\n`,
+      target: `no-${long}`,
+      buildArgs: [
+        { name: long, value: '' },
+        { name: long, value: '' },
+      ],
+      files: [
+        { path: `${'x/'.repeat(2000)}x`, content: '' },
+        { path: `${'x/'.repeat(2000)}x`, content: '' },
+      ],
+    },
+    validateOnly: true,
+  });
+  expect(userErrors.length).toBeGreaterThan(6);
+  for (const told of [...userErrors, ...warnings]) expect(JSON.stringify(told).length).toBeLessThan(800);
+});
+
 describe('a request', () => {
   it('is not taken for a workspace that is not there, nor with a malformed id', async () => {
     const missing = Buffer.from('Workspace:11111111-2222-4333-8444-555555555555').toString('base64url');
     expect(await problemsOf({ workspaceId: missing })).toEqual(['NOT_FOUND workspaceId']);
-    const input = { workspaceId: '0', image: { name: 'a' }, buildConfig: { dockerfile: 'FROM scratch' } };
-    expect(await errorCode(slipway.admin, BUILD, { input })).toBe('BAD_USER_INPUT');
+    const wrong = { workspaceId: '0', image: { name: 'A' }, timeoutSeconds: 0 };
+    expect(await problemsOf(wrong)).toEqual([
+      'INVALID workspaceId',
+      'OUT_OF_RANGE timeoutSeconds',
+      'PATTERN image.name',
+    ]);
+    const { cancelImageBuild } = await slipway.admin.run<{ cancelImageBuild: BuildPayload }>(
+      'mutation ($input: CancelImageBuildInput!) { cancelImageBuild(input: $input) { userErrors { code path } } }',
+      { input: { id: 'nonsense', reason: 'x'.repeat(513) } },
+    );
+    expect(codes(cancelImageBuild.userErrors)).toEqual(['INVALID id', 'TOO_LONG reason']);
   });
 
   it.each([0, -1, 21_601])('may not ask for %d seconds', async (timeoutSeconds) => {

@@ -311,11 +311,34 @@ describe('registering an image', () => {
     ]);
   });
 
-  it('refuses an id that is not one of ours', async () => {
-    const query = REGISTER_IMAGE;
-    expect(await errorCode(admin, query, { input: { reference: 'a:1', workspaceId: '0' } })).toBe(
-      'BAD_USER_INPUT',
-    );
+  it('refuses an id that is not one of ours, with all that is wrong besides', async () => {
+    const input = { reference: 'a:1', workspaceId: '0', description: 'x'.repeat(513) };
+    expect(codes((await registerImage(admin, input)).userErrors)).toEqual([
+      'INVALID workspaceId',
+      'TOO_LONG description',
+    ]);
+  });
+});
+
+describe('the words of a refusal', () => {
+  it('quote no more than the beginning of what was sent', async () => {
+    const long = 'x'.repeat(100_000);
+    for (const input of [
+      { reference: `a/${long}:${long}` },
+      { reference: `a/b@${long}` },
+      { reference: 'a/b', namespace: long, tag: long },
+      {
+        reference: 'a/b',
+        labels: [
+          { key: long, value: '' },
+          { key: long, value: '' },
+        ],
+      },
+    ]) {
+      const { userErrors } = await registerImage(admin, input);
+      expect(userErrors).not.toEqual([]);
+      expect(JSON.stringify(userErrors).length).toBeLessThan(2000);
+    }
   });
 });
 
@@ -428,7 +451,14 @@ describe('changing an image', () => {
     expect(codes((await updateImage(admin, { id: globalId('User', image.uid) })).userErrors)).toEqual([
       'NOT_FOUND id',
     ]);
-    expect(await errorCode(admin, UPDATE_IMAGE, { input: { id: image.uid } })).toBe('BAD_USER_INPUT');
+  });
+
+  it('and deleting tell of a malformed id as of anything else that is wrong', async () => {
+    const { userErrors } = await updateImage(admin, { id: 'nonsense', displayName: 'x'.repeat(257) });
+    expect(codes(userErrors)).toEqual(['INVALID id', 'TOO_LONG displayName']);
+    expect(codes((await deleteImage(admin, { id: '' })).userErrors)).toEqual(['INVALID id']);
+    const missing = await updateImage(admin, { id: globalId('Image'), displayName: 'x'.repeat(257) });
+    expect(codes(missing.userErrors)).toEqual(['NOT_FOUND id', 'TOO_LONG displayName']);
   });
 
   it('leaves built-in images alone', async () => {

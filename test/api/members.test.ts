@@ -102,21 +102,48 @@ describe('reading images', () => {
   });
 
   it('shows a stranger no more through a public image than the names it belongs to', async () => {
+    await slipway.database.query(
+      "update namespace set display_name = 'Team', description = 'Plans' where name = 'team'",
+    );
+    await slipway.database.query(
+      "update workspace set display_name = 'Lab', description = 'Plans' where name = 'lab'",
+    );
     const { image } = await stranger.run<{ image: Record<string, unknown> }>(
       `query ($id: ID!) { image(id: $id) {
         viewerPermissions
-        namespace { name viewerRole members { role } images(first: 10) { nodes { name } totalCount } }
-        workspace { name viewerRole members { role } images { nodes { name } totalCount } builds { totalCount } }
+        namespace { name displayName description viewerRole members { role } images(first: 10) { nodes { name } totalCount } }
+        workspace { name displayName description viewerRole members { role } images { nodes { name } totalCount } builds { totalCount } }
         builds { totalCount }
       } }`,
       { id: publicImage.id },
     );
     const shown = { nodes: [{ name: 'shown' }], totalCount: 1 };
+    const unsaid = { displayName: null, description: null };
     expect(image).toEqual({
       viewerPermissions: ['READ'],
-      namespace: { name: 'team', viewerRole: null, members: [], images: shown },
-      workspace: { name: 'lab', viewerRole: null, members: [], images: shown, builds: { totalCount: 0 } },
+      namespace: { name: 'team', ...unsaid, viewerRole: null, members: [], images: shown },
+      workspace: {
+        name: 'lab',
+        ...unsaid,
+        viewerRole: null,
+        members: [],
+        images: shown,
+        builds: { totalCount: 0 },
+      },
       builds: { totalCount: 0 },
+    });
+    const SAID = `query ($id: ID!) { image(id: $id) {
+      namespace { displayName description } workspace { displayName description }
+    } }`;
+    const plans = (displayName: string) => ({ displayName, description: 'Plans' });
+    expect(await person('team-viewer').run(SAID, { id: publicImage.id })).toEqual({
+      image: { namespace: plans('Team'), workspace: unsaid },
+    });
+    expect(await person('lab-viewer').run(SAID, { id: publicImage.id })).toEqual({
+      image: { namespace: unsaid, workspace: plans('Lab') },
+    });
+    expect(await admin.run(SAID, { id: publicImage.id })).toEqual({
+      image: { namespace: plans('Team'), workspace: plans('Lab') },
     });
   });
 
@@ -304,6 +331,32 @@ describe('members', () => {
     },
   );
 
+  it.each([
+    ['namespace', SET_NAMESPACE_MEMBER, 'namespaceId'],
+    ['workspace', SET_WORKSPACE_MEMBER, 'workspaceId'],
+  ] as const)('of a %s keep their role where none is said', async (what, query, field) => {
+    const id = what === 'namespace' ? ids.team : ids.lab;
+    const set = async (input: Record<string, unknown>) => {
+      const answer = await admin.run<Record<string, { userErrors: never[] }>>(query, { input });
+      return Object.values(answer).flatMap(({ userErrors }) => codes(userErrors));
+    };
+    const roleOf = async (userName: string) =>
+      await slipway.database.query(
+        `select role from ${what}_member join user_account u on u.id = user_id where u.name = $1`,
+        [userName],
+      );
+    expect(await set({ [field]: id, userName: 'kept', role: 'VIEWER' })).toEqual([]);
+    expect(await set({ [field]: id, userName: 'kept' })).toEqual(['REQUIRED role']);
+    expect(await roleOf('kept')).toEqual([{ role: 'VIEWER' }]);
+    expect(await set({ [field]: id, userName: 'kept', role: null })).toEqual([]);
+    expect(await roleOf('kept')).toEqual([]);
+    expect(await set({ [field]: 'nonsense', userName: '' })).toEqual([
+      `INVALID ${field}`,
+      'PATTERN userName',
+      'REQUIRED role',
+    ]);
+  });
+
   it('have names of letters, digits and a few signs', async () => {
     for (const userName of ['', '-x', 'a b', '名', 'x'.repeat(65)]) {
       const { setNamespaceMember } = await admin.run<{ setNamespaceMember: { userErrors: never[] } }>(
@@ -401,26 +454,48 @@ describe('builds', () => {
 
   it('are asked for by developers of the namespace', async () => {
     const ask = { dockerfile: DOCKERFILE, name: 'asked', reference: reference('asked') };
-    expect(codes((await requestBuild(stranger, ask)).userErrors)).toEqual(['NOT_FOUND image.namespace']);
+    const { userErrors } = await requestBuild(stranger, ask);
+    expect(codes(userErrors)).toEqual(['NOT_FOUND image.namespace']);
+    expect(userErrors[0]?.message).toBe('you have no role on a namespace team; ask an administrator for one');
     await expect(requestBuild(person('team-viewer'), ask)).rejects.toThrow('FORBIDDEN');
     const build = await startBuild(person('team-developer'), ask);
     expect((await finished(person('team-developer'), build.id)).status).toBe('SUCCEEDED');
   });
 
-  it('stay visible to who asked for them, and may be cancelled by them, without any role', async () => {
+  it('are gone for who asked for them and holds no role now, and theirs to cancel while they see them', async () => {
     const leaving = await slipway.user('leaving');
-    const input = { namespaceId: ids.team, userName: 'leaving' };
-    await admin.run(SET_NAMESPACE_MEMBER, { input: { ...input, role: 'DEVELOPER' } });
+    const setRole = async (role: string | null) =>
+      await admin.run(SET_NAMESPACE_MEMBER, {
+        input: { namespaceId: ids.team, userName: 'leaving', role },
+      });
+    await setRole('DEVELOPER');
+    const held = gate();
+    slipway.engine.onBuild(async function* (_, { signal }) {
+      await Promise.race([held.opened, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+      signal.throwIfAborted();
+      yield { kind: 'result', imageId: 'sha256:left' };
+    });
     const ask = { dockerfile: DOCKERFILE, name: 'left', reference: reference('left') };
-    const build = await startBuild(leaving, ask);
-    await finished(leaving, build.id);
-    await admin.run(SET_NAMESPACE_MEMBER, { input: { ...input, role: null } });
-    const seen = await leaving.run<{ imageBuild: unknown }>(
-      'query ($id: ID!) { imageBuild(id: $id) { status image { name } viewerPermissions } }',
-      { id: build.id },
-    );
-    // The image is the namespace's, and private.
-    expect(seen.imageBuild).toEqual({ status: 'SUCCEEDED', image: null, viewerPermissions: ['READ'] });
+    const { id } = await startBuild(leaving, ask);
+    await setRole(null);
+    expect(await leaving.run(SEEN, { id })).toEqual({
+      imageBuild: null,
+      node: null,
+      imageBuilds: { nodes: [], totalCount: 0 },
+      workspace: { builds: { totalCount: 0 } },
+    });
+    const cancel = async () =>
+      (await leaving.run<{ cancelImageBuild: { userErrors: never[]; build: unknown } }>(CANCEL, { id }))
+        .cancelImageBuild;
+    expect(codes((await cancel()).userErrors)).toEqual(['NOT_FOUND id']);
+    await setRole('VIEWER');
+    expect(await cancel()).toMatchObject({
+      build: { canceledBy: { name: 'leaving' } },
+      userErrors: [],
+    });
+    expect((await finished(leaving, id)).status).toBe('CANCELED');
+    held.open();
+    slipway.engine.onBuild(null);
   });
 });
 

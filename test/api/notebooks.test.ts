@@ -390,9 +390,12 @@ describe('a save is refused', () => {
   it('for notebooks of others as for those that are not there', async () => {
     const { userErrors } = await saveNotebook(dana, { notebookId: foreign.id, name: 'stolen' });
     expect(codes(userErrors)).toEqual(['NOT_FOUND notebookId']);
-    const query = SAVE;
-    const malformed = { notebookId: foreign.uid, namespace: 'default', name: 'stolen' };
-    expect(await errorCode(dana, query, { input: malformed })).toBe('BAD_USER_INPUT');
+    const malformed = await saveNotebook(dana, { notebookId: foreign.uid, workspaceId: '0', name: 'Stolen' });
+    expect(codes(malformed.userErrors)).toEqual([
+      'INVALID notebookId',
+      'INVALID workspaceId',
+      'PATTERN name',
+    ]);
   });
 
   it('in namespaces where the viewer may not make images', async () => {
