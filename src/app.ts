@@ -6,6 +6,7 @@ import { hashAccessToken } from './auth/access-token.ts';
 import { type Authenticate, createAuthenticate } from './auth/authenticate.ts';
 import { BuildService } from './build/build.service.ts';
 import { BuildLogReader } from './build/build-log.reader.ts';
+import { BuildRequestService } from './build/build-request.service.ts';
 import { BuildStatusReader } from './build/build-status.reader.ts';
 import type { Config } from './config.ts';
 import { MIGRATIONS_DIR } from './db/migrate.ts';
@@ -96,7 +97,9 @@ export async function createApp(
   const workspaces = new WorkspaceService(em, users);
   const images = new ImageService(em, namespaces, workspaces, registry);
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
-  const builds = new BuildService(em, {
+  const builds = new BuildService(em, queue, events);
+  const buildRequests = new BuildRequestService(em, {
+    builds,
     queue,
     events,
     namespaces,
@@ -113,6 +116,7 @@ export async function createApp(
     images,
     notebooks,
     builds,
+    buildRequests,
     buildLogs: new BuildLogReader(em, events),
     buildStatuses: new BuildStatusReader(em, events),
     serverFacts: createServerFacts(

@@ -1,5 +1,6 @@
 import type { BuildService } from './build/build.service.ts';
 import type { BuildLogReader } from './build/build-log.reader.ts';
+import type { BuildRequestService } from './build/build-request.service.ts';
 import type { BuildStatusReader } from './build/build-status.reader.ts';
 import type { ImageService } from './image/image.service.ts';
 import type { NamespaceService } from './namespace/namespace.service.ts';
@@ -15,6 +16,7 @@ export interface Services {
   readonly workspaces: WorkspaceService;
   readonly images: ImageService;
   readonly builds: BuildService;
+  readonly buildRequests: BuildRequestService;
   readonly buildLogs: BuildLogReader;
   readonly buildStatuses: BuildStatusReader;
   readonly notebooks: NotebookService;

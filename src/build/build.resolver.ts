@@ -84,11 +84,11 @@ export class BuildResolver {
   })
   async buildImage(
     @Arg('input', () => BuildImageInput) input: BuildImageInput,
-    @Ctx() { builds, session }: Context,
+    @Ctx() { buildRequests, session }: Context,
   ) {
     const ids = new InputIds();
     const workspaceUid = ids.uid('Workspace', input.workspaceId, ['workspaceId']);
-    const run = () => builds.request(session, { ...input, workspaceUid });
+    const run = () => buildRequests.request(session, { ...input, workspaceUid });
     const refused = { build: null, warnings: [] };
     return await answer<{ build: BuildRow | null; warnings: string[] }>(input, refused, run, ids);
   }
@@ -99,7 +99,7 @@ export class BuildResolver {
   })
   async saveImageFromNotebook(
     @Arg('input', () => SaveImageFromNotebookInput) input: SaveImageFromNotebookInput,
-    @Ctx() { builds, session }: Context,
+    @Ctx() { buildRequests, session }: Context,
   ) {
     const ids = new InputIds();
     const notebookUid = ids.uid('Notebook', input.notebookId, ['notebookId']);
@@ -108,7 +108,7 @@ export class BuildResolver {
     return await answer<{ image: ImageRow | null; build: BuildRow | null; warnings: string[] }>(
       input,
       refused,
-      () => builds.saveNotebook(session, { ...input, notebookUid, workspaceUid }),
+      () => buildRequests.saveNotebook(session, { ...input, notebookUid, workspaceUid }),
       ids,
     );
   }
