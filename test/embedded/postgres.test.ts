@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import {
@@ -9,7 +9,8 @@ import {
   socketFolderOf,
 } from '../../src/embedded/data-folder.ts';
 import { isRoot, runProgram } from '../../src/embedded/machine.ts';
-import { startPostgres } from '../../src/embedded/postgres.ts';
+import { findPostgresPrograms, startPostgres } from '../../src/embedded/postgres.ts';
+import { serverUser } from '../../src/embedded/postgres-user.ts';
 import { readRecord } from '../../src/embedded/process-record.ts';
 import { claimTestRegistryHost, quiet } from '../support/local-parts.ts';
 import { runLocalServices } from '../support/local-services-process.ts';
@@ -68,6 +69,26 @@ describe('the embedded PostgreSQL', () => {
       rmSync(closed, { recursive: true });
     }
   });
+
+  it.skipIf(!isRoot())(
+    'runs for root although its programs lie in a closed folder, as below /root',
+    async () => {
+      const closed = mkdtempSync('/root/.slipway-test-');
+      chmodSync(closed, 0o700);
+      try {
+        const native = dirname(dirname(findPostgresPrograms().initdb));
+        cpSync(native, join(closed, 'native'), { recursive: true, verbatimSymlinks: true });
+        const database = join(closed, 'database');
+        mkdirSync(database);
+        const initdb = join(closed, 'native', 'bin', 'initdb');
+        const { prefix } = await serverUser(database, initdb, true);
+        const [command = '', ...args] = [...prefix, initdb, '-D', database, '-U', 'postgres', '--no-sync'];
+        await expect(runProgram(command, args)).resolves.toBeDefined();
+      } finally {
+        rmSync(closed, { recursive: true });
+      }
+    },
+  );
 
   it.skipIf(!canBeNobody)('and its companions start for an ordinary user, too', async () => {
     await using folder = await openTestFolder();
