@@ -112,7 +112,11 @@ async function tryDemoNotebook(
     say('Demo notebook: none, because it takes an engine and the private registry.');
     return;
   }
-  await startDemoNotebook(engineEndpoint, config.notebookLabels, exampleBaseImage, say);
+  try {
+    await startDemoNotebook(engineEndpoint, config.notebookLabels, exampleBaseImage, say);
+  } catch (error) {
+    say(`Demo notebook: none. ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** One role of several processes that share nothing but database, engine and registry. */

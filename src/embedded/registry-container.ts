@@ -77,9 +77,10 @@ export async function pullIfMissing(engine: Docker, image: string, onPull: () =>
   onPull();
   const stream = await engine.pull(image);
   // A pull that fails says so in the stream, under HTTP 200; a pulled image is the only proof.
-  for await (const _ of stream) {
-    // Progress is of no use here.
-  }
+  let told = '';
+  for await (const chunk of stream) told = `${told}${chunk}`.slice(-4000);
+  const why = /"error":"((?:[^"\\]|\\.)*)"/.exec(told)?.[1];
+  if (why !== undefined) throw new Error(`${image} cannot be pulled: ${why}`);
   await engine.getImage(image).inspect();
 }
 
