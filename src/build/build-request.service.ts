@@ -22,13 +22,12 @@ import { insertBuild } from './build.store.ts';
 import { checkBases } from './build-bases.ts';
 import { newImage } from './build-publish.ts';
 import {
-  type BuildConfigInput,
   type BuildTarget,
   type BuildTargetInput,
   buildTargetOf,
-  dockerfileSourceOf,
   saveTargetOf,
-} from './build-request.rules.ts';
+} from './build-target.rules.ts';
+import { type BuildConfigInput, dockerfileSourceOf } from './dockerfile-source.rules.ts';
 
 const MAX_JOB_NAME = 128;
 

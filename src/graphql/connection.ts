@@ -46,7 +46,7 @@ export class ConnectionArgs extends ForwardArgs {
 }
 
 /** Declares `<name>Connection` and `<name>Edge` for an object type. */
-export function connectionOf<T extends object>(name: string, node: ClassType<T>): ClassType<Connection<T>> {
+export function connectionOf<T extends object>(name: string, node: ClassType<T>): ClassType<object> {
   @ObjectType(`${name}Edge`, { description: `A row of a ${name}Connection.`, simpleResolvers: true })
   class EdgeObject {
     @Field(() => String, {
@@ -75,7 +75,7 @@ export function connectionOf<T extends object>(name: string, node: ClassType<T>)
     @Field(() => SafeInt, { description: 'How many rows the whole list has; counted only when asked for.' })
     totalCount!: number;
   }
-  return ConnectionObject as unknown as ClassType<Connection<T>>;
+  return ConnectionObject;
 }
 
 /** What a resolver returns for a connection: a page, with what costs something computed when it is asked for. */
