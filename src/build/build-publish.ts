@@ -170,7 +170,7 @@ async function activateImage(
 
 /** An image row of a build's target; `facts` fill in what is known of it by now. */
 export function newImage(
-  build: Build,
+  build: Omit<Build, 'version'>,
   facts: Pick<Image, 'id' | 'createdAt' | 'updatedAt' | 'origin' | 'status' | 'reference'> & Partial<Image>,
 ): Image {
   const parsed = parseImageReference(build.targetReference);

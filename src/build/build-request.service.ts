@@ -109,7 +109,7 @@ export class BuildRequestService {
     if (target === null || workspace === null || input.validateOnly === true)
       return { build: null, warnings };
     const build = await this.em.fork().transactional(async (tx) => {
-      const inserted = insertBuild(tx, {
+      return await this.#queue(tx, {
         ...queuedBuild(session, target),
         kind: 'DOCKERFILE',
         workspaceId: workspace.id,
@@ -124,9 +124,6 @@ export class BuildRequestService {
         timeoutMs,
         jobName: input.jobName ?? null,
       });
-      await tx.flush();
-      await this.parts.queue.enqueue(tx, { jobId: inserted.jobId, buildId: inserted.id });
-      return inserted;
     });
     this.parts.events.hint(buildKey(build.id));
     return { build, warnings };
@@ -159,10 +156,9 @@ export class BuildRequestService {
     try {
       const saved = await this.em.fork().transactional(async (tx) => {
         const namespaceId = (namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace))).id;
-        const build: Build = {
+        const build = {
           ...queuedBuild(session, target),
-          version: 1,
-          kind: 'NOTEBOOK',
+          kind: 'NOTEBOOK' as const,
           workspaceId: workspace.id,
           namespaceId,
           targetDescription: input.description ?? null,
@@ -186,10 +182,7 @@ export class BuildRequestService {
           }),
         );
         await tx.flush();
-        const inserted = insertBuild(tx, { ...build, imageId: image.id });
-        await tx.flush();
-        await this.parts.queue.enqueue(tx, { jobId: build.jobId, buildId: build.id });
-        return { build: inserted, image };
+        return { build: await this.#queue(tx, { ...build, imageId: image.id }), image };
       });
       this.parts.events.hint(buildKey(saved.build.id));
       return { ...saved, warnings };
@@ -202,6 +195,14 @@ export class BuildRequestService {
       if (isTaken(error, 'image_catalogue_name')) refuse('TAG_EXISTS', ['name'], TAKEN);
       throw error;
     }
+  }
+
+  /** Writes a build and its job, for one transaction to commit. */
+  async #queue(tx: EntityManager, build: Omit<Build, 'version'>): Promise<Build> {
+    const inserted = insertBuild(tx, build);
+    await tx.flush();
+    await this.parts.queue.enqueue(tx, { jobId: inserted.jobId, buildId: inserted.id });
+    return inserted;
   }
 
   #registryHost(): string {

@@ -78,11 +78,6 @@ export class ImageService {
     return await imagesByIds(kysely(this.em.fork()), session, ids);
   }
 
-  async find(session: Session, id: string): Promise<ImageRow | null> {
-    const [image] = await this.byIds(session, [id]);
-    return image ?? null;
-  }
-
   async findByName(
     session: Session,
     name: { namespace: string; name: string; tag: string },
