@@ -6,6 +6,7 @@ import { type ContainerEngine, EngineError, type RegistryCredentials } from '../
 import { Image } from '../image/image.entity.ts';
 import { architectureOf } from '../image/image.rules.ts';
 import { findLive } from '../image/image.service.ts';
+import { NO_CONTENT } from '../image/image-content.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
 import { parseImageReference } from '../shared/image-reference.ts';
 import type { Build } from './build.entity.ts';
@@ -149,6 +150,7 @@ async function activateImage(
         // Another build is still making it: that one takes the name over when it is done, and settles its image itself.
         other.replacesId = imageId;
       } else {
+        other.statusBefore = other.status;
         other.status = 'DELETED';
         other.statusMessage = `replaced by build ${build.id}`;
         other.deletedAt = now;
@@ -177,11 +179,14 @@ export function newImage(
   if ('problem' in parsed || parsed.host === null)
     throw new Error(`unusable target ${build.targetReference}`);
   return {
+    ...NO_CONTENT,
+    version: 1,
+    lastChanges: {},
+    statusBefore: null,
     namespaceId: build.namespaceId,
     workspaceId: build.workspaceId,
     name: build.targetName,
     tag: build.targetTag,
-    displayName: null,
     description: build.targetDescription,
     registryHost: parsed.host,
     repository: parsed.path,
@@ -192,9 +197,6 @@ export function newImage(
     type: 'DEDICATED',
     statusMessage: null,
     visibility: build.visibility,
-    serviceType: 'UNKNOWN',
-    devServices: ['NOTEBOOK', 'SSH'],
-    resourceCategories: [],
     labels: build.targetLabels,
     sourceBuildId: build.id,
     sourceNotebookId: build.notebookId,

@@ -1,5 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
-import { Image, type Label } from '../image/image.entity.ts';
+import { Image } from '../image/image.entity.ts';
+import type { Label } from '../image/image-content.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import type {
   BuildType,

@@ -6,6 +6,7 @@ import { BuildEvent } from '../build/build-event.entity.ts';
 import { BuildLogBatch } from '../build/build-log.entity.ts';
 import type { Image } from '../image/image.entity.ts';
 import { Image as ImageEntity } from '../image/image.entity.ts';
+import { ImageDependency } from '../image/image-dependency.entity.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import { Namespace as NamespaceEntity, NamespaceMember } from '../namespace/namespace.entity.ts';
 import type { Role } from '../shared/enums.ts';
@@ -24,6 +25,7 @@ export const ENTITIES = [
   WorkspaceEntity,
   WorkspaceMember,
   ImageEntity,
+  ImageDependency,
   BuildEntity,
   BuildEvent,
   BuildLogBatch,
@@ -38,6 +40,7 @@ export interface Tables {
   Workspace: Row<Workspace>;
   WorkspaceMember: { workspaceId: string; userId: string; role: Role };
   Image: Row<Image>;
+  ImageDependency: Row<InferEntity<typeof ImageDependency>>;
   Build: Row<Build>;
   BuildEvent: Row<InferEntity<typeof BuildEvent>>;
   BuildLogBatch: Row<InferEntity<typeof BuildLogBatch>>;

@@ -1,8 +1,10 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { TextArray } from '../db/text-array.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import type {
   Architecture,
   DevService,
+  FlavorType,
   ImageOrigin,
   ImageStatus,
   ImageType,
@@ -13,16 +15,31 @@ import type {
 import type { Row } from '../shared/row.ts';
 import { User } from '../user/user.entity.ts';
 import { Workspace } from '../workspace/workspace.entity.ts';
+import type { Algorithm, ImageContent, ImageParameter, ImageRuntime, Label } from './image-content.ts';
+import { searchGramsOf, searchTextOf } from './image-search.rules.ts';
 
 export interface ImageLayer {
   readonly digest: string;
   readonly sizeBytes: number;
   readonly mediaType: string;
 }
-export interface Label {
-  readonly key: string;
-  readonly value: string;
+
+/** Which edit changed a part of an image last: the image's version after it, and its time in RFC 3339. */
+export interface LastChange {
+  readonly version: number;
+  readonly at: string;
 }
+/** What can be edited of an image, besides what people say about it. */
+export type EditableField =
+  | keyof ImageContent
+  | 'reference'
+  | 'namespace'
+  | 'workspace'
+  | 'name'
+  | 'tag'
+  | 'origin'
+  | 'dependencies'
+  | 'status';
 
 /** A container image that the catalogue knows. */
 export const Image = defineEntity({
@@ -42,7 +59,27 @@ export const Image = defineEntity({
     { name: 'image_newest', properties: ['createdAt', 'id'] },
     { name: 'image_newest_in_namespace', properties: ['namespaceId', 'createdAt', 'id'] },
     { name: 'image_updated', properties: ['updatedAt', 'id'] },
-    { name: 'image_name', properties: ['name', 'id'] },
+    // Collation "C", so that the order is the same on every server.
+    { name: 'image_by_name', expression: 'create index "image_by_name" on "image" ((name collate "C"), id)' },
+    {
+      name: 'image_by_size',
+      expression: 'create index "image_by_size" on "image" ((coalesce(size_bytes, -1)::float8), id)',
+    },
+    { name: 'image_repository', properties: ['registryHost', 'repository'] },
+    {
+      // For terms of three characters or more.
+      name: 'image_search_text',
+      expression: 'create index "image_search_text" on "image" using gin (search_text gin_trgm_ops)',
+    },
+    {
+      // For terms of one or two characters, which have no trigram, and for scripts that a server of locale C takes no trigrams of.
+      name: 'image_search_grams',
+      expression: 'create index "image_search_grams" on "image" using gin (search_grams)',
+    },
+    {
+      name: 'image_labels',
+      expression: 'create index "image_labels" on "image" using gin (labels jsonb_path_ops)',
+    },
     { name: 'image_newest_in_workspace', properties: ['workspaceId', 'createdAt', 'id'] },
     { name: 'image_newest_public', properties: ['createdAt', 'id'], where: "visibility = 'PUBLIC'" },
     {
@@ -77,6 +114,25 @@ export const Image = defineEntity({
     devServices: p.json().$type<readonly DevService[]>(),
     resourceCategories: p.json().$type<readonly ResourceCategory[]>(),
     labels: p.json().$type<readonly Label[]>(),
+    /** `group` in the API; that is a word of SQL's own. */
+    group: p.text().name('work_group').strictNullable(),
+    flavorType: p.string().$type<FlavorType>().strictNullable(),
+    price: p.decimal('string').columnType('numeric').strictNullable(),
+    cover: p.text().strictNullable(),
+    runtime: p.json().$type<ImageRuntime>(),
+    inputs: p.json().$type<readonly ImageParameter[]>(),
+    outputs: p.json().$type<readonly ImageParameter[]>(),
+    configs: p.json().$type<readonly ImageParameter[]>(),
+    algorithm: p.json().$type<Algorithm>().strictNullable(),
+    /** Rises by one with each edit. */
+    version: p.integer(),
+    /** When each part was edited last; parts that never were are absent. */
+    lastChanges: p.json().$type<Readonly<Partial<Record<EditableField, LastChange>>>>(),
+    /** The status that a restored image goes back to; `null` while it is not deleted. */
+    statusBefore: p.string().$type<ImageStatus>().strictNullable(),
+    /** What a search looks through: see {@link searchTextOf}. Written with every change; never read as a value. */
+    searchText: p.text().lazy().onCreate(searchTextOf).onUpdate(searchTextOf),
+    searchGrams: p.type(TextArray).lazy().onCreate(searchGramsOf).onUpdate(searchGramsOf),
     sourceBuildId: p.uuid().strictNullable(),
     sourceNotebookId: p.uuid().strictNullable(),
     /** The image whose name this one takes over when it becomes ACTIVE; null otherwise. */
@@ -88,4 +144,4 @@ export const Image = defineEntity({
     deletedAt: p.datetime(3).strictNullable(),
   },
 });
-export type Image = Row<InferEntity<typeof Image>>;
+export type Image = Omit<Row<InferEntity<typeof Image>>, 'searchText' | 'searchGrams'>;

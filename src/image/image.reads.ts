@@ -15,7 +15,7 @@ import type { Page, PageArgs, Place } from '../shared/keyset.ts';
 import type { Image } from './image.entity.ts';
 
 /** An image as it is read for the API: a row, not an entity, and without what no field shows. */
-export type ImageRow = Omit<Image, 'replacesId'>;
+export type ImageRow = Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'>;
 
 const COLUMNS = [
   'id',
@@ -41,6 +41,16 @@ const COLUMNS = [
   'devServices',
   'resourceCategories',
   'labels',
+  'group',
+  'flavorType',
+  'price',
+  'cover',
+  'runtime',
+  'inputs',
+  'outputs',
+  'configs',
+  'algorithm',
+  'version',
   'sourceBuildId',
   'sourceNotebookId',
   'createdById',

@@ -22,7 +22,7 @@ import type { Page, PageArgs } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { checkLabels, checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
-import { Image, type Label } from './image.entity.ts';
+import { Image } from './image.entity.ts';
 import {
   type ImageCriteria,
   type ImageParent,
@@ -34,6 +34,7 @@ import {
   pagesOfImages,
 } from './image.reads.ts';
 import { architectureOf, canMove } from './image.rules.ts';
+import { type Label, NO_CONTENT } from './image-content.ts';
 import { type CatalogueName, catalogueNameOf } from './image-name.rules.ts';
 import { readableRepositories } from './repository.reads.ts';
 
@@ -159,6 +160,10 @@ export class ImageService {
     try {
       return await em.transactional(async (tx) =>
         tx.create(Image, {
+          ...NO_CONTENT,
+          version: 1,
+          lastChanges: {},
+          statusBefore: null,
           id: randomUUID(),
           namespaceId: namespace?.id ?? (await this.namespaces.ensure(tx, name.namespace)).id,
           workspaceId: workspace.id,

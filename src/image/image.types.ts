@@ -12,8 +12,9 @@ import {
   ServiceType,
   Visibility,
 } from '../shared/enums.ts';
-import type { ImageLayer, Label } from './image.entity.ts';
+import type { ImageLayer } from './image.entity.ts';
 import type { ImageRow } from './image.reads.ts';
+import type { Label } from './image-content.ts';
 import './image.enums.ts';
 
 @ObjectType('Label', { description: 'A key and a value that a user attached.', simpleResolvers: true })

@@ -12,6 +12,11 @@ export const Namespace = defineEntity({
     name: p.string().unique('namespace_name'),
     displayName: p.text().strictNullable(),
     description: p.text().strictNullable(),
+    /** How many live images it may have; `null`: any number. So with the other limits. */
+    imageLimit: p.integer().strictNullable(),
+    storageLimitBytes: p.bigint('number').strictNullable(),
+    /** How many unfinished builds it may have. */
+    buildLimit: p.integer().strictNullable(),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),
   },

@@ -66,6 +66,9 @@ export class NamespaceService extends ScopeService<Namespace> {
       name,
       displayName: null,
       description: null,
+      imageLimit: null,
+      storageLimitBytes: null,
+      buildLimit: null,
       createdAt: now,
       updatedAt: now,
     };

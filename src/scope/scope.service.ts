@@ -17,6 +17,9 @@ export interface Scope {
   name: string;
   displayName: string | null;
   description: string | null;
+  imageLimit: number | null;
+  storageLimitBytes: number | null;
+  buildLimit: number | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -113,6 +116,9 @@ export abstract class ScopeService<S extends Scope> {
       name,
       displayName,
       description,
+      imageLimit: null,
+      storageLimitBytes: null,
+      buildLimit: null,
       createdAt: now,
       updatedAt: now,
     });

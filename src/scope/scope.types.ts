@@ -19,6 +19,11 @@ export abstract class ScopeObject extends NodeInterface implements Scope {
   displayName!: string | null;
   description!: string | null;
 
+  // Shown as the quota.
+  imageLimit!: number | null;
+  storageLimitBytes!: number | null;
+  buildLimit!: number | null;
+
   @Field(() => DateTime, { description: 'When it was made.' })
   createdAt!: Date;
 

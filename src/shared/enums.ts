@@ -42,6 +42,20 @@ export type DevService = keyof typeof DevService;
 export const ResourceCategory = { CPU: 'CPU', GPU: 'GPU', ASCEND: 'ASCEND' } as const;
 export type ResourceCategory = keyof typeof ResourceCategory;
 
+export const FlavorType = {
+  ASCEND_SNT9: 'ASCEND_SNT9',
+  ASCEND_SNT9B: 'ASCEND_SNT9B',
+  ASCEND_SNT3: 'ASCEND_SNT3',
+} as const;
+export type FlavorType = keyof typeof FlavorType;
+
+/** Which of an image's three lists a parameter stands in. */
+export const ParameterKind = { INPUT: 'INPUT', OUTPUT: 'OUTPUT', CONFIG: 'CONFIG' } as const;
+export type ParameterKind = keyof typeof ParameterKind;
+
+export const ImportMode = { ATOMIC: 'ATOMIC', PARTIAL: 'PARTIAL' } as const;
+export type ImportMode = keyof typeof ImportMode;
+
 export const ImageBuildKind = { DOCKERFILE: 'DOCKERFILE', NOTEBOOK: 'NOTEBOOK' } as const;
 export type ImageBuildKind = keyof typeof ImageBuildKind;
 

@@ -17,6 +17,11 @@ export const Workspace = defineEntity({
     displayName: p.text().strictNullable(),
     description: p.text().strictNullable(),
     isDefault: p.boolean(),
+    /** How many live images it may have; `null`: any number. So with the other limits. */
+    imageLimit: p.integer().strictNullable(),
+    storageLimitBytes: p.bigint('number').strictNullable(),
+    /** How many unfinished builds it may have. */
+    buildLimit: p.integer().strictNullable(),
     createdAt: p.datetime(3),
     updatedAt: p.datetime(3),
   },

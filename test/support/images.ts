@@ -107,11 +107,13 @@ export async function fillCatalogue(
   await database.query(
     `insert into image (id, namespace_id, workspace_id, name, tag, display_name, reference, registry_host, repository,
         size_bytes, layers, origin, type, status, visibility, service_type, dev_services, resource_categories, labels,
+        runtime, inputs, outputs, configs, version, last_changes, search_text, search_grams,
         source_build_id, created_by_id, created_at, updated_at)
       select gen_random_uuid(), n.id, w.id, $1 || lpad(i::text, 4, '0'), 'latest', null,
         'docker.io/default/' || $1 || i, 'docker.io', 'default/' || $1 || i,
         case when i % 3 = 0 then null else (i / 4) * 1000000000::bigint end,
-        '[]', 'CUSTOMIZE', 'DEDICATED', 'ACTIVE', $3, 'UNKNOWN', '[]', '[]', '[]', $5::uuid, u.id,
+        '[]', 'CUSTOMIZE', 'DEDICATED', 'ACTIVE', $3, 'UNKNOWN', '[]', '[]', '[]',
+        '{}', '[]', '[]', '[]', 1, '{}', $1 || lpad(i::text, 4, '0'), '{}', $5::uuid, u.id,
         $4::timestamptz + (i / 2) * interval '1 ms', $4::timestamptz - (i / 2) * interval '1 ms'
       from generate_series(1, $2) i, namespace n, workspace w, user_account u
       where n.name = 'default' and w.name = 'default' and u.name = 'admin'`,
