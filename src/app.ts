@@ -6,22 +6,31 @@ import { hashAccessToken } from './auth/access-token.ts';
 import { type Authenticate, createAuthenticate } from './auth/authenticate.ts';
 import { BuildService } from './build/build.service.ts';
 import { BuildLogReader } from './build/build-log.reader.ts';
+import { BuildQuotaService } from './build/build-quota.service.ts';
 import { BuildRequestService } from './build/build-request.service.ts';
 import { BuildStatusReader } from './build/build-status.reader.ts';
+import { scopeContents } from './build/scope-contents.ts';
 import type { Config } from './config.ts';
 import { MIGRATIONS_DIR } from './db/migrate.ts';
-import { kysely, type Orm, openOrm } from './db/orm.ts';
+import { kysely, type OnStatement, type Orm, openOrm } from './db/orm.ts';
 import type { ContainerEngine, RegistryCredentials } from './engine/container-engine.ts';
 import { createDockerEngine } from './engine/docker/docker-engine.ts';
 import { PostgresEventBus } from './events/postgres-event-bus.ts';
 import { createSchema } from './graphql/schema.ts';
 import type { Readiness } from './http/health.ts';
 import { ImageService } from './image/image.service.ts';
+import { ImageEditService } from './image/image-edit.service.ts';
+import { ImageExportService } from './image/image-export.service.ts';
+import { ImageImportService } from './image/image-import.service.ts';
+import { ImageLifecycleService } from './image/image-lifecycle.service.ts';
+import { ImageQuotaService } from './image/image-quota.service.ts';
+import { ImageVerification } from './image/image-verification.ts';
 import { NamespaceService } from './namespace/namespace.service.ts';
 import { NotebookService } from './notebook/notebook.service.ts';
 import { PgBossJobQueue } from './queue/pg-boss-job-queue.ts';
 import type { ImageRegistry } from './registry/image-registry.ts';
 import { createOciRegistry } from './registry/oci-registry.ts';
+import { createOciRegistryDirectory } from './registry/oci-registry-directory.ts';
 import { createServerFacts } from './server/server-facts.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './shared/logger.ts';
@@ -58,7 +67,7 @@ export interface Overrides {
   readonly engine?: ContainerEngine | null;
   readonly registry?: ImageRegistry | null;
   /** Sees every SQL statement. */
-  readonly onStatement?: (statement: string) => void;
+  readonly onStatement?: OnStatement;
 }
 
 /** Builds the app: the one place where ports get their adapters. */
@@ -77,7 +86,8 @@ export async function createApp(
   const queue = opened.use(new PgBossJobQueue(databaseUrl, log));
   await queue.start();
 
-  const registryAuth = credentialsOf(config.secrets.registryAuth);
+  const registryAuth =
+    config.secrets.registryAuth === null ? null : credentialsOf(config.secrets.registryAuth);
   const engine =
     overrides.engine !== undefined
       ? overrides.engine
@@ -90,16 +100,26 @@ export async function createApp(
       : registryHost === null
         ? null
         : createOciRegistry(registryHost, registryAuth);
+  const registries = createOciRegistryDirectory(registry, {
+    ...config.verify,
+    auths: Object.fromEntries(
+      Object.entries(config.secrets.registryAuths).map(([host, auth]) => [host, credentialsOf(auth)]),
+    ),
+  });
 
   const em = orm.em;
   const users = new UserService(em);
-  const namespaces = new NamespaceService(em, users);
-  const workspaces = new WorkspaceService(em, users);
-  const images = new ImageService(em, namespaces, workspaces, registry);
+  const namespaces = new NamespaceService(em, users, scopeContents);
+  const workspaces = new WorkspaceService(em, users, scopeContents);
+  const imageQuotas = new ImageQuotaService(em, registry?.host ?? null);
+  const images = new ImageService(em, namespaces, registry?.host ?? null);
+  const verification = new ImageVerification(images, registry, registries);
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
   const builds = new BuildService(em, queue, events);
+  const buildQuotas = new BuildQuotaService(em, imageQuotas);
   const buildRequests = new BuildRequestService(em, {
     builds,
+    quotas: buildQuotas,
     queue,
     events,
     namespaces,
@@ -114,9 +134,26 @@ export async function createApp(
     namespaces,
     workspaces,
     images,
+    imageEdits: new ImageEditService(em, {
+      images,
+      namespaces,
+      workspaces,
+      verification,
+      quotas: imageQuotas,
+    }),
+    imageLifecycle: new ImageLifecycleService(em, namespaces, imageQuotas, registry),
+    imageImports: new ImageImportService(em, {
+      namespaces,
+      workspaces,
+      verification,
+      quotas: imageQuotas,
+    }),
+    imageExports: new ImageExportService(em, namespaces, workspaces),
+    imageQuotas,
     notebooks,
     builds,
     buildRequests,
+    buildQuotas,
     buildLogs: new BuildLogReader(em, events),
     buildStatuses: new BuildStatusReader(em, events),
     serverFacts: createServerFacts(
@@ -157,8 +194,7 @@ async function readiness(orm: Orm): Promise<Readiness> {
   }
 }
 
-function credentialsOf(userAndPassword: string | null): RegistryCredentials | null {
-  if (userAndPassword === null) return null;
+function credentialsOf(userAndPassword: string): RegistryCredentials {
   const colon = userAndPassword.indexOf(':');
   return { username: userAndPassword.slice(0, colon), password: userAndPassword.slice(colon + 1) };
 }

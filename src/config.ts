@@ -13,6 +13,13 @@ export interface Config {
   readonly engineEndpoint: string | null;
   /** Where built images are pushed, `host[:port]`; `null`: a private registry on loopback. */
   readonly registryHost: string | null;
+  /** Which registries besides that one may be asked about a reference that a user wants verified. */
+  readonly verify: {
+    /** Every host at public addresses. */
+    readonly publicHosts: boolean;
+    /** These, wherever they are: `host[:port]`, or `http://host[:port]` for plain HTTP. */
+    readonly hosts: readonly string[];
+  };
   /** May missing Debian packages be installed? */
   readonly mayInstall: boolean;
   /** Which builder runs a Dockerfile: `auto` takes the classic one, whose log is whole, unless the Dockerfile needs BuildKit. */
@@ -40,6 +47,8 @@ export interface Config {
     readonly adminToken: string | null;
     /** `user:password` for the registry, where it asks for them. */
     readonly registryAuth: string | null;
+    /** `user:password` by `host[:port]`, for verifying references to other registries. */
+    readonly registryAuths: Readonly<Record<string, string>>;
   };
 }
 
@@ -70,6 +79,32 @@ const label = (fallback: string) =>
     .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]*$/, 'must be a container label key')
     .default(fallback);
 
+/** The parts of a list with commas; blanks around them do not count. */
+const list = z.string().transform((text) => text.split(',').map((part) => part.trim()));
+
+/** `host[:port]`, as references have it. */
+const isRegistryHost = (text: string) =>
+  /^([a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?$/.test(text) && URL.canParse(`https://${text}`);
+
+const verifyHosts = list
+  .refine(
+    (parts) => parts.every((part) => part === 'public' || isRegistryHost(part.replace(/^http:\/\//, ''))),
+    'must be a list with commas of: public, host, host:port, http://host:port; or none',
+  )
+  .refine((parts) => !parts.includes('none') || parts.length === 1, 'must be none or a list, not both')
+  .transform((parts) => ({
+    publicHosts: parts.includes('public'),
+    hosts: parts.filter((part) => part !== 'public' && part !== 'none'),
+  }));
+
+const registryAuths = list
+  .transform((parts) => parts.map((part) => /^([^=]+)=([^:]+:.+)$/.exec(part)?.slice(1) ?? ['', '']))
+  .refine(
+    (pairs) => pairs.every(([host = '']) => isRegistryHost(host)),
+    'must be a list with commas of host=user:password; a password may have an equals sign, but no comma',
+  )
+  .transform((pairs): Record<string, string> => Object.fromEntries(pairs));
+
 const Environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535, 4000),
@@ -87,6 +122,8 @@ const Environment = z.object({
     .string()
     .regex(/^[^:]+:.+/, 'must be user:password')
     .optional(),
+  SLIPWAY_REGISTRY_AUTHS: registryAuths.default({}),
+  SLIPWAY_VERIFY_HOSTS: verifyHosts.default({ publicHosts: true, hosts: [] }),
   SLIPWAY_INSTALL: z.enum(['yes', 'no'], 'must be yes or no').default('yes'),
   SLIPWAY_BUILDER: z
     .enum(['auto', 'classic', 'buildkit'], 'must be auto, classic or buildkit')
@@ -154,6 +191,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
     databaseUrl: e.DATABASE_URL ?? null,
     engineEndpoint: e.DOCKER_HOST ?? null,
     registryHost: e.SLIPWAY_REGISTRY ?? null,
+    verify: e.SLIPWAY_VERIFY_HOSTS,
     mayInstall: e.SLIPWAY_INSTALL === 'yes',
     builder: e.SLIPWAY_BUILDER,
     build: {
@@ -169,6 +207,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
       owner: e.SLIPWAY_NOTEBOOK_OWNER_LABEL,
     },
     logLevel: e.SLIPWAY_LOG_LEVEL,
-    secrets: { adminToken: e.SLIPWAY_ADMIN_TOKEN ?? null, registryAuth: e.SLIPWAY_REGISTRY_AUTH ?? null },
+    secrets: {
+      adminToken: e.SLIPWAY_ADMIN_TOKEN ?? null,
+      registryAuth: e.SLIPWAY_REGISTRY_AUTH ?? null,
+      registryAuths: e.SLIPWAY_REGISTRY_AUTHS,
+    },
   };
 }

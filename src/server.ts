@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { App } from './app.ts';
 import { createContext } from './graphql/context.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
+import { imageExportRoute } from './image/image-export.route.ts';
 
 /** The API's edge, HTTP and WebSocket, over an app. */
 export async function startServer(app: App): Promise<HttpServer> {
@@ -17,6 +18,7 @@ export async function startServer(app: App): Promise<HttpServer> {
     maxBodyBytes: config.http.maxBodyBytes,
     graphiqlDir: graphiqlDir(),
     readiness,
+    routes: [imageExportRoute(schema, app.services.imageExports)],
   });
 }
 

@@ -29,6 +29,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
     engine,
     registry,
     registryAuth,
+    quotas: app.services.buildQuotas,
     recipes: {
       DOCKERFILE: createDockerfileRecipe({
         builder: config.builder,

@@ -15,7 +15,9 @@ const ACTIONS = {
   'workspace:manage': { on: 'workspace', role: 'OWNER' },
   'image:create': { on: 'namespace', role: 'DEVELOPER' },
   'image:update': { on: 'namespace', role: 'DEVELOPER' },
+  'image:share': { on: 'namespace', role: 'DEVELOPER' },
   'image:delete': { on: 'namespace', role: 'DEVELOPER' },
+  'image:purge': { on: 'namespace', role: 'OWNER' },
   'build:cancel': { on: 'namespace', role: 'DEVELOPER' },
   'notebook:save-any': { on: 'workspace', role: 'OWNER' },
 } as const satisfies Record<string, { on: 'namespace' | 'workspace'; role: Role }>;

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import { type ContainerEngine, EngineError, type RegistryCredentials } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
-import { architectureOf } from '../image/image.rules.ts';
-import { findLive } from '../image/image.service.ts';
+import { architectureOf, isUnfinished, moveToDeleted } from '../image/image.rules.ts';
+import { findLive } from '../image/image-access.ts';
 import { NO_CONTENT } from '../image/image-content.ts';
+import { holdsName } from '../image/image-quota.service.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
 import { parseImageReference } from '../shared/image-reference.ts';
 import type { Build } from './build.entity.ts';
@@ -14,6 +16,7 @@ import { movePhase } from './build.rules.ts';
 import { type BuildStore, moveTo } from './build.store.ts';
 import type { BuildAttempt } from './build-attempt.ts';
 import type { BuildLogWriter } from './build-log.writer.ts';
+import type { BuildQuotaService } from './build-quota.service.ts';
 import { BuildFailedError } from './build-settle.ts';
 
 /** A push that fails for a passing reason is tried this often, with these pauses. */
@@ -25,6 +28,7 @@ export interface PublishTools {
   readonly engine: ContainerEngine;
   readonly registry: ImageRegistry;
   readonly registryAuth: RegistryCredentials | null;
+  readonly quotas: BuildQuotaService;
   readonly store: BuildStore;
   readonly attempt: BuildAttempt;
   readonly lines: BuildLogWriter;
@@ -38,14 +42,19 @@ export interface PublishTools {
 export async function publishImage(build: Build, imageId: string, tools: PublishTools): Promise<void> {
   const { lines, attempt, store } = tools;
   await enterPushing(build, tools);
-  await store.change(attempt.fence, async (current, tx) => await assertNameFree(tx, current));
+  await store.change(attempt.fence, async (current, tx) => {
+    await assertNameFree(tx, current);
+    await assertRoom(tx, current, await lockImages(tx, current), null, tools);
+  });
   const pushed = await pushWithRetries(build, imageId, tools);
   await attempt.enter('REGISTERING');
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
   await lines.finish();
   try {
     await store.change(attempt.fence, async (current, tx, now) => {
-      current.imageId = await activateImage(tx, current, pushed, now);
+      const images = await lockImages(tx, current);
+      await assertRoom(tx, current, images, pushed.sizeBytes, tools);
+      current.imageId = await activateImage(tx, current, images, pushed, now);
       moveTo(current, 'SUCCEEDED', now);
       movePhase(current, null, now);
     });
@@ -75,6 +84,39 @@ async function assertNameFree(tx: EntityManager, build: Build): Promise<void> {
   if (build.overwriteTag) return;
   const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
   if (other !== null && other.id !== build.imageId) throw nameTaken(build);
+}
+
+/** The images that a build is about to change. */
+interface BuildImages {
+  /** The row that waits for the build, as a notebook's does from the start. */
+  readonly waiting: Image | null;
+  /** The live image whose name the build's takes over. */
+  readonly replaced: Image | null;
+}
+
+/** They are locked before their namespace and workspace are, as everywhere. */
+async function lockImages(tx: EntityManager, build: Build): Promise<BuildImages> {
+  const lockMode = LockMode.PESSIMISTIC_WRITE;
+  const waiting =
+    build.imageId === null ? null : await tx.findOneOrFail(Image, { id: build.imageId }, { lockMode });
+  if (!build.overwriteTag) return { waiting, replaced: null };
+  const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
+  if (other === null || other.id === build.imageId) return { waiting, replaced: null };
+  // Somebody may have deleted it before it was locked.
+  await tx.refresh(other, { lockMode });
+  return { waiting, replaced: holdsName(other) ? other : null };
+}
+
+/** @param sizeBytes `null` before the push: an image that is sure to be refused must not overwrite the tag in the registry */
+async function assertRoom(
+  tx: EntityManager,
+  build: Build,
+  images: BuildImages,
+  sizeBytes: number | null,
+  { quotas }: PublishTools,
+): Promise<void> {
+  const refusal = await quotas.takeRoomForImage(tx, build, images, sizeBytes);
+  if (refusal !== null) throw new BuildFailedError('QUOTA_EXCEEDED', refusal);
 }
 
 async function pushWithRetries(build: Build, imageId: string, tools: PublishTools): Promise<RegistryImage> {
@@ -127,10 +169,11 @@ const nameTaken = (build: Build) =>
 async function activateImage(
   tx: EntityManager,
   build: Build,
+  { waiting, replaced }: BuildImages,
   pushed: RegistryImage,
   now: Date,
 ): Promise<string> {
-  const imageId = build.imageId ?? randomUUID();
+  const imageId = waiting?.id ?? randomUUID();
   const facts = {
     reference: `${build.targetReference}@${pushed.digest}`,
     digest: pushed.digest,
@@ -143,28 +186,19 @@ async function activateImage(
     deletedAt: null,
     updatedAt: now,
   };
-  if (build.overwriteTag) {
-    const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
-    if (other !== null && other.id !== imageId) {
-      if (other.status === 'INIT' || other.status === 'CREATING') {
-        // Another build is still making it: that one takes the name over when it is done, and settles its image itself.
-        other.replacesId = imageId;
-      } else {
-        other.statusBefore = other.status;
-        other.status = 'DELETED';
-        other.statusMessage = `replaced by build ${build.id}`;
-        other.deletedAt = now;
-      }
-      other.updatedAt = now;
-      await tx.flush();
+  if (replaced !== null) {
+    if (isUnfinished(replaced.status)) {
+      // Another build is still making it: that one takes the name over when it is done, and settles its image itself.
+      replaced.replacesId = imageId;
+      replaced.updatedAt = now;
+    } else {
+      moveToDeleted(replaced, now);
+      replaced.statusMessage = `replaced by build ${build.id}`;
     }
+    await tx.flush();
   }
-  if (build.imageId !== null) {
-    const waiting = await tx.findOneOrFail(Image, { id: build.imageId });
-    tx.assign(waiting, facts);
-  } else {
-    tx.create(Image, newImage(build, { id: imageId, createdAt: now, origin: 'BUILD', ...facts }));
-  }
+  if (waiting !== null) tx.assign(waiting, facts);
+  else tx.create(Image, newImage(build, { id: imageId, createdAt: now, origin: 'BUILD', ...facts }));
   // The build points to the image: its row has to be there first.
   await tx.flush();
   return imageId;

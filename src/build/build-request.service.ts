@@ -5,11 +5,12 @@ import { isTaken } from '../db/violations.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
 import { Image } from '../image/image.entity.ts';
 import type { ImageService } from '../image/image.service.ts';
-import { findLive } from '../image/image.service.ts';
+import { findLive } from '../image/image-access.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { Notebook, NotebookService } from '../notebook/notebook.service.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
+import type { QuotaPaths } from '../scope/scope-quota.ts';
 import type { Visibility } from '../shared/enums.ts';
 import { UnavailableError } from '../shared/errors.ts';
 import { toGlobalId } from '../shared/global-id.ts';
@@ -21,6 +22,7 @@ import type { BuildService } from './build.service.ts';
 import { insertBuild } from './build.store.ts';
 import { checkBases } from './build-bases.ts';
 import { newImage } from './build-publish.ts';
+import type { BuildQuotaService } from './build-quota.service.ts';
 import {
   type BuildTarget,
   type BuildTargetInput,
@@ -65,6 +67,7 @@ export class BuildRequestService {
     private readonly em: EntityManager,
     private readonly parts: {
       readonly builds: BuildService;
+      readonly quotas: BuildQuotaService;
       readonly queue: JobQueue;
       readonly events: EventBus;
       readonly namespaces: NamespaceService;
@@ -97,23 +100,28 @@ export class BuildRequestService {
     const timeoutMs = this.#timeoutOf(input.timeoutSeconds, problems);
     const { workspaces } = this.parts;
     const workspace = await workspaces.findTarget(session, input.workspaceUid, ['workspaceId'], problems);
-    const namespace = await this.#namespaceOf(
+    const paths = { namespace: ['image', 'namespace'], workspace: ['workspaceId'] };
+    const { namespace, taken } = await this.#namespaceOf(
       session,
       target,
-      ['image', 'namespace'],
+      paths.namespace,
       input.overwriteTag,
       problems,
       ['image', 'name'],
     );
+    const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
+    await this.parts.quotas.takeRoom(this.em.fork(), place, taken, problems, paths);
     problems.refuseIfAny();
     if (target === null || workspace === null || input.validateOnly === true)
       return { build: null, warnings };
     const build = await this.em.fork().transactional(async (tx) => {
+      const { id: namespaceId } = namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace));
+      await this.#takeRoom(tx, { namespaceId, workspaceId: workspace.id }, taken, paths);
       return await this.#queue(tx, {
         ...queuedBuild(session, target),
         kind: 'DOCKERFILE',
         workspaceId: workspace.id,
-        namespaceId: (namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace))).id,
+        namespaceId,
         targetDescription: input.image.description ?? null,
         targetLabels: input.image.labels ?? [],
         dockerfile,
@@ -143,9 +151,17 @@ export class BuildRequestService {
     const notebook = await this.#notebookOf(session, input.notebookUid, problems);
     const { workspaces } = this.parts;
     const workspace = await workspaces.findTarget(session, input.workspaceUid, ['workspaceId'], problems);
-    const namespace = await this.#namespaceOf(session, target, ['namespace'], input.overwriteTag, problems, [
-      'name',
-    ]);
+    const paths = { namespace: ['namespace'], workspace: ['workspaceId'] };
+    const { namespace, taken } = await this.#namespaceOf(
+      session,
+      target,
+      paths.namespace,
+      input.overwriteTag,
+      problems,
+      ['name'],
+    );
+    const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
+    await this.parts.quotas.takeRoom(this.em.fork(), place, taken, problems, paths);
     problems.refuseIfAny();
     const warnings = (notebook?.uncapturedMounts ?? []).map(
       (mount) => `${mount} is a volume or a mount: it will not be in the image`,
@@ -169,6 +185,7 @@ export class BuildRequestService {
           timeoutMs: this.parts.limits.defaultTimeoutMs,
         };
         const replaced = build.overwriteTag ? await findLive(tx, namespaceId, target) : null;
+        await this.#takeRoom(tx, build, replaced, paths);
         const image = tx.create(
           Image,
           newImage(build, {
@@ -195,6 +212,18 @@ export class BuildRequestService {
       if (isTaken(error, 'image_catalogue_name')) refuse('TAG_EXISTS', ['name'], TAKEN);
       throw error;
     }
+  }
+
+  /** Looks once more for room, now that nobody else can take it. @throws InputRefused where there is none */
+  async #takeRoom(
+    tx: EntityManager,
+    place: Pick<Build, 'namespaceId' | 'workspaceId'>,
+    replaced: Image | null,
+    paths: QuotaPaths,
+  ): Promise<void> {
+    const problems = new Problems();
+    await this.parts.quotas.takeRoom(tx, place, replaced, problems, paths);
+    problems.refuseIfAny();
   }
 
   /** Writes a build and its job, for one transaction to commit. */
@@ -226,7 +255,7 @@ export class BuildRequestService {
     return seconds * 1000;
   }
 
-  /** The target's namespace, `null` for one that is made with the build; and is its name still free? */
+  /** The target's namespace, `null` for one that is made with the build; and the live image that has its name, if one has. */
   async #namespaceOf(
     session: Session,
     target: BuildTarget | null,
@@ -234,14 +263,14 @@ export class BuildRequestService {
     overwriteTag: boolean | null | undefined,
     problems: Problems,
     namePath: readonly string[],
-  ): Promise<Namespace | null> {
-    if (target === null) return null;
+  ): Promise<{ namespace: Namespace | null; taken: Image | null }> {
+    if (target === null) return { namespace: null, taken: null };
     const namespace = await this.parts.namespaces.findTarget(session, target.namespace, path, problems);
     const taken = namespace === null ? null : await findLive(this.em.fork(), namespace.id, target);
     if (taken !== null && overwriteTag !== true) {
       problems.add('TAG_EXISTS', namePath, TAKEN, { name: target.name, tag: target.tag });
     }
-    return namespace;
+    return { namespace, taken };
   }
 
   async #notebookOf(session: Session, uid: string | null, problems: Problems): Promise<Notebook | null> {

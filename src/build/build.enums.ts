@@ -93,6 +93,10 @@ registerEnumType(ImageBuildFailureReason, {
     ENGINE_UNAVAILABLE: { description: 'The container engine did not answer, also after several tries.' },
     WORKER_LOST: { description: 'Two workers were lost while they ran it.' },
     DISK_FULL: { description: 'The engine has no space left.' },
+    QUOTA_EXCEEDED: {
+      description:
+        'Its namespace or workspace had no room for the image when it was done: the message says whose limit, and how much was used.',
+    },
     CANCELED: { description: 'Somebody cancelled it.' },
     EXPIRED: { description: 'It waited too long for a worker.' },
     INTERNAL: { description: 'A fault of ours.' },

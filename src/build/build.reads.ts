@@ -111,26 +111,27 @@ function listOf(db: Db, session: Session, criteria: BuildCriteria, { field, dire
   };
 }
 
-export async function pageOfBuilds(
+export function pageOfBuilds(
   db: Db,
   session: Session,
   criteria: BuildCriteria,
   sorting: BuildSorting,
   args: PageArgs,
-): Promise<Page<BuildRow>> {
-  return await readPage(listOf(db, session, criteria, sorting), args);
+): Page<BuildRow> {
+  return readPage(listOf(db, session, criteria, sorting), args);
 }
 
 /** A page of each parent's builds. */
-export async function pagesOfBuilds(
+export function pagesOfBuilds(
   db: Db,
   session: Session,
   parents: Parents<BuildParent>,
   criteria: BuildCriteria,
   sorting: BuildSorting,
   args: PageArgs,
-): Promise<ReadonlyMap<string, Page<BuildRow>>> {
-  return await readPages(db, listOf(db, session, criteria, sorting), parents, args);
+): ReadonlyMap<string, Page<BuildRow>> {
+  const belongs = sql<boolean>`${sql.ref(`build.${parents.relation}`)} = parent.id`;
+  return readPages(db, listOf(db, session, criteria, sorting), belongs, parents.ids, args);
 }
 
 /** The builds of these ids that the viewer may read. */

@@ -11,6 +11,7 @@ import { BuildLostError, BuildStore } from './build.store.ts';
 import { BuildAttempt } from './build-attempt.ts';
 import { BuildLogWriter } from './build-log.writer.ts';
 import { publishImage } from './build-publish.ts';
+import type { BuildQuotaService } from './build-quota.service.ts';
 import { claimBuild, failBuild, releaseBuild, settleCanceled, settleTimedOut } from './build-settle.ts';
 import type { Recipe } from './recipes/recipe.ts';
 
@@ -29,6 +30,7 @@ export interface RunnerParts {
   readonly engine: ContainerEngine;
   readonly registry: ImageRegistry;
   readonly registryAuth: RegistryCredentials | null;
+  readonly quotas: BuildQuotaService;
   readonly recipes: Readonly<Record<ImageBuildKind, Recipe>>;
   readonly log: Logger;
 }

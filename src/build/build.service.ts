@@ -55,7 +55,7 @@ export class BuildService {
     sorting: BuildSorting,
     args: PageArgs,
   ): Promise<Page<BuildRow>> {
-    return await pageOfBuilds(kysely(this.em.fork()), session, criteria, sorting, args);
+    return pageOfBuilds(kysely(this.em.fork()), session, criteria, sorting, args);
   }
 
   /** A page of each parent's builds, newest first, by the parent's id. */
@@ -66,7 +66,7 @@ export class BuildService {
     args: PageArgs,
   ): Promise<ReadonlyMap<string, Page<BuildRow>>> {
     const newestFirst = { field: 'CREATED_AT', direction: 'DESC' } as const;
-    return await pagesOfBuilds(kysely(this.em.fork()), session, parents, criteria, newestFirst, args);
+    return pagesOfBuilds(kysely(this.em.fork()), session, parents, criteria, newestFirst, args);
   }
 
   async queuePositions(ids: readonly string[]): Promise<Map<string, { position: number; size: number }>> {

@@ -1,5 +1,13 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
-import { type Page, type PageArgs, type Place, readWindow, toPage, type Window } from '../shared/keyset.ts';
+import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import {
+  once,
+  type Page,
+  type PageArgs,
+  type Place,
+  readWindow,
+  toPage,
+  type Window,
+} from '../shared/keyset.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from './keyset-query.ts';
 import type { Db } from './tables.ts';
 
@@ -15,70 +23,71 @@ export interface KeysetList<DB, TB extends keyof DB, Row> {
 }
 
 /** Whose lists are read: those of these ids. */
-export interface Parents<Column extends string> {
-  /** The rows' property that holds the parent's id. */
-  readonly column: Column;
+export interface Parents<Relation extends string> {
+  /** What makes a row the parent's. */
+  readonly relation: Relation;
   readonly ids: readonly string[];
 }
 
-/** One statement for the page, whatever its size; one more if the total is asked for. */
-export async function readPage<DB, TB extends keyof DB, Row>(
+/** One statement for the page's rows, whatever their number, and one for the total: each when it is asked for. */
+export function readPage<DB, TB extends keyof DB, Row>(
   list: KeysetList<DB, TB, Row>,
   args: PageArgs,
-): Promise<Page<Row>> {
+): Page<Row> {
   const window = readWindow(list.name, list.order.type, args);
-  const rows = (await windowOf(list, window).execute()) as Row[];
-  return toPage(list.name, window, rows, list.placeOf, async () => {
+  const read = async () => (await windowOf(list, window).execute()) as Row[];
+  return toPage(list.name, window, read, list.placeOf, async () => {
     const counted = list.rows.clearSelect().select(sql`count(*)`.as('count')).$castTo<{ count: string }>();
     return Number((await counted.executeTakeFirstOrThrow()).count);
   });
 }
 
 /**
- * The same page of each parent's part of a list: one statement for all of them, and one more for all their totals if one is
- * asked for.
+ * The same page of each parent's part of a list: one statement for the rows of all of them, and one for all their totals, each
+ * when the first of them is asked for.
  *
+ * @param belongs is a row of the list one of `parent.id`?
  * @returns a page for each parent, empty for one that has no rows
  */
-export async function readPages<
-  Column extends string,
-  DB,
-  TB extends keyof DB,
-  Row extends { readonly [column in Column]: string | null },
->(
+export function readPages<DB, TB extends keyof DB, Row>(
   db: Db,
   list: KeysetList<DB, TB, Row>,
-  parents: Parents<Column>,
+  belongs: RawBuilder<boolean>,
+  parentIds: readonly string[],
   args: PageArgs,
-): Promise<ReadonlyMap<string, Page<Row>>> {
+): ReadonlyMap<string, Page<Row>> {
   const window = readWindow(list.name, list.order.type, args);
-  const { column } = parents;
-  const parentId = sql.ref(`${list.alias}.${column}`);
-  const ids = [...new Set(parents.ids)];
+  const ids = [...new Set(parentIds)];
+  const parents = sql`unnest(${ids}::uuid[])`.as(sql`parent(id)`);
+  const parentId = sql<string>`parent.id`.as('parent');
   // Lateral, so that each parent's rows are read in the order of an index and no further than its page goes.
-  const rows = (await db
-    .selectFrom(sql`unnest(${ids}::uuid[])`.as(sql`parent(id)`))
-    .crossJoinLateral(windowOf(list, window).where(sql<boolean>`${parentId} = parent.id`).as(list.alias))
-    .selectAll(list.alias as never)
-    .orderBy(keysetOrder(list.order, window))
-    .execute()) as Row[];
-  const rowsOf = Map.groupBy(rows, (row): string | null => row[column]);
-  let counting: Promise<ReadonlyMap<string, number>> | undefined;
-  const count = async (): Promise<ReadonlyMap<string, number>> => {
-    const counts = await list.rows
-      .clearSelect()
-      .select([sql`${parentId}`.as('parent'), sql`count(*)`.as('count')])
-      .where(sql<boolean>`${parentId} = any(${ids}::uuid[])`)
-      .groupBy(parentId)
-      .$castTo<{ parent: string; count: string }>()
+  const read = once(async () => {
+    const rows = await db
+      .selectFrom(parents)
+      .crossJoinLateral(windowOf(list, window).where(belongs).as(list.alias))
+      .selectAll(list.alias as never)
+      .select(parentId)
+      .orderBy(keysetOrder(list.order, window))
       .execute();
-    return new Map(counts.map((row) => [row.parent, Number(row.count)]));
-  };
+    return Map.groupBy(rows as (Row & { parent: string })[], ({ parent }) => parent);
+  });
+  const count = once(async () => {
+    const counted = list.rows.clearSelect().select(sql<string>`count(*)`.as('count')).where(belongs);
+    const rows = await db
+      .selectFrom(parents)
+      .crossJoinLateral(counted.as('counted'))
+      .select([parentId, sql<string>`counted.count`.as('count')])
+      .execute();
+    return new Map(rows.map(({ parent, count }) => [parent, Number(count)]));
+  });
   const pageOf = (id: string) =>
-    toPage(list.name, window, rowsOf.get(id) ?? [], list.placeOf, async () => {
-      counting ??= count();
-      return (await counting).get(id) ?? 0;
-    });
+    toPage(
+      list.name,
+      window,
+      async () => (await read()).get(id) ?? [],
+      list.placeOf,
+      async () => (await count()).get(id) ?? 0,
+    );
   return new Map(ids.map((id) => [id, pageOf(id)]));
 }
 

@@ -6,6 +6,9 @@ import { type Db, ENTITIES, type Tables } from './tables.ts';
 export type Orm = Awaited<ReturnType<typeof openOrm>>;
 export type { EntityManager };
 
+/** Sees a statement with what stands for its `$1`, `$2` …; the entity manager writes values into the statement itself. */
+export type OnStatement = (statement: string, parameters: readonly unknown[]) => void;
+
 /**
  * MikroORM's options.
  *
@@ -13,11 +16,7 @@ export type { EntityManager };
  * @param migrationsDir the folder of compiled or source migrations
  * @param onStatement sees every statement that is sent, the entity manager's and the query builder's
  */
-export function ormOptions(
-  databaseUrl: string,
-  migrationsDir: string,
-  onStatement?: (statement: string) => void,
-) {
+export function ormOptions(databaseUrl: string, migrationsDir: string, onStatement?: OnStatement) {
   return defineConfig({
     clientUrl: databaseUrl,
     entities: [...ENTITIES],
@@ -58,11 +57,7 @@ function refuseNul(query: string, values: readonly unknown[]): string {
 }
 
 /** Opens the connection pool; nothing is sent before the first query. */
-export async function openOrm(
-  databaseUrl: string,
-  migrationsDir: string,
-  onStatement?: (statement: string) => void,
-) {
+export async function openOrm(databaseUrl: string, migrationsDir: string, onStatement?: OnStatement) {
   return await MikroORM.init(ormOptions(databaseUrl, migrationsDir, onStatement));
 }
 
@@ -72,10 +67,10 @@ export async function openOrm(
  *
  * @param onStatement MikroORM's own log has the entity manager's statements only; this sees the query builder's too
  */
-function prepare(connection: DatabaseConnection, onStatement?: (statement: string) => void): void {
+function prepare(connection: DatabaseConnection, onStatement?: OnStatement): void {
   const execute = connection.executeQuery.bind(connection);
   connection.executeQuery = async (query, ...rest) => {
-    onStatement?.(query.sql);
+    onStatement?.(query.sql, query.parameters);
     try {
       return await execute(query, ...rest);
     } catch (error) {

@@ -78,24 +78,30 @@ export function connectionOf<T extends object>(name: string, node: ClassType<T>)
   return ConnectionObject;
 }
 
-/** What a resolver returns for a connection: a page, with what costs something computed when it is asked for. */
+/** What a resolver returns for a connection: each field costs something only where it is selected. */
 export interface Connection<T> {
-  readonly edges: () => { cursor: string; node: T }[];
-  readonly nodes: readonly T[];
-  readonly pageInfo: () => PageInfo;
+  readonly edges: () => Promise<{ cursor: string; node: T }[]>;
+  readonly nodes: () => Promise<readonly T[]>;
+  readonly pageInfo: () => Promise<PageInfo>;
   readonly totalCount: () => Promise<number>;
 }
 
-export function toConnection<T>(page: Page<T>): Connection<T> {
+export function toConnection<T>({ rows, count }: Page<T>): Connection<T> {
   return {
-    edges: () => page.nodes.map((node, index) => ({ node, cursor: page.cursors[index] as string })),
-    nodes: page.nodes,
-    pageInfo: () => ({
-      hasNextPage: page.hasNextPage,
-      hasPreviousPage: page.hasPreviousPage,
-      startCursor: page.cursors[0] ?? null,
-      endCursor: page.cursors.at(-1) ?? null,
-    }),
-    totalCount: page.count,
+    async edges() {
+      const { nodes, cursors } = await rows();
+      return nodes.map((node, index) => ({ node, cursor: cursors[index] as string }));
+    },
+    nodes: async () => (await rows()).nodes,
+    async pageInfo() {
+      const { hasNextPage, hasPreviousPage, cursors } = await rows();
+      return {
+        hasNextPage,
+        hasPreviousPage,
+        startCursor: cursors[0] ?? null,
+        endCursor: cursors.at(-1) ?? null,
+      };
+    },
+    totalCount: count,
   };
 }

@@ -2,9 +2,12 @@ import DataLoader from 'dataloader';
 import type { Session } from '../auth/session.ts';
 import type { BuildCriteria, BuildParent, BuildRow } from '../build/build.reads.ts';
 import type { Parents } from '../db/keyset-page.ts';
-import type { ImageCriteria, ImageParent, ImageRow } from '../image/image.reads.ts';
+import type { ImageParent, ImageRow } from '../image/image.reads.ts';
+import type { DependencyRow } from '../image/image-dependency.reads.ts';
+import type { ImageCriteria } from '../image/image-filter.rules.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
+import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
@@ -17,12 +20,14 @@ interface Membership {
 }
 
 /** Reads a page of the list that belongs to one parent, together with those of other parents. */
-type PageOf<Column extends string, Criteria, T> = (
-  column: Column,
+type PageOf<Relation extends string, Criteria, T> = (
+  relation: Relation,
   parentId: string,
   criteria: Criteria,
   args: PageArgs,
 ) => Promise<Page<T>>;
+
+type PerScope<T> = Readonly<Record<ScopeKind, DataLoader<string, T | null>>>;
 
 /** Batched look-ups by id, one statement for all of an operation's rows. What the viewer may not see is `null`. */
 export interface Loaders {
@@ -35,9 +40,15 @@ export interface Loaders {
   readonly workspaceMembers: DataLoader<string, readonly Membership[] | null>;
   readonly notebook: DataLoader<string, Notebook | null>;
   readonly image: DataLoader<string, ImageRow | null>;
+  /** What an image needs, in order, by its id; `null`: nothing. */
+  readonly dependencies: DataLoader<string, readonly DependencyRow[] | null>;
   readonly build: DataLoader<string, BuildRow | null>;
   /** Where a waiting build stands; by the build's id. */
   readonly queuePosition: DataLoader<string, { position: number; size: number } | null>;
+  /** What is used of quotas, by the namespace's or workspace's id; `null`: nothing. */
+  readonly liveImages: PerScope<number>;
+  readonly storedBytes: PerScope<number>;
+  readonly unfinishedBuilds: PerScope<number>;
   /** The build that is saving a notebook; by the notebook's UUID. */
   readonly notebookSave: DataLoader<string, string | null>;
   /** Nested lists, newest first. */
@@ -46,11 +57,24 @@ export interface Loaders {
 }
 
 export function createLoaders(services: Services, session: Session, options: { cache: boolean }): Loaders {
-  const keyed = <T>(find: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>) =>
-    new DataLoader<string, T | null>(async (keys) => {
-      const found = await find(keys);
-      return keys.map((key) => found.get(key) ?? null);
-    }, options);
+  const keyed = <T>(
+    find: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+    { cache } = options,
+  ): DataLoader<string, T | null> =>
+    new DataLoader(
+      async (keys) => {
+        const found = await find(keys);
+        return keys.map((key) => found.get(key) ?? null);
+      },
+      { cache },
+    );
+  // Not cached: a mutation earlier in the operation may have changed what is used.
+  const perScope = <T>(
+    find: (kind: ScopeKind, ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+  ): PerScope<T> => ({
+    namespace: keyed((ids) => find('namespace', ids), { cache: false }),
+    workspace: keyed((ids) => find('workspace', ids), { cache: false }),
+  });
   const byId = <T extends { readonly id: string }>(find: (ids: readonly string[]) => Promise<readonly T[]>) =>
     keyed(async (ids) => new Map((await find(ids)).map((row) => [row.id, row])));
   return {
@@ -64,33 +88,37 @@ export function createLoaders(services: Services, session: Session, options: { c
     workspaceMembers: keyed((ids) => services.workspaces.members(session, ids)),
     notebook: byId((ids) => services.notebooks.byIds(session, ids)),
     image: byId((ids) => services.images.byIds(session, ids)),
+    dependencies: keyed((ids) => services.images.dependencies(ids), { cache: false }),
     build: byId((ids) => services.builds.byIds(session, ids)),
     queuePosition: keyed((ids) => services.builds.queuePositions(ids)),
+    liveImages: perScope((...asked) => services.imageQuotas.liveImages(...asked)),
+    storedBytes: perScope((...asked) => services.imageQuotas.storedBytes(...asked)),
+    unfinishedBuilds: perScope((...asked) => services.buildQuotas.unfinishedBuilds(...asked)),
     notebookSave: keyed((uids) => services.builds.savesOf(uids)),
     imagesOf: pagesOf((...asked) => services.images.pagesByParent(session, ...asked)),
     buildsOf: pagesOf((...asked) => services.builds.pagesByParent(session, ...asked)),
   };
 }
 
-/** Reads pages of the same column, criteria and arguments together, by a loader for each that the operation comes to. */
-function pagesOf<Column extends string, Criteria, T>(
+/** Reads pages of the same relation, criteria and arguments together, by a loader for each that the operation comes to. */
+function pagesOf<Relation extends string, Criteria, T>(
   read: (
-    parents: Parents<Column>,
+    parents: Parents<Relation>,
     criteria: Criteria,
     args: PageArgs,
   ) => Promise<ReadonlyMap<string, Page<T>>>,
-): PageOf<Column, Criteria, T> {
+): PageOf<Relation, Criteria, T> {
   const loaders = new Map<string, DataLoader<string, Page<T>>>();
-  return async (column, parentId, criteria, args) => {
+  return async (relation, parentId, criteria, args) => {
     // One field's arguments are written in one order, whatever the parent. The same arguments in another order, for another
     // field of the document, cost it a statement of its own.
-    const key = JSON.stringify([column, criteria, args]);
+    const key = JSON.stringify([relation, criteria, args]);
     let loader = loaders.get(key);
     if (loader === undefined) {
       // Not cached: a list may have changed since, by a mutation earlier in the operation.
       loader = new DataLoader(
         async (ids) => {
-          const pages = await read({ column, ids }, criteria, args);
+          const pages = await read({ relation, ids }, criteria, args);
           return ids.map((id) => pages.get(id) as Page<T>);
         },
         { cache: false },

@@ -10,7 +10,7 @@ registerEnumType(UserErrorCode, {
     REQUIRED: { description: 'It has to be given.' },
     INVALID: { description: 'It cannot be used as it is; the message says why.' },
     TOO_LONG: { description: 'More characters than allowed; details: max, current.' },
-    TOO_MANY: { description: 'More entries than allowed; details: max, current.' },
+    TOO_MANY: { description: 'More entries, or more problems, than allowed; details: max, current.' },
     PATTERN: { description: 'Not of the form that is asked for; details: pattern.' },
     OUT_OF_RANGE: { description: 'A number outside its limits; details: min, max.' },
     NOT_ALLOWED: { description: 'Refused by a rule of this server.' },
@@ -26,8 +26,10 @@ registerEnumType(UserErrorCode, {
     NAMESPACE_MISMATCH: { description: "The reference's first path segment is not the namespace." },
     DEPENDENCY_UNRESOLVED: { description: 'A dependency names no live image.' },
     DEPENDENCY_CYCLE: { description: 'The dependencies lead back to the image itself.' },
-    IN_USE: { description: 'Live images or builds depend on it.' },
-    STALE: { description: 'It was changed by somebody else since it was read.' },
+    IN_USE: { description: 'Live images or builds depend on it; details name them.' },
+    STALE: {
+      description: 'It was changed since it was read; details: version, updatedAt, changed (the fields).',
+    },
     BUILT_IN: { description: 'Built-in images are read-only.' },
     DOCKERFILE_INVALID: { description: 'The Dockerfile has a problem; details: line, column.' },
     CONTEXT_MISSING: {
@@ -43,7 +45,10 @@ registerEnumType(UserErrorCode, {
     BUILD_NOT_FINISHED: { description: 'The build has not ended yet; details: status.' },
     NOTEBOOK_NOT_RUNNING: { description: 'The notebook is not running; details: status.' },
     NOTEBOOK_BUSY: { description: 'The notebook is being saved; details: buildId.' },
-    QUOTA_EXCEEDED: { description: 'The quota is used up; details: limit, current.' },
+    QUOTA_EXCEEDED: {
+      description:
+        'A quota does not allow it; details: quota (images, storageBytes or concurrentBuilds), scope (namespace or workspace), name, limit, current, requested.',
+    },
   },
 });
 
@@ -77,11 +82,23 @@ export abstract class MutationInput {
   clientMutationId?: string | null;
 }
 
+/** More problems than this tell nobody more; what is left out is counted. */
+const MAX_USER_ERRORS = 100;
+
+function capped(problems: readonly Problem[], more: number): readonly Problem[] {
+  const total = problems.length + more;
+  if (total <= MAX_USER_ERRORS) return problems;
+  const message = `there are ${total - MAX_USER_ERRORS} more problems; mend these first`;
+  const details = { max: MAX_USER_ERRORS, current: total };
+  return [...problems.slice(0, MAX_USER_ERRORS), { code: 'TOO_MANY', path: [], message, details }];
+}
+
 /** What every payload has. */
 @ObjectType({ simpleResolvers: true })
 export abstract class Payload {
   @Field(() => [UserErrorObject], {
-    description: 'Everything that is wrong with the input; empty when it was done.',
+    description:
+      'Everything that is wrong with the input, empty when it was done. Of more than 100 the first 100, and a last one, TOO_MANY with an empty path, that counts them.',
   })
   userErrors!: readonly Problem[];
 
@@ -106,6 +123,11 @@ export class InputIds {
   /** As {@link uid}; `undefined` where no id was given. */
   optionalUid(type: NodeType, id: string | null | undefined, path: readonly string[]) {
     return typeof id === 'string' ? this.uid(type, id, path) : undefined;
+  }
+
+  /** The workspace that is asked for; `undefined`, the default one, where none is, or the one that S2 and S4 call "0". */
+  workspaceUid(id: string | null | undefined, path: readonly string[]) {
+    return id === '0' ? undefined : this.optionalUid('Workspace', id, path);
   }
 
   /** A service's problems, with INVALID in the place of NOT_FOUND for what is no id at all. */
@@ -133,6 +155,6 @@ export async function answer<T extends object>(
     return { ...(await run()), userErrors: [], clientMutationId };
   } catch (error) {
     if (!(error instanceof InputRefused)) throw error;
-    return { ...refused, userErrors: ids.explain(error.problems), clientMutationId };
+    return { ...refused, userErrors: capped(ids.explain(error.problems), error.more), clientMutationId };
   }
 }

@@ -8,7 +8,12 @@ import {
   WorkspaceBuildsResolver,
 } from '../build/build.resolver.ts';
 import { BuildSubscriptions } from '../build/build.subscriptions.ts';
+import { QuotaBuildsResolver } from '../build/build-quota.resolver.ts';
 import { ImageResolver, NamespaceImagesResolver, WorkspaceImagesResolver } from '../image/image.resolver.ts';
+import { ImageCommandResolver } from '../image/image-command.resolver.ts';
+import { ImageDependenciesResolver, ImageDependencyResolver } from '../image/image-dependency.resolver.ts';
+import { QuotaImagesResolver } from '../image/image-quota.resolver.ts';
+import { ImageTransferResolver } from '../image/image-transfer.resolver.ts';
 import { NamespaceResolver, ViewerNamespacesResolver } from '../namespace/namespace.resolver.ts';
 import { NotebookResolver } from '../notebook/notebook.resolver.ts';
 import { ServerResolver } from '../server/server.resolver.ts';
@@ -40,13 +45,19 @@ export function createSchema(): GraphQLSchema {
       WorkspaceResolver,
       ViewerWorkspacesResolver,
       ImageResolver,
+      ImageCommandResolver,
+      ImageTransferResolver,
+      ImageDependenciesResolver,
+      ImageDependencyResolver,
       NamespaceImagesResolver,
       WorkspaceImagesResolver,
+      QuotaImagesResolver,
       NotebookResolver,
       BuildResolver,
       ImageBuildsResolver,
       WorkspaceBuildsResolver,
       NotebookSavesResolver,
+      QuotaBuildsResolver,
       BuildSubscriptions,
       ServerResolver,
     ],

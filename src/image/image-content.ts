@@ -2,6 +2,7 @@ import type {
   Architecture,
   DevService,
   FlavorType,
+  ParameterKind,
   ResourceCategory,
   ServiceType,
   Visibility,
@@ -150,3 +151,43 @@ export const NO_CONTENT: ImageContent = {
   configs: [],
   algorithm: null,
 };
+
+/** What somebody says about a part of an image, or changes: absent keeps what is there, `null` clears it. */
+type Changes<T> = { readonly [K in keyof T]?: T[K] | null | undefined };
+
+/** The lists of an {@link ImageRuntime} that can also be given in the documents' string form. */
+export interface RuntimeTexts {
+  readonly envText: string;
+  readonly portsText: string;
+  readonly mountsText: string;
+  readonly configFilesText: string;
+  readonly subPathsText: string;
+  readonly hostPathsText: string;
+}
+
+/** A port as it is given: without a port of the nodes where there is none. */
+export interface GivenPort extends Omit<Port, 'nodePort'> {
+  readonly nodePort?: number | null | undefined;
+}
+
+export interface RuntimeChanges extends Changes<Omit<ImageRuntime, 'ports'> & RuntimeTexts> {
+  readonly ports?: readonly GivenPort[] | null | undefined;
+}
+export type AlgorithmChanges = Changes<Algorithm>;
+
+/** A parameter as it is given: what is absent or `null` gets its default, the index the place in the list. */
+export interface GivenParameter extends Changes<Omit<ImageParameter, 'name'>> {
+  readonly name: string;
+  /** May be said, but only as what the list says already. */
+  readonly kind?: ParameterKind | null | undefined;
+}
+
+/** What people say about an image, or change about it. `runtime` and `algorithm` are changed part by part, lists as a whole. */
+export interface ContentChanges
+  extends Changes<Omit<ImageContent, 'runtime' | 'algorithm' | 'inputs' | 'outputs' | 'configs'>> {
+  readonly runtime?: RuntimeChanges | null | undefined;
+  readonly algorithm?: AlgorithmChanges | null | undefined;
+  readonly inputs?: readonly GivenParameter[] | null | undefined;
+  readonly outputs?: readonly GivenParameter[] | null | undefined;
+  readonly configs?: readonly GivenParameter[] | null | undefined;
+}

@@ -8,17 +8,23 @@ import { DEFAULT_TAG, IMAGE_NAME, MAX_REGISTERED_NAME, OCI_TAG } from './image.r
 /** The host that a reference without one means. */
 const DEFAULT_REGISTRY = 'docker.io';
 
-export interface CatalogueName {
-  readonly namespace: string;
-  readonly name: string;
-  readonly tag: string;
-  /** A given name that is no catalogue name, such as `普通整片转码`, is kept for people; `null`: there was none. */
-  readonly displayName: string | null;
+/** A reference, taken apart and with what it leaves out filled in. */
+export interface NamedReference {
+  /** As it was written. */
+  readonly reference: string;
   readonly registryHost: string;
   readonly repository: string;
   /** What the reference names besides a digest. */
   readonly tagInRegistry: string;
   readonly digest: string | null;
+}
+
+export interface CatalogueName extends NamedReference {
+  readonly namespace: string;
+  readonly name: string;
+  readonly tag: string;
+  /** A given name that is no catalogue name, such as `普通整片转码`, is kept for people; `null`: there was none. */
+  readonly displayName: string | null;
 }
 
 /**
@@ -59,6 +65,7 @@ export function catalogueNameOf(
     name,
     tag: tag ? tag : (parsed.tag ?? DEFAULT_TAG),
     displayName: input.name && !legal ? input.name : null,
+    reference: input.reference,
     registryHost: parsed.host ?? DEFAULT_REGISTRY,
     repository: parsed.path,
     tagInRegistry: parsed.tag ?? DEFAULT_TAG,

@@ -1,3 +1,4 @@
+import { BadInputError } from '../shared/errors.ts';
 import type { Algorithm } from './image-content.ts';
 
 /** What of an image can be searched. */
@@ -9,9 +10,29 @@ export interface Searchable {
   readonly algorithm: Algorithm | null;
 }
 
-/** Case, and the widths and forms in which the same letter can be written, do not count in a search. */
+/** What a search text must hold, as the database looks for it. */
+export interface Search {
+  /** For `like`, which decides. */
+  readonly pattern: string;
+  /** What the search grams of every match hold too: what finds terms of which there are no trigrams. */
+  readonly grams: readonly string[];
+}
+
+/** The longest term, in code points: what the longest of the texts that people write has. */
+const MAX_TERM = 512;
+/** An index narrows by a few grams as well as by all of them. */
+const MAX_GRAMS = 16;
+const CONTROL = /\p{Cc}/u;
+/** A run of which any PostgreSQL has a trigram; one of locale C knows no other letters than these. */
+const HAS_TRIGRAM = /[a-z0-9]{3}/;
+const ASCII = /^[\x20-\x7e]*$/;
+
+/**
+ * Case, and the widths and forms in which the same letter can be written, do not count in a search. Nor does it count whether
+ * a sigma ends a word: its small form is the one that would depend on its neighbours.
+ */
 export function foldForSearch(text: string): string {
-  return text.normalize('NFKC').toLowerCase();
+  return text.normalize('NFKC').toLowerCase().replaceAll('ς', 'σ');
 }
 
 /** What a search looks through: the searchable texts, folded, one to a line. */
@@ -37,4 +58,39 @@ export function gramsOf(text: string): string[] {
     }
   }
   return [...grams];
+}
+
+/**
+ * Reads a term to search by.
+ *
+ * @param path where it stands in the arguments, for the error
+ * @returns `null` for none, which does not narrow
+ * @throws BadInputError for one that is too long, or that holds control characters: texts are searched line by line
+ */
+export function readSearch(term: string | null | undefined, path: readonly string[]): Search | null {
+  if (term === null || term === undefined || term === '') return null;
+  if (CONTROL.test(term)) {
+    throw new BadInputError('A search goes through single lines; take the control characters out.', path);
+  }
+  const length = [...term].length;
+  if (length > MAX_TERM) {
+    throw new BadInputError(`Search for at most ${MAX_TERM} characters; these are ${length}.`, path, {
+      max: MAX_TERM,
+      current: length,
+    });
+  }
+  const folded = foldForSearch(term);
+  // `%`, `_` and `\` stand for themselves.
+  return { pattern: `%${folded.replace(/[\\%_]/g, '\\$&')}%`, grams: gramsToFind(folded) };
+}
+
+/** Those grams of a folded term that have to be looked up because trigrams do not find it, or not all of it. */
+function gramsToFind(term: string): string[] {
+  const characters = [...term];
+  if (characters.length === 1) return characters;
+  const pairs = [
+    ...new Set(characters.slice(1).map((character, index) => `${characters[index]}${character}`)),
+  ];
+  const needed = HAS_TRIGRAM.test(term) ? pairs.filter((pair) => !ASCII.test(pair)) : pairs;
+  return needed.slice(0, MAX_GRAMS);
 }

@@ -2,9 +2,12 @@ import { registerEnumType } from 'type-graphql';
 import {
   Architecture,
   DevService,
+  FlavorType,
   ImageOrigin,
   ImageStatus,
   ImageType,
+  ImportMode,
+  ParameterKind,
   ResourceCategory,
   ServiceType,
 } from '../shared/enums.ts';
@@ -17,7 +20,14 @@ export const ImageOrderField = {
 } as const;
 export type ImageOrderField = keyof typeof ImageOrderField;
 
-export const ImagePermission = { READ: 'READ', UPDATE: 'UPDATE', DELETE: 'DELETE' } as const;
+export const ImagePermission = {
+  READ: 'READ',
+  UPDATE: 'UPDATE',
+  DELETE: 'DELETE',
+  RESTORE: 'RESTORE',
+  PURGE: 'PURGE',
+  SHARE: 'SHARE',
+} as const;
 export type ImagePermission = keyof typeof ImagePermission;
 
 registerEnumType(Architecture, {
@@ -102,5 +112,34 @@ registerEnumType(ImagePermission, {
     READ: { description: 'See and pull it.' },
     UPDATE: { description: 'Change what is said about it.' },
     DELETE: { description: 'Take it out of the catalogue.' },
+    RESTORE: { description: 'Bring a deleted one back.' },
+    PURGE: { description: 'Remove a deleted one for good.' },
+    SHARE: { description: 'Say who may see it.' },
+  },
+});
+registerEnumType(FlavorType, {
+  name: 'FlavorType',
+  description: 'An Ascend chip.',
+  valuesConfig: {
+    ASCEND_SNT9: { description: 'Ascend 910.' },
+    ASCEND_SNT9B: { description: 'Ascend 910B.' },
+    ASCEND_SNT3: { description: 'Ascend 310.' },
+  },
+});
+registerEnumType(ParameterKind, {
+  name: 'ParameterKind',
+  description: "Which of an image's three lists a parameter stands in.",
+  valuesConfig: {
+    INPUT: { description: '{{inputs.name}}: what the command works on.' },
+    OUTPUT: { description: '{{outputs.name}}: where it puts its results.' },
+    CONFIG: { description: '{{configs.name}}: how it works.' },
+  },
+});
+registerEnumType(ImportMode, {
+  name: 'ImportMode',
+  description: 'What becomes of an import in which some rows are wrong.',
+  valuesConfig: {
+    ATOMIC: { description: 'Nothing is written.' },
+    PARTIAL: { description: 'The rows that are right are written, in one transaction.' },
   },
 });

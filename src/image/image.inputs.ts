@@ -1,127 +1,19 @@
-import { Field, ID, InputType, ObjectType } from 'type-graphql';
-import { OrderDirection } from '../graphql/enums.types.ts';
+import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
-import {
-  Architecture,
-  DevService,
-  ImageOrigin,
-  ImageStatus,
-  ImageType,
-  ResourceCategory,
-  ServiceType,
-  Visibility,
-} from '../shared/enums.ts';
-import { ImageOrderField } from './image.enums.ts';
+import { DevService, ImageOrigin, ServiceType, Visibility } from '../shared/enums.ts';
 import type { ImageRow } from './image.reads.ts';
 import { ImageObject } from './image.types.ts';
+import { ImageContentInput } from './image-content.inputs.ts';
 
-@InputType({ description: 'A key and a value to attach.' })
-export class LabelInput {
-  @Field(() => String, { description: 'Unique on its object; at most 128 characters.' })
-  key!: string;
-
-  @Field(() => String, { description: 'At most 256 characters; may be empty.' })
-  value!: string;
-}
-
-@InputType({
-  description: 'Which images. All given conditions hold at once; what is absent or null does not narrow.',
-})
-export class ImageFilter {
-  @Field(() => String, {
-    nullable: true,
-    description:
-      'Part of the name, display name, description or reference, in any case; % and _ stand for themselves.',
-  })
-  search?: string | null;
-
-  @Field(() => String, { nullable: true, description: "The namespace's name." })
-  namespace?: string | null;
-
-  @Field(() => ID, { nullable: true, description: "The workspace's id." })
-  workspaceId?: string | null;
-
-  @Field(() => [ImageStatus], { nullable: true, description: 'One of these.' })
-  status?: ImageStatus[] | null;
-
-  @Field(() => [ImageOrigin], { nullable: true, description: 'One of these.' })
-  origin?: ImageOrigin[] | null;
-
-  @Field(() => ImageType, { nullable: true, description: 'Of this type.' })
-  type?: ImageType | null;
-
-  @Field(() => Visibility, { nullable: true, description: 'With this visibility.' })
-  visibility?: Visibility | null;
-
-  @Field(() => [ServiceType], { nullable: true, description: 'One of these.' })
-  serviceType?: ServiceType[] | null;
-
-  @Field(() => Architecture, { nullable: true, description: 'For this architecture.' })
-  architecture?: Architecture | null;
-
-  @Field(() => String, { nullable: true, description: 'With exactly this tag.' })
-  tag?: string | null;
-
-  @Field(() => DateTime, { nullable: true, description: 'Made after this time.' })
-  createdAfter?: Date | null;
-
-  @Field(() => DateTime, { nullable: true, description: 'Made before this time.' })
-  createdBefore?: Date | null;
-
-  @Field(() => Boolean, { nullable: true, defaultValue: false, description: 'Deleted images too.' })
-  includeDeleted?: boolean | null;
-}
-
-@InputType({ description: 'How a list of images is ordered.' })
-export class ImageOrder {
-  @Field(() => ImageOrderField, { description: 'By what.' })
-  field!: ImageOrderField;
-
-  @Field(() => OrderDirection, { defaultValue: OrderDirection.DESC, description: 'In which direction.' })
-  direction!: OrderDirection;
-}
-
-@InputType()
-abstract class ImageDetailsInput extends MutationInput {
-  @Field(() => String, { nullable: true, description: 'For people, in any script; at most 256 characters.' })
-  displayName?: string | null;
-
-  @Field(() => String, { nullable: true, description: 'At most 512 characters.' })
-  description?: string | null;
-
-  @Field(() => Architecture, { nullable: true, description: 'The processor architecture.' })
-  architecture?: Architecture | null;
-
-  @Field(() => [ResourceCategory], { nullable: true, description: 'The kinds of machine that it runs on.' })
-  resourceCategories?: ResourceCategory[] | null;
-
-  @Field(() => [LabelInput], { nullable: true, description: 'At most 20, with unique keys.' })
-  labels?: LabelInput[] | null;
-}
+const VALIDATE_ONLY = 'Check everything, change nothing.';
+const VERIFY =
+  "Ask the reference's registry for digest, size, layers and architecture, and refuse a reference that it does not know.";
 
 @InputType({ description: 'An image that exists in some registry, for the catalogue.' })
-export class RegisterImageInput extends ImageDetailsInput {
+export class RegisterImageInput extends ImageContentInput {
   @Field(() => String, { description: 'What to pull: host[:port]/path[:tag][@digest].' })
   reference!: string;
-
-  @Field(() => String, {
-    nullable: true,
-    description: "Absent: the reference's first path segment where it has several, else `default`.",
-  })
-  namespace?: string | null;
-
-  @Field(() => ID, { nullable: true, description: 'Absent: the default workspace.' })
-  workspaceId?: string | null;
-
-  @Field(() => String, {
-    nullable: true,
-    description: 'Absent: from the reference. A text that is no legal name becomes the display name.',
-  })
-  name?: string | null;
-
-  @Field(() => String, { nullable: true, description: "Absent: the reference's tag, else `latest`." })
-  tag?: string | null;
 
   @Field(() => ImageOrigin, {
     nullable: true,
@@ -151,26 +43,40 @@ export class RegisterImageInput extends ImageDetailsInput {
   })
   devServices?: DevService[] | null;
 
-  @Field(() => Boolean, {
-    nullable: true,
-    defaultValue: false,
-    description:
-      "Ask this server's registry for digest, size and architecture, and refuse a reference it does not know.",
-  })
+  @Field(() => Boolean, { nullable: true, defaultValue: false, description: VERIFY })
   verify?: boolean | null;
 
-  @Field(() => Boolean, {
-    nullable: true,
-    defaultValue: false,
-    description: 'Check everything, change nothing.',
-  })
+  @Field(() => Boolean, { nullable: true, defaultValue: false, description: VALIDATE_ONLY })
   validateOnly?: boolean | null;
 }
 
-@InputType({ description: 'What to change about an image: what is absent stays, null clears.' })
-export class UpdateImageInput extends ImageDetailsInput {
+@InputType({
+  description:
+    'What to change about an image: what is absent stays, null clears. `runtime` and `algorithm` are changed part by part, lists as a whole.',
+})
+export class UpdateImageInput extends ImageContentInput {
   @Field(() => ID, { description: "The image's id." })
   id!: string;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'The version that the change was made from: if somebody has changed the image since, it is refused as STALE.',
+  })
+  expectedVersion?: number | null;
+
+  @Field(() => DateTime, { nullable: true, description: 'The same, by the `updatedAt` that was read.' })
+  ifUpdatedAt?: Date | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'What to pull; cannot be cleared, nor changed for an image that was built or saved here. A name, tag or namespace of null is taken from it.',
+  })
+  reference?: string | null;
+
+  @Field(() => ImageOrigin, { nullable: true, description: 'Where it comes from; null: CUSTOMIZE.' })
+  origin?: ImageOrigin | null;
 
   @Field(() => Visibility, { nullable: true, description: 'Who may see it; null: PRIVATE.' })
   visibility?: Visibility | null;
@@ -183,13 +89,47 @@ export class UpdateImageInput extends ImageDetailsInput {
     description: 'How a container of it can be reached for development; null: in no way.',
   })
   devServices?: DevService[] | null;
+
+  @Field(() => Boolean, { nullable: true, defaultValue: false, description: VERIFY })
+  verify?: boolean | null;
+
+  @Field(() => Boolean, { nullable: true, defaultValue: false, description: VALIDATE_ONLY })
+  validateOnly?: boolean | null;
 }
 
 @InputType({ description: 'Which image to delete.' })
 export class DeleteImageInput extends MutationInput {
   @Field(() => ID, { description: "The image's id." })
   id!: string;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: false,
+    description: 'Delete although live images depend on it.',
+  })
+  force?: boolean | null;
 }
+
+@InputType({ description: 'Which deleted image to bring back.' })
+export class RestoreImageInput extends MutationInput {
+  @Field(() => ID, { description: "The image's id." })
+  id!: string;
+}
+
+@InputType({ description: 'Which deleted image to remove for good.' })
+export class PurgeImageInput extends MutationInput {
+  @Field(() => ID, { description: "The image's id." })
+  id!: string;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: false,
+    description: "Remove it from this server's registry too.",
+  })
+  removeFromRegistry?: boolean | null;
+}
+
+const WARNINGS = 'What is not wrong but worth knowing.';
 
 @ObjectType({ description: 'The registered image.', simpleResolvers: true })
 export class RegisterImagePayload extends Payload {
@@ -199,18 +139,51 @@ export class RegisterImagePayload extends Payload {
   })
   image!: ImageRow | null;
 
-  @Field(() => [String], { description: 'What is not wrong but worth knowing.' })
-  warnings!: string[];
+  @Field(() => [String], { description: WARNINGS })
+  warnings!: readonly string[];
 }
 
 @ObjectType({ description: 'The changed image.', simpleResolvers: true })
 export class UpdateImagePayload extends Payload {
-  @Field(() => ImageObject, { nullable: true, description: 'Null where the input was refused.' })
+  @Field(() => ImageObject, {
+    nullable: true,
+    description: 'Null where the input was refused; unchanged where it was only checked.',
+  })
   image!: ImageRow | null;
+
+  @Field(() => [String], { description: WARNINGS })
+  warnings!: readonly string[];
 }
 
 @ObjectType({ description: 'The deleted image, as it was left.', simpleResolvers: true })
 export class DeleteImagePayload extends Payload {
   @Field(() => ImageObject, { nullable: true, description: 'Null where the input was refused.' })
   image!: ImageRow | null;
+
+  @Field(() => [String], { description: WARNINGS })
+  warnings!: readonly string[];
+}
+
+@ObjectType({ description: 'The image that is in the catalogue again.', simpleResolvers: true })
+export class RestoreImagePayload extends Payload {
+  @Field(() => ImageObject, { nullable: true, description: 'Null where the input was refused.' })
+  image!: ImageRow | null;
+
+  @Field(() => [String], { description: WARNINGS })
+  warnings!: readonly string[];
+}
+
+@ObjectType({ description: 'What is gone.', simpleResolvers: true })
+export class PurgeImagePayload extends Payload {
+  @Field(() => ImageObject, {
+    nullable: true,
+    description: 'The image as it was; null where the input was refused.',
+  })
+  image!: ImageRow | null;
+
+  @Field(() => Boolean, { description: 'Was something removed from the registry?' })
+  removedFromRegistry!: boolean;
+
+  @Field(() => [String], { description: WARNINGS })
+  warnings!: readonly string[];
 }

@@ -1,18 +1,12 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
-import type { KeysetOrder } from '../db/keyset-query.ts';
+import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
 import type { Db } from '../db/tables.ts';
-import type {
-  Architecture,
-  ImageOrigin,
-  ImageStatus,
-  ImageType,
-  ServiceType,
-  Visibility,
-} from '../shared/enums.ts';
 import type { Page, PageArgs, Place } from '../shared/keyset.ts';
 import type { Image } from './image.entity.ts';
+import { dependingOn, liveImages, matchingImages, readableImages } from './image-filter.reads.ts';
+import type { ImageCriteria } from './image-filter.rules.ts';
 
 /** An image as it is read for the API: a row, not an entity, and without what no field shows. */
 export type ImageRow = Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'>;
@@ -59,25 +53,8 @@ const COLUMNS = [
   'deletedAt',
 ] as const satisfies readonly (keyof ImageRow)[];
 
-/** What has a list of images of its own, by the column that names it. */
-export type ImageParent = 'namespaceId' | 'workspaceId' | 'sourceNotebookId';
-
-/** Which images; ids are UUIDs. All given conditions hold at once. */
-export interface ImageCriteria {
-  readonly search?: string | null | undefined;
-  readonly namespace?: string | null | undefined;
-  readonly workspaceUid?: string | null | undefined;
-  readonly status?: readonly ImageStatus[] | null | undefined;
-  readonly origin?: readonly ImageOrigin[] | null | undefined;
-  readonly type?: ImageType | null | undefined;
-  readonly visibility?: Visibility | null | undefined;
-  readonly serviceType?: readonly ServiceType[] | null | undefined;
-  readonly architecture?: Architecture | null | undefined;
-  readonly tag?: string | null | undefined;
-  readonly createdAfter?: Date | null | undefined;
-  readonly createdBefore?: Date | null | undefined;
-  readonly includeDeleted?: boolean | null | undefined;
-}
+/** What has a list of images of its own: by a column of theirs that names it, or because they depend on it. */
+export type ImageParent = 'namespaceId' | 'workspaceId' | 'sourceNotebookId' | 'dependsOn';
 
 export type ImageOrderField = 'CREATED_AT' | 'UPDATED_AT' | 'NAME' | 'SIZE';
 export interface ImageSorting {
@@ -85,53 +62,19 @@ export interface ImageSorting {
   readonly direction: 'ASC' | 'DESC';
 }
 
-/** The rows that a viewer may read, as a condition on the table `image`: the one place that says so for lists. */
-export function readableImages(session: Session): RawBuilder<boolean> {
-  if (session.isAdmin) return sql<boolean>`true`;
-  return sql<boolean>`(image.visibility = 'PUBLIC'
-    or image.namespace_id = any(${[...session.namespaceRoles.keys()]}::uuid[])
-    or image.workspace_id = any(${[...session.workspaceRoles.keys()]}::uuid[]))`;
-}
-
-/** `%`, `_` and `\` stand for themselves in a search. */
-const containing = (text: string) => `%${text.replace(/[\\%_]/g, (char) => `\\${char}`)}%`;
-
-function matching(criteria: ImageCriteria): RawBuilder<boolean> {
-  const conditions: RawBuilder<unknown>[] = [];
-  const among = (column: string, values: readonly string[] | null | undefined) => {
-    if (values) conditions.push(sql`${sql.ref(column)} = any(${[...values]}::text[])`);
-  };
-  const equal = (column: string, value: unknown) => {
-    if (value !== null && value !== undefined) conditions.push(sql`${sql.ref(column)} = ${value}`);
-  };
-  if (criteria.search) {
-    const pattern = containing(criteria.search);
-    conditions.push(sql`(image.name ilike ${pattern} or image.display_name ilike ${pattern}
-      or image.description ilike ${pattern} or image.reference ilike ${pattern})`);
-  }
-  if (criteria.namespace) {
-    conditions.push(sql`image.namespace_id = (select id from namespace where name = ${criteria.namespace})`);
-  }
-  equal('image.workspace_id', criteria.workspaceUid);
-  equal('image.type', criteria.type);
-  equal('image.visibility', criteria.visibility);
-  equal('image.architecture', criteria.architecture);
-  equal('image.tag', criteria.tag);
-  among('image.status', criteria.status);
-  among('image.origin', criteria.origin);
-  among('image.service_type', criteria.serviceType);
-  if (criteria.createdAfter) conditions.push(sql`image.created_at > ${criteria.createdAfter}`);
-  if (criteria.createdBefore) conditions.push(sql`image.created_at < ${criteria.createdBefore}`);
-  if (criteria.includeDeleted !== true && !criteria.status?.includes('DELETED')) {
-    conditions.push(sql`image.status <> 'DELETED'`);
-  }
-  return conditions.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
-}
+/** When an image belongs to one of `parent.id`. */
+const BELONGS = {
+  namespaceId: sql<boolean>`image.namespace_id = parent.id`,
+  workspaceId: sql<boolean>`image.workspace_id = parent.id`,
+  sourceNotebookId: sql<boolean>`image.source_notebook_id = parent.id`,
+  dependsOn: sql<boolean>`${liveImages()} and ${dependingOn(sql`parent.id`)}`,
+} as const satisfies Record<ImageParent, RawBuilder<boolean>>;
 
 const ORDERS = {
   CREATED_AT: { by: sql`image.created_at`, type: 'timestamptz' },
   UPDATED_AT: { by: sql`image.updated_at`, type: 'timestamptz' },
-  NAME: { by: sql`image.name`, type: 'text' },
+  // As the index has it: the same order on every server.
+  NAME: { by: sql`image.name collate "C"`, type: 'text' },
   // What has no size yet counts as the smallest.
   SIZE: { by: sql`coalesce(image.size_bytes, -1)::float8`, type: 'float8' },
 } as const satisfies Record<ImageOrderField, Pick<KeysetOrder, 'by' | 'type'>>;
@@ -157,32 +100,33 @@ function listOf(db: Db, session: Session, criteria: ImageCriteria, { field, dire
       .selectFrom('Image as image')
       .select(COLUMNS)
       .where(readableImages(session))
-      .where(matching(criteria)),
+      .where(matchingImages(session, criteria)),
     order: { ...ORDERS[field], id: sql`image.id`, direction },
     placeOf: (row: ImageRow) => placeOf(row, field),
   };
 }
 
-export async function pageOfImages(
+export function pageOfImages(
   db: Db,
   session: Session,
   criteria: ImageCriteria,
   sorting: ImageSorting,
   args: PageArgs,
-): Promise<Page<ImageRow>> {
-  return await readPage(listOf(db, session, criteria, sorting), args);
+): Page<ImageRow> {
+  return readPage(listOf(db, session, criteria, sorting), args);
 }
 
 /** A page of each parent's images. */
-export async function pagesOfImages(
+export function pagesOfImages(
   db: Db,
   session: Session,
   parents: Parents<ImageParent>,
   criteria: ImageCriteria,
   sorting: ImageSorting,
   args: PageArgs,
-): Promise<ReadonlyMap<string, Page<ImageRow>>> {
-  return await readPages(db, listOf(db, session, criteria, sorting), parents, args);
+): ReadonlyMap<string, Page<ImageRow>> {
+  const list = listOf(db, session, criteria, sorting);
+  return readPages(db, list, BELONGS[parents.relation], parents.ids, args);
 }
 
 /** The images of these ids that the viewer may read, deleted ones among them. */
@@ -205,9 +149,32 @@ export async function imageByName(
     .selectFrom('Image as image')
     .select(COLUMNS)
     .where(readableImages(session))
+    .where(liveImages())
     .where(sql<boolean>`image.namespace_id = (select id from namespace where name = ${name.namespace})
-      and image.name = ${name.name} and image.tag = ${name.tag}
-      and image.status not in ('DELETED', 'CREATE_FAILED') and image.replaces_id is null`)
+      and image.name = ${name.name} and image.tag = ${name.tag}`)
     .executeTakeFirst();
   return row ?? null;
+}
+
+/**
+ * Live images that are finished, the oldest first: a piece of an export.
+ *
+ * @param after the last one of the piece before; `null` for the first piece
+ */
+export async function exportedImages(
+  db: Db,
+  session: Session,
+  criteria: ImageCriteria,
+  after: ImageRow | null,
+  limit: number,
+): Promise<ImageRow[]> {
+  const { rows, order, placeOf } = listOf(db, session, criteria, { field: 'CREATED_AT', direction: 'ASC' });
+  const window = { limit, backward: false, after: after && placeOf(after), before: null };
+  return await rows
+    .where(liveImages())
+    .where(sql<boolean>`image.status in ('ACTIVE', 'ERROR')`)
+    .where(keysetCondition(order, window))
+    .orderBy(keysetOrder(order, window))
+    .limit(limit)
+    .execute();
 }

@@ -1,10 +1,11 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { Action } from '../auth/session.ts';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
-import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
+import { toGlobalId, uidOf } from '../shared/global-id.ts';
 import { UserObject } from '../user/user.types.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 import { WorkspaceObject } from '../workspace/workspace.types.ts';
@@ -12,25 +13,23 @@ import { ImagePermission } from './image.enums.ts';
 import {
   DeleteImageInput,
   DeleteImagePayload,
-  ImageFilter,
-  ImageOrder,
+  PurgeImageInput,
+  PurgeImagePayload,
   RegisterImageInput,
   RegisterImagePayload,
+  RestoreImageInput,
+  RestoreImagePayload,
   UpdateImageInput,
   UpdateImagePayload,
 } from './image.inputs.ts';
-import type { ImageCriteria, ImageRow } from './image.reads.ts';
+import type { ImageRow } from './image.reads.ts';
 import { DEFAULT_TAG } from './image.rules.ts';
 import { ImageConnection, ImageObject } from './image.types.ts';
+import type { Edited } from './image-edit.service.ts';
+import { ImageFilter, ImageOrder } from './image-filter.inputs.ts';
+import { criteriaOf } from './image-filter.rules.ts';
 
 const NEWEST_FIRST: ImageOrder = { field: 'CREATED_AT', direction: 'DESC' };
-
-/** The filter as the catalogue takes it: ids of other types name nothing. */
-function criteriaOf(filter: ImageFilter | null | undefined): ImageCriteria {
-  const { workspaceId, ...rest } = filter ?? {};
-  if (typeof workspaceId !== 'string') return rest;
-  return { ...rest, workspaceUid: uidOf('Workspace', workspaceId, ['filter', 'workspaceId']) ?? NO_SUCH_UID };
-}
 
 @Resolver(() => ImageObject)
 export class ImageResolver {
@@ -82,40 +81,70 @@ export class ImageResolver {
   })
   async registerImage(
     @Arg('input', () => RegisterImageInput) input: RegisterImageInput,
-    @Ctx() { images, session }: Context,
+    @Ctx() { imageEdits, session }: Context,
   ) {
     const ids = new InputIds();
-    const workspaceUid = ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
-    const run = async () => ({
-      image: await images.register(session, { ...input, workspaceUid }),
-      warnings: [],
-    });
-    const refused = { image: null, warnings: [] };
-    return await answer<{ image: ImageRow | null; warnings: string[] }>(input, refused, run, ids);
+    const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
+    // Its defaults are for what is absent; null is no more than that here.
+    const devServices = input.devServices ?? undefined;
+    const run = () => imageEdits.register(session, { ...input, workspaceUid, devServices });
+    return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
   @Mutation(() => UpdateImagePayload, { description: 'Changes what is said about an image.' })
   async updateImage(
     @Arg('input', () => UpdateImageInput) input: UpdateImageInput,
-    @Ctx() { images, session }: Context,
+    @Ctx() { imageEdits, session }: Context,
   ) {
     const ids = new InputIds();
     const uid = ids.uid('Image', input.id, ['id']);
-    const run = async () => ({ image: await images.update(session, uid, input) });
-    return await answer<{ image: ImageRow | null }>(input, { image: null }, run, ids);
+    const isDefault = input.workspaceId === null || input.workspaceId === '0';
+    const workspaceUid = isDefault
+      ? 'default'
+      : ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
+    const run = () => imageEdits.update(session, uid, { ...input, workspaceUid });
+    return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
   @Mutation(() => DeleteImagePayload, {
-    description: 'Takes an image out of the catalogue. What the registry holds stays.',
+    description:
+      'Takes an image out of the catalogue, from where restoreImage brings it back. What the registry holds stays.',
   })
   async deleteImage(
     @Arg('input', () => DeleteImageInput) input: DeleteImageInput,
-    @Ctx() { images, session }: Context,
+    @Ctx() { imageLifecycle, session }: Context,
   ) {
     const ids = new InputIds();
     const uid = ids.uid('Image', input.id, ['id']);
-    const run = async () => ({ image: await images.delete(session, uid) });
-    return await answer<{ image: ImageRow | null }>(input, { image: null }, run, ids);
+    const run = () => imageLifecycle.delete(session, uid, input.force === true);
+    return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
+  }
+
+  @Mutation(() => RestoreImagePayload, {
+    description: 'Brings a deleted image back, with the status that it had.',
+  })
+  async restoreImage(
+    @Arg('input', () => RestoreImageInput) input: RestoreImageInput,
+    @Ctx() { imageLifecycle, session }: Context,
+  ) {
+    const ids = new InputIds();
+    const uid = ids.uid('Image', input.id, ['id']);
+    const run = () => imageLifecycle.restore(session, uid);
+    return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
+  }
+
+  @Mutation(() => PurgeImagePayload, {
+    description: "Removes a deleted image for good, from this server's registry too where that is asked for.",
+  })
+  async purgeImage(
+    @Arg('input', () => PurgeImageInput) input: PurgeImageInput,
+    @Ctx() { imageLifecycle, session }: Context,
+  ) {
+    const ids = new InputIds();
+    const uid = ids.uid('Image', input.id, ['id']);
+    const run = () => imageLifecycle.purge(session, uid, input.removeFromRegistry === true);
+    const refused = { image: null, removedFromRegistry: false, warnings: [] };
+    return await answer<Edited & { removedFromRegistry: boolean }>(input, refused, run, ids);
   }
 
   @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
@@ -153,11 +182,15 @@ export class ImageResolver {
 
   @FieldResolver(() => [ImagePermission], { description: 'What the viewer may do with it.' })
   viewerPermissions(@Root() image: ImageRow, @Ctx() { session }: Context): ImagePermission[] {
-    const changeable = image.type !== 'BUILD_IN' && image.status !== 'DELETED';
+    const may = (action: Action) => image.type !== 'BUILD_IN' && session.can(action, image.namespaceId);
+    const isDeleted = image.status === 'DELETED';
     return [
       'READ',
-      ...(changeable && session.can('image:update', image.namespaceId) ? (['UPDATE'] as const) : []),
-      ...(changeable && session.can('image:delete', image.namespaceId) ? (['DELETE'] as const) : []),
+      ...(!isDeleted && may('image:update') ? (['UPDATE'] as const) : []),
+      ...(!isDeleted && may('image:delete') ? (['DELETE'] as const) : []),
+      ...(!isDeleted && may('image:share') ? (['SHARE'] as const) : []),
+      ...(isDeleted && may('image:delete') ? (['RESTORE'] as const) : []),
+      ...(isDeleted && may('image:purge') ? (['PURGE'] as const) : []),
     ];
   }
 }

@@ -1,4 +1,5 @@
 import type { Architecture, ImageStatus } from '../shared/enums.ts';
+import type { Image } from './image.entity.ts';
 
 /**
  * The life of an image in the catalogue.
@@ -10,6 +11,9 @@ import type { Architecture, ImageStatus } from '../shared/enums.ts';
  * | INIT, CREATING | CREATE_FAILED | failed, timed out or cancelled |
  * | ACTIVE | ERROR, and back | a registry check finds the manifest gone, or there again |
  * | ACTIVE, CREATE_FAILED, ERROR | DELETED | somebody deletes it, or another build takes over its name |
+ * | DELETED | the status before | somebody brings it back |
+ *
+ * A deleted image can be purged: then its row is gone.
  */
 const MOVES = {
   INIT: ['CREATING', 'ACTIVE', 'CREATE_FAILED'],
@@ -17,8 +21,29 @@ const MOVES = {
   ACTIVE: ['ERROR', 'DELETED'],
   CREATE_FAILED: ['DELETED'],
   ERROR: ['ACTIVE', 'DELETED'],
-  DELETED: [],
+  DELETED: ['ACTIVE', 'ERROR', 'CREATE_FAILED'],
 } as const satisfies Record<ImageStatus, readonly ImageStatus[]>;
+
+/** Is a build still making it? */
+export function isUnfinished(status: ImageStatus): boolean {
+  return status === 'INIT' || status === 'CREATING';
+}
+
+/** Does it hold its name in the catalogue? */
+export function isLive(status: ImageStatus): boolean {
+  return status !== 'DELETED' && status !== 'CREATE_FAILED';
+}
+
+/** Takes an image out of the catalogue; it can come back to where it was. */
+export function moveToDeleted(
+  image: Pick<Image, 'status' | 'statusBefore' | 'deletedAt' | 'updatedAt'>,
+  now: Date,
+): void {
+  image.statusBefore = image.status;
+  image.status = 'DELETED';
+  image.deletedAt = now;
+  image.updatedAt = now;
+}
 
 /** May an image go from one state to the other? */
 export function canMove(from: ImageStatus, to: ImageStatus): boolean {
@@ -38,6 +63,11 @@ export const DEFAULT_TAG = 'latest';
 
 /** OCI's words of the architectures that the catalogue knows. */
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = { amd64: 'X86_64', arm64: 'AARCH64' };
+
+/** OCI's word of an architecture of the catalogue. */
+export function ociArchitectureOf(architecture: Architecture): string {
+  return architecture === 'X86_64' ? 'amd64' : 'arm64';
+}
 
 /** The catalogue's word for an architecture that a registry names in OCI's; `null` for none and for one it does not know. */
 export function architectureOf(oci: string | null): Architecture | null {

@@ -1,10 +1,11 @@
-import { Field, ID, ObjectType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
-import { DateTime, SafeInt, UUID } from '../graphql/scalars.ts';
+import { DateTime, Decimal, SafeInt, UUID } from '../graphql/scalars.ts';
 import {
   Architecture,
   DevService,
+  FlavorType,
   ImageOrigin,
   ImageStatus,
   ImageType,
@@ -14,17 +15,9 @@ import {
 } from '../shared/enums.ts';
 import type { ImageLayer } from './image.entity.ts';
 import type { ImageRow } from './image.reads.ts';
-import type { Label } from './image-content.ts';
+import type { Algorithm, ImageRuntime, Label } from './image-content.ts';
+import { AlgorithmObject, ImageRuntimeObject, LabelObject } from './image-content.types.ts';
 import './image.enums.ts';
-
-@ObjectType('Label', { description: 'A key and a value that a user attached.', simpleResolvers: true })
-export class LabelObject implements Label {
-  @Field(() => String, { description: 'Unique on its object.' })
-  key!: string;
-
-  @Field(() => String, { description: 'May be empty.' })
-  value!: string;
-}
 
 @ObjectType('ImageLayer', {
   description: "A layer of an image, as the registry's manifest names it.",
@@ -63,6 +56,13 @@ type PlainField =
   | 'devServices'
   | 'resourceCategories'
   | 'labels'
+  | 'group'
+  | 'flavorType'
+  | 'price'
+  | 'cover'
+  | 'runtime'
+  | 'algorithm'
+  | 'version'
   | 'createdAt'
   | 'updatedAt'
   | 'deletedAt';
@@ -153,6 +153,39 @@ export class ImageObject extends NodeInterface implements Pick<ImageRow, PlainFi
 
   @Field(() => [LabelObject], { description: 'At most 20, with unique keys, in the order they were given.' })
   labels!: readonly Label[];
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'The owning work group, in any script; null: none was given.',
+  })
+  group!: string | null;
+
+  @Field(() => FlavorType, {
+    nullable: true,
+    description: 'The Ascend chip that it is made for; null: none, or not said.',
+  })
+  flavorType!: FlavorType | null;
+
+  @Field(() => Decimal, {
+    nullable: true,
+    description: 'What its use costs, e.g. "0.50"; null: nobody said.',
+  })
+  price!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The address of a picture; null: it has none.' })
+  cover!: string | null;
+
+  @Field(() => ImageRuntimeObject, { description: 'How a container of it is started.' })
+  runtime!: ImageRuntime;
+
+  @Field(() => AlgorithmObject, {
+    nullable: true,
+    description: 'The algorithm that it runs; null: it carries none.',
+  })
+  algorithm!: Algorithm | null;
+
+  @Field(() => Int, { description: 'Rises by one with each edit: for `expectedVersion`.' })
+  version!: number;
 
   @Field(() => ID, {
     nullable: true,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import type { Db } from '../db/tables.ts';
-import { readableImages } from './image.reads.ts';
+import { readableImages } from './image-filter.reads.ts';
 
 /** Those of these repositories of one registry that hold a live image which the viewer may read. */
 export async function readableRepositories(

@@ -3,6 +3,7 @@ import { type Connection, ForwardArgs, toConnection } from '../graphql/connectio
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
 import { MemberObject } from '../scope/scope.types.ts';
+import { QuotaObject, type QuotaOwner } from '../scope/scope-quota.types.ts';
 import { Role } from '../shared/enums.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
@@ -10,11 +11,15 @@ import type { Namespace } from './namespace.entity.ts';
 import {
   CreateNamespaceInput,
   CreateNamespacePayload,
+  DeleteNamespaceInput,
+  DeleteNamespacePayload,
   NamespaceConnection,
   NamespaceObject,
   NamespaceRoleObject,
   SetNamespaceMemberInput,
   SetNamespaceMemberPayload,
+  UpdateNamespaceInput,
+  UpdateNamespacePayload,
 } from './namespace.types.ts';
 
 @Resolver(() => NamespaceObject)
@@ -46,6 +51,41 @@ export class NamespaceResolver {
     return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, async () => ({
       namespace: await namespaces.create(session, input),
     }));
+  }
+
+  @Mutation(() => UpdateNamespacePayload, {
+    description: 'Changes what is said about a namespace: its OWNERs; its quota: administrators only.',
+  })
+  async updateNamespace(
+    @Arg('input', () => UpdateNamespaceInput) input: UpdateNamespaceInput,
+    @Ctx() { namespaces, session, loaders }: Context,
+  ) {
+    const ids = new InputIds();
+    const id = ids.uid('Namespace', input.id, ['id']);
+    const run = async () => {
+      const namespace = await namespaces.update(session, id, input);
+      loaders.namespace.clear(namespace.id);
+      return { namespace };
+    };
+    return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, run, ids);
+  }
+
+  @Mutation(() => DeleteNamespacePayload, {
+    description:
+      'Deletes a namespace that is empty: no images, also no deleted ones that are not purged, and no unfinished builds; else IN_USE. The roles on it and the records and logs of its finished builds go with it. What the registry holds below its name stays there: members of a later namespace of that name may use it. Administrators only; the default namespace stays.',
+  })
+  async deleteNamespace(
+    @Arg('input', () => DeleteNamespaceInput) input: DeleteNamespaceInput,
+    @Ctx() { namespaces, session, loaders }: Context,
+  ) {
+    const ids = new InputIds();
+    const id = ids.uid('Namespace', input.id, ['id']);
+    const run = async () => {
+      const namespace = await namespaces.delete(session, id);
+      loaders.namespace.clear(namespace.id);
+      return { namespace };
+    };
+    return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, run, ids);
   }
 
   @Mutation(() => SetNamespaceMemberPayload, {
@@ -84,6 +124,14 @@ export class NamespaceResolver {
   })
   description(@Root() namespace: Namespace, @Ctx() { namespaces, session }: Context): string | null {
     return namespaces.mayRead(session, namespace) ? namespace.description : null;
+  }
+
+  @FieldResolver(() => QuotaObject, {
+    description: 'How much it may have, and has. Without limits and with 0 used for who may not read it.',
+  })
+  quota(@Root() namespace: Namespace, @Ctx() { namespaces, session }: Context): QuotaOwner {
+    const limits = namespaces.mayRead(session, namespace) ? namespace : null;
+    return { kind: 'namespace', id: namespace.id, limits };
   }
 
   @FieldResolver(() => [MemberObject], {

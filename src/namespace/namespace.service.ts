@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Session } from '../auth/session.ts';
 import type { EntityManager } from '../db/orm.ts';
-import { SCOPE_NAME } from '../scope/scope.rules.ts';
+import { NO_LIMITS, SCOPE_NAME } from '../scope/scope.rules.ts';
 import { type Scope, ScopeService } from '../scope/scope.service.ts';
+import type { ScopeContents } from '../scope/scope-contents.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { UserService } from '../user/user.service.ts';
 import { Namespace } from './namespace.entity.ts';
+import { DEFAULT_NAMESPACE } from './namespace.rules.ts';
 
 /** Namespaces and their members. */
 export class NamespaceService extends ScopeService<Namespace> {
-  constructor(em: EntityManager, users: UserService) {
-    super(em, users, 'namespace', Namespace);
+  constructor(em: EntityManager, users: UserService, contents: ScopeContents) {
+    super(em, users, 'namespace', Namespace, contents);
   }
 
   override mayRead(session: Session, namespace: Namespace): boolean {
@@ -23,6 +25,10 @@ export class NamespaceService extends ScopeService<Namespace> {
 
   protected override make(scope: Scope): Namespace {
     return scope;
+  }
+
+  protected override isDefault({ name }: Namespace): boolean {
+    return name === DEFAULT_NAMESPACE;
   }
 
   /** Those of these names that are names of namespaces on which the viewer has a role. */
@@ -66,9 +72,7 @@ export class NamespaceService extends ScopeService<Namespace> {
       name,
       displayName: null,
       description: null,
-      imageLimit: null,
-      storageLimitBytes: null,
-      buildLimit: null,
+      ...NO_LIMITS,
       createdAt: now,
       updatedAt: now,
     };

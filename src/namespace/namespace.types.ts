@@ -2,7 +2,13 @@ import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
 import { Payload } from '../graphql/payload.types.ts';
-import { CreateScopeInput, ScopeObject, SetMemberInput } from '../scope/scope.types.ts';
+import {
+  CreateScopeInput,
+  DeleteScopeInput,
+  ScopeObject,
+  SetMemberInput,
+  UpdateScopeInput,
+} from '../scope/scope.types.ts';
 import { Role } from '../shared/enums.ts';
 import type { Namespace } from './namespace.entity.ts';
 
@@ -31,6 +37,15 @@ export class NamespaceRoleObject {
 @InputType({ description: 'A new namespace.' })
 export class CreateNamespaceInput extends CreateScopeInput {}
 
+@InputType({
+  description:
+    'What changes about a namespace: absent keeps, null clears. Its name stays: the paths of pushed images, references and dependencies hold it.',
+})
+export class UpdateNamespaceInput extends UpdateScopeInput {}
+
+@InputType({ description: 'Which namespace is deleted.' })
+export class DeleteNamespaceInput extends DeleteScopeInput {}
+
 @InputType({ description: 'Who gets which role on which namespace.' })
 export class SetNamespaceMemberInput extends SetMemberInput {
   @Field(() => ID, { description: "The namespace's id." })
@@ -45,6 +60,15 @@ abstract class NamespacePayload extends Payload {
 
 @ObjectType({ description: 'The new namespace.', simpleResolvers: true })
 export class CreateNamespacePayload extends NamespacePayload {}
+
+@ObjectType({ description: 'The namespace as it is now.', simpleResolvers: true })
+export class UpdateNamespacePayload extends NamespacePayload {}
+
+@ObjectType({
+  description: 'The namespace as it was; its members, images and builds can no longer be read.',
+  simpleResolvers: true,
+})
+export class DeleteNamespacePayload extends NamespacePayload {}
 
 @ObjectType({ description: 'The namespace with its new members.', simpleResolvers: true })
 export class SetNamespaceMemberPayload extends NamespacePayload {}

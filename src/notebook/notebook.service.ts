@@ -3,7 +3,7 @@ import type { ContainerDetails, ContainerEngine, ContainerSummary } from '../eng
 import { EngineError } from '../engine/container-engine.ts';
 import { UnavailableError } from '../shared/errors.ts';
 import { isUuid } from '../shared/global-id.ts';
-import { type Page, type PageArgs, readWindow, toPage } from '../shared/keyset.ts';
+import { once, type Page, type PageArgs, readWindow, toPage } from '../shared/keyset.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
 
@@ -37,27 +37,32 @@ export class NotebookService {
     private readonly workspaces: WorkspaceService,
   ) {}
 
-  /** The notebooks that the viewer may see, by name. @throws UnavailableError where no engine answers */
+  /** The notebooks that the viewer may see, by name. What it shows fails with UnavailableError where no engine answers. */
   async page(
     session: Session,
     workspaceUid: string | null | undefined,
     args: PageArgs,
   ): Promise<Page<Notebook>> {
     const window = readWindow('notebooks', 'text', args);
-    const all = (await this.#visible(session))
-      .filter(({ workspace }) => !workspaceUid || workspace.id === workspaceUid)
-      .map((candidate) => ({
-        ...candidate,
-        place: { value: this.#nameOf(candidate.container), id: candidate.uid },
-      }))
-      .sort((a, b) => compare(a.place, b.place));
-    const after = window.after;
-    const rest = after === null ? all : all.filter(({ place }) => compare(place, after) > 0);
-    const read = rest.slice(0, window.limit + 1);
-    const details = await Promise.all(read.map(async (found) => await this.#details(found)));
-    const found = details.filter((notebook) => notebook !== null);
-    const place = (notebook: Notebook) => ({ value: notebook.name, id: notebook.id });
-    return toPage('notebooks', window, found, place, async () => all.length);
+    const list = once(async () =>
+      (await this.#visible(session))
+        .filter(({ workspace }) => !workspaceUid || workspace.id === workspaceUid)
+        .map((candidate) => ({
+          ...candidate,
+          place: { value: this.#nameOf(candidate.container), id: candidate.uid },
+        }))
+        .sort((a, b) => compare(a.place, b.place)),
+    );
+    const read = async () => {
+      const { after } = window;
+      const all = await list();
+      const rest = after === null ? all : all.filter(({ place }) => compare(place, after) > 0);
+      const shown = rest.slice(0, window.limit + 1);
+      const details = await Promise.all(shown.map(async (found) => await this.#details(found)));
+      return details.filter((notebook) => notebook !== null);
+    };
+    const placeOf = (notebook: Notebook) => ({ value: notebook.name, id: notebook.id });
+    return toPage('notebooks', window, read, placeOf, async () => (await list()).length);
   }
 
   /** One notebook; `null` where there is none of this id that the viewer may see. */

@@ -1,18 +1,29 @@
 import { createHash } from 'node:crypto';
-import { type ImageRegistry, RegistryError, type RegistryImage } from './image-registry.ts';
+import { isDockerHub } from '../shared/registry-host.ts';
+import type { Fetch } from './guarded-fetch.ts';
+import { type ImageRegistry, RegistryError } from './image-registry.ts';
 import {
+  architecturesOf,
+  entriesOf,
+  type Index,
+  type IndexEntry,
   MANIFEST_TYPES,
   type Manifest,
   parseArchitecture,
   parseManifest,
   pickEntry,
+  sizeOf,
 } from './manifest.rules.ts';
-import { type Credentials, createRegistryClient } from './registry-client.ts';
+import { type Credentials, createRegistryClient, type RegistryAccess, readBody } from './registry-client.ts';
+import { registryOrigin } from './registry-origin.rules.ts';
 
 // A registry answers in milliseconds; one that takes longer than this holds up a build's end.
 const DEADLINE_MS = 15_000;
-// The specification asks registries to take manifests of 4 MiB at least, and clients to bound them.
-const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
+// Indexes are nested one deep, if at all. Each further one is a request.
+const MAX_NESTED_INDEXES = 8;
+// The algorithms of digests that can be checked.
+const HASHES: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512']);
+const OWN_ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
 
 /**
  * ADAPTER: a registry that speaks the OCI distribution API, over plain HTTP on this machine and HTTPS elsewhere.
@@ -20,34 +31,35 @@ const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
  * @param host `host[:port]`, as it stands in references
  * @param auth for registries that ask; handed to the registry itself, and to the token service it names only where that
  *   is on the same host or speaks HTTPS
+ * @param options how else it is reached; `deadlineMs` is that of each call
  */
 export function createOciRegistry(
   host: string,
   auth: Credentials | null,
-  fetchImpl: typeof fetch = fetch,
+  options: Partial<Omit<RegistryAccess, 'host' | 'auth'>> & { readonly deadlineMs?: number } = {},
 ): ImageRegistry {
-  const client = createRegistryClient(host, auth, fetchImpl);
-  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  const client = createRegistryClient({
+    host,
+    auth,
+    origin: options.origin ?? registryOrigin(host) ?? `https://${host}`,
+    fetch: options.fetch ?? (fetch as Fetch),
+    maySendOn: options.maySendOn ?? ((url) => url.protocol === 'https:'),
+  });
+
+  // A reference to Docker Hub may leave out the first part of an official image's path.
+  const pathOf = (repository: string) =>
+    isDockerHub(host) && !repository.includes('/') ? `library/${repository}` : repository;
 
   async function getManifest(repository: string, reference: string, signal: AbortSignal) {
-    const path = `${repository}/manifests/${reference}`;
-    const document = await readDocument(
-      await client.get(path, { accept: MANIFEST_TYPES.join(', ') }, signal),
-      path,
-    );
+    const path = `${pathOf(repository)}/manifests/${reference}`;
+    const document = await getDocument(path, { accept: MANIFEST_TYPES.join(', ') }, signal);
     if (!document) return null;
-    const promised = document.headers.get('docker-content-digest');
-    const asked = reference.startsWith('sha256:') ? reference : null;
-    for (const expected of [promised, asked]) {
-      // A digest of another algorithm cannot be compared, and is nothing that we ask for.
-      if (expected?.startsWith('sha256:') && expected !== document.digest) {
-        throw new RegistryError(
-          'PROTOCOL',
-          `${host}/${path} has the digest ${document.digest}, not ${expected}`,
-        );
-      }
-    }
-    return { digest: document.digest, ...understand(path, () => parseManifest(JSON.parse(document.text))) };
+    const { bytes, headers } = document;
+    // What the registry promises by an algorithm that nobody asked for need not be one that we know.
+    const promised = headers.get('docker-content-digest') ?? '';
+    if (HASHES.has(algorithmOf(promised))) assertDigest(bytes, promised, path);
+    if (reference.includes(':')) assertDigest(bytes, reference, path);
+    return { digest: digestOf(bytes, 'sha256'), ...understand(path, bytes, parseManifest) };
   }
 
   async function architectureOf(
@@ -55,42 +67,117 @@ export function createOciRegistry(
     image: Manifest,
     signal: AbortSignal,
   ): Promise<string | null> {
-    const path = `${repository}/blobs/${image.config.digest}`;
-    const document = await readDocument(await client.get(path, {}, signal), path);
+    const path = `${pathOf(repository)}/blobs/${image.config.digest}`;
+    const document = await getDocument(path, {}, signal);
     if (!document) return null;
-    if (document.digest !== image.config.digest) {
-      throw new RegistryError('PROTOCOL', `${host}/${path} has the digest ${document.digest}`);
-    }
-    return understand(path, () => parseArchitecture(JSON.parse(document.text)));
+    assertDigest(document.bytes, image.config.digest, path);
+    return understand(path, document.bytes, parseArchitecture);
   }
 
-  async function readDocument(response: Response, path: string) {
-    if (response.status === 404) {
-      await response.body?.cancel();
-      return null;
-    }
-    if (response.status !== 200) {
-      throw new RegistryError('PROTOCOL', `${host}/${path} answers with status ${response.status}`);
-    }
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of response.body ?? []) {
-      size += chunk.length;
-      if (size > MAX_DOCUMENT_BYTES)
-        throw new RegistryError('PROTOCOL', `${host}/${path} has more than 4 MiB`);
-      chunks.push(chunk);
-    }
-    const bytes = Buffer.concat(chunks);
-    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    return { digest, text: bytes.toString('utf8'), headers: response.headers };
+  async function getDocument(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
+    const response = await client.send('GET', path, headers, signal);
+    if (response.status === 200)
+      return { bytes: await readBody(response, `${host}/${path}`), headers: response.headers };
+    await response.body?.cancel();
+    if (response.status === 404) return null;
+    throw new RegistryError('PROTOCOL', `${host}/${path} answers with status ${response.status}`);
   }
 
-  function understand<T>(path: string, parse: () => T): T {
+  function assertDigest(bytes: Buffer, expected: string, path: string): void {
+    const algorithm = algorithmOf(expected);
+    const actual = HASHES.has(algorithm) ? digestOf(bytes, algorithm) : 'one that cannot be checked';
+    if (actual === expected) return;
+    throw new RegistryError('PROTOCOL', `the digest of ${host}/${path} is ${actual}, not ${expected}`);
+  }
+
+  function understand<T>(path: string, bytes: Buffer, parse: (json: unknown) => T): T {
     try {
-      return parse();
+      return parse(JSON.parse(bytes.toString('utf8')));
     } catch (cause) {
       throw new RegistryError('PROTOCOL', `${host}/${path} is not an image manifest that we know`, { cause });
     }
+  }
+
+  /** All images of an index, those of the indexes in it included. */
+  async function imagesOf(repository: string, index: Index, signal: AbortSignal): Promise<IndexEntry[]> {
+    const { images, indexes } = entriesOf(index);
+    for (let read = 0; indexes[read] !== undefined; read += 1) {
+      if (read === MAX_NESTED_INDEXES)
+        throw new RegistryError('PROTOCOL', `${host}/${repository}: an index holds too many others`);
+      const nested = await getManifest(repository, (indexes[read] as IndexEntry).digest, signal);
+      if (nested === null || !('index' in nested)) continue;
+      const entries = entriesOf(nested.index);
+      images.push(...entries.images);
+      indexes.push(...entries.indexes);
+    }
+    return images;
+  }
+
+  /** The image of an index that is read for it as a whole. */
+  async function chooseImage(repository: string, index: Index, signal: AbortSignal, asked?: string) {
+    const images = await imagesOf(repository, index, signal);
+    const entry = pickEntry(images, [...(asked === undefined ? [] : [asked]), OWN_ARCHITECTURE, 'amd64']);
+    const chosen = entry && (await getManifest(repository, entry.digest, signal));
+    if (!chosen || !('image' in chosen))
+      throw new RegistryError('PROTOCOL', `${host}/${repository}: the index holds no image`);
+    const architecture = entry.platform?.architecture || null;
+    return { image: chosen.image, architecture, architectures: architecturesOf(images) };
+  }
+
+  async function readImage(repository: string, tagOrDigest: string, signal: AbortSignal, asked?: string) {
+    const named = await getManifest(repository, tagOrDigest, signal);
+    if (!named) return null;
+    const found =
+      'image' in named
+        ? { image: named.image, architecture: null, architectures: [] }
+        : await chooseImage(repository, named.index, signal, asked);
+    const { image } = found;
+    const architecture = found.architecture ?? (await architectureOf(repository, image, signal));
+    return {
+      digest: named.digest,
+      sizeBytes: sizeOf(image),
+      layers: image.layers.map(({ digest, size, mediaType }) => ({ digest, sizeBytes: size, mediaType })),
+      architecture,
+      architectures: [...new Set([...found.architectures, ...(architecture === null ? [] : [architecture])])],
+      configDigest: image.config.digest,
+    };
+  }
+
+  /** @returns the answer's status, e.g. 202 for done, 404 for nothing there, 400 or 405 for what the registry cannot do */
+  async function sendDelete(repository: string, reference: string, signal: AbortSignal): Promise<number> {
+    const path = `${pathOf(repository)}/manifests/${reference}`;
+    try {
+      const response = await client.send('DELETE', path, {}, signal);
+      await response.body?.cancel();
+      return response.status;
+    } catch (error) {
+      if (error instanceof RegistryError && error.reason === 'DENIED') throw deleteNotAllowed(error);
+      throw error;
+    }
+  }
+
+  function deleteNotAllowed(cause: unknown): RegistryError {
+    const message = `the registry ${host} does not let this server remove images`;
+    return new RegistryError('DELETE_NOT_ALLOWED', message, { cause });
+  }
+
+  async function removeTag(
+    repository: string,
+    tag: string,
+    digest: string,
+    manifestMayGo: boolean,
+    signal: AbortSignal,
+  ) {
+    const named = await getManifest(repository, tag, signal);
+    if (named?.digest !== digest) return null;
+    const ofTag = await sendDelete(repository, tag, signal);
+    if (isDone(ofTag)) return 'TAG';
+    if (ofTag === 404) return null;
+    if (!manifestMayGo) return 'KEPT';
+    const ofManifest = await sendDelete(repository, digest, signal);
+    if (isDone(ofManifest)) return 'MANIFEST';
+    if (ofManifest === 404) return null;
+    throw deleteNotAllowed(`status ${ofManifest}`);
   }
 
   /** Gives every call its deadline, and turns what breaks on the way into the port's error. */
@@ -98,7 +185,7 @@ export function createOciRegistry(
     outer: AbortSignal | undefined,
     call: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const deadline = AbortSignal.timeout(DEADLINE_MS);
+    const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS);
     try {
       return await call(outer ? AbortSignal.any([outer, deadline]) : deadline);
     } catch (cause) {
@@ -112,40 +199,26 @@ export function createOciRegistry(
   return {
     host,
 
-    manifest: (repository, tagOrDigest, options = {}) =>
-      bounded(options.signal, async (signal): Promise<RegistryImage | null> => {
-        const named = await getManifest(repository, tagOrDigest, signal);
-        if (!named) return null;
-        let image: Manifest;
-        let platform: string | undefined;
-        if ('image' in named) {
-          image = named.image;
-        } else {
-          const entry = pickEntry(named.index, architecture);
-          const chosen = entry && (await getManifest(repository, entry.digest, signal));
-          if (!chosen || !('image' in chosen)) {
-            throw new RegistryError(
-              'PROTOCOL',
-              `${host}/${repository}: the index ${named.digest} holds no image`,
-            );
-          }
-          image = chosen.image;
-          platform = entry.platform?.architecture;
-        }
-        return {
-          digest: named.digest,
-          sizeBytes: image.layers.reduce((sum, layer) => sum + layer.size, image.config.size),
-          layers: image.layers.map(({ digest, size, mediaType }) => ({ digest, sizeBytes: size, mediaType })),
-          architecture: platform ?? (await architectureOf(repository, image, signal)),
-          configDigest: image.config.digest,
-        };
-      }),
+    manifest: (repository, tagOrDigest, { signal: outer, architecture } = {}) =>
+      bounded(outer, (signal) => readImage(repository, tagOrDigest, signal, architecture)),
 
-    ping: (options = {}) =>
-      bounded(options.signal, async (signal) => {
-        const response = await client.get('', {}, signal);
+    removeTag: (repository, tag, digest, { signal: outer, manifestMayGo }) =>
+      bounded(outer, (signal) => removeTag(repository, tag, digest, manifestMayGo, signal)),
+
+    ping: ({ signal: outer } = {}) =>
+      bounded(outer, async (signal) => {
+        const response = await client.send('GET', '', {}, signal);
         await response.body?.cancel();
         return response.status === 200;
       }).catch((error: unknown) => error instanceof RegistryError && error.reason === 'DENIED'),
   };
+}
+
+const algorithmOf = (digest: string) => digest.split(':', 1)[0] as string;
+
+// The specification says 202. Some say 200 or 204.
+const isDone = (status: number) => status >= 200 && status < 300;
+
+function digestOf(bytes: Buffer, algorithm: string): string {
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }

@@ -1,12 +1,18 @@
+import { AddressRefusedError, type Fetch } from './guarded-fetch.ts';
 import { RegistryError } from './image-registry.ts';
 
 export interface RegistryClient {
   /**
-   * Sends a GET below `/v2/`, signing in where the registry asks for it.
+   * Sends a request below `/v2/`, signing in where the registry asks for it.
    *
-   * @throws RegistryError it does not answer, answers 429 or 5xx, or refuses the credentials
+   * @throws RegistryError it does not answer, answers 429 or 5xx, refuses the credentials, or may not be asked
    */
-  get(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response>;
+  send(
+    method: 'GET' | 'DELETE',
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Response>;
 }
 
 export interface Credentials {
@@ -14,45 +20,54 @@ export interface Credentials {
   readonly password: string;
 }
 
+/** How a registry is reached. */
+export interface RegistryAccess {
+  /** As it stands in references, for messages. */
+  readonly host: string;
+  /** Where its API is, e.g. `https://registry.example:5000`. */
+  readonly origin: string;
+  readonly auth: Credentials | null;
+  readonly fetch: Fetch;
+  /** May requests go here, where the registry itself sends us? Its own origin is never asked about. */
+  readonly maySendOn: (url: URL) => boolean;
+}
+
 const MAX_REDIRECTS = 3;
+// The specification asks registries to take manifests of 4 MiB at least, and clients to bound them.
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 // The specification's default where the token's answer names no life time; a little is kept back for the way.
 const TOKEN_SECONDS = 60;
 
-/** Plain HTTP is spoken with this machine only. */
-function registryOrigin(host: string): string {
-  const name = host.replace(/:\d+$/, '');
-  const isLoopback = name === 'localhost' || /^127(\.\d+){3}$/.test(name) || name === '[::1]';
-  return `${isLoopback ? 'http' : 'https'}://${host}`;
-}
-
 /** The part of the distribution API that is about reaching a registry: sign-in, redirects, what an answer means. */
-export function createRegistryClient(
-  host: string,
-  auth: Credentials | null,
-  fetchImpl: typeof fetch,
-): RegistryClient {
-  const origin = registryOrigin(host);
+export function createRegistryClient(access: RegistryAccess): RegistryClient {
+  const { host, origin, auth } = access;
   const basic = auth && `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}`;
   // By challenge, which names the scope: one token for each repository.
   const tokens = new Map<string, { readonly value: string; readonly expiresAt: number }>();
 
-  async function send(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    let target = new URL(url);
+  async function follow(
+    method: string,
+    url: URL,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    let target = url;
     let sent = headers;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-      const response = await fetchImpl(target, { headers: sent, redirect: 'manual', signal }).catch(
-        (cause: unknown) => {
-          throw new RegistryError('REGISTRY_UNAVAILABLE', `the registry ${host} does not answer`, { cause });
-        },
-      );
+      const init = { method, headers: sent, redirect: 'manual', signal } as const;
+      const response = await access.fetch(target, init).catch((cause: unknown) => {
+        throw notReached(target, cause);
+      });
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
+      if (!URL.canParse(location, target.href))
+        throw new RegistryError('PROTOCOL', `the registry ${host} redirects to no address`);
       const next = new URL(location, target);
       // Blobs are often on a storage host. Our credentials are for the registry only.
       if (next.origin !== target.origin) {
-        if (next.protocol !== 'https:')
-          throw new RegistryError('PROTOCOL', `the registry ${host} redirects to plain HTTP`);
+        if (!access.maySendOn(next))
+          throw new RegistryError('PROTOCOL', `the registry ${host} redirects to a place without HTTPS`);
         const { authorization: _, ...rest } = sent;
         sent = rest;
       }
@@ -61,14 +76,26 @@ export function createRegistryClient(
     throw new RegistryError('PROTOCOL', `the registry ${host} redirects more than ${MAX_REDIRECTS} times`);
   }
 
+  function notReached(target: URL, cause: unknown): RegistryError {
+    if (!(cause instanceof AddressRefusedError))
+      return new RegistryError('REGISTRY_UNAVAILABLE', `the registry ${host} does not answer`, { cause });
+    return new RegistryError(
+      'NOT_ALLOWED',
+      target.origin === origin
+        ? `${host} is at no public address, and not a registry that this server may ask all the same`
+        : `the registry ${host} sends on to a place at no public address, which this server may not ask`,
+      { cause },
+    );
+  }
+
   async function fetchToken(challenge: string, signal: AbortSignal): Promise<string> {
     const kept = tokens.get(challenge);
     if (kept && kept.expiresAt > Date.now()) return kept.value;
     const fields = new Map(
-      [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1]?.toLowerCase(), m[2] ?? '']),
+      [...challenge.matchAll(/\b(\w+)="([^"]*)"/g)].map((m) => [m[1]?.toLowerCase(), m[2] ?? '']),
     );
     const realm = parseUrl(fields.get('realm'));
-    if (!realm || (realm.origin !== origin && realm.protocol !== 'https:')) {
+    if (!realm || (realm.origin !== origin && !access.maySendOn(realm))) {
       throw new RegistryError(
         'PROTOCOL',
         `the registry ${host} asks for a sign-in at a place that is not safe`,
@@ -78,12 +105,11 @@ export function createRegistryClient(
       const value = fields.get(name);
       if (value !== undefined) realm.searchParams.set(name, value);
     }
-    const response = await send(realm.href, basic ? { authorization: basic } : {}, signal);
-    assertUsable(response, host);
-    const body: unknown = await response.json().catch(() => null);
-    const { token, access_token, expires_in } = (
-      typeof body === 'object' && body !== null ? body : {}
-    ) as Record<string, unknown>;
+    const response = await follow('GET', realm, basic ? { authorization: basic } : {}, signal);
+    await assertUsable(response, host);
+    const { token, access_token, expires_in } = parseObject(
+      (await readBody(response, `the sign-in at ${host}`)).toString('utf8'),
+    );
     const value = typeof token === 'string' ? token : access_token;
     if (typeof value !== 'string') throw new RegistryError('PROTOCOL', `the registry ${host} gave no token`);
     const seconds = typeof expires_in === 'number' && expires_in > 0 ? expires_in : TOKEN_SECONDS;
@@ -93,30 +119,61 @@ export function createRegistryClient(
   }
 
   return {
-    async get(path, headers, signal) {
-      const url = `${origin}/v2/${path}`;
-      const first = await send(url, { ...headers }, signal);
-      const challenge = first.headers.get('www-authenticate');
-      if (first.status !== 401 || challenge === null) return assertUsable(first, host);
+    async send(method, path, headers, signal) {
+      const url = new URL(`${origin}/v2/${path}`);
+      const first = await follow(method, url, { ...headers }, signal);
+      const asked = first.headers.get('www-authenticate');
+      if (first.status !== 401 || asked === null) return await assertUsable(first, host);
       await first.body?.cancel();
-      const authorization = /^bearer /i.test(challenge)
-        ? `Bearer ${await fetchToken(challenge, signal)}`
-        : basic;
+      const bearer = bearerOf(asked);
+      const authorization = bearer === null ? basic : `Bearer ${await fetchToken(bearer, signal)}`;
       if (!authorization)
         throw new RegistryError('DENIED', `the registry ${host} asks for a user and a password`);
-      return assertUsable(await send(url, { ...headers, authorization }, signal), host);
+      return await assertUsable(await follow(method, url, { ...headers, authorization }, signal), host);
     },
   };
 }
 
-function assertUsable(response: Response, host: string): Response {
-  const { status } = response;
-  if (status === 429 || status >= 500) {
-    throw new RegistryError('REGISTRY_UNAVAILABLE', `the registry ${host} answers with status ${status}`);
+/**
+ * Reads an answer to its end.
+ *
+ * @param name what it is, for messages
+ * @throws RegistryError it has more than 4 MiB
+ */
+export async function readBody(response: Response, name: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new RegistryError('PROTOCOL', `${name} has more than 4 MiB`);
+    chunks.push(chunk);
   }
-  if (status === 401 || status === 403)
-    throw new RegistryError('DENIED', `the registry ${host} refuses the access`);
-  return response;
+  return Buffer.concat(chunks);
+}
+
+async function assertUsable(response: Response, host: string): Promise<Response> {
+  const { status } = response;
+  const isDenied = status === 401 || status === 403;
+  if (!isDenied && status !== 429 && status < 500) return response;
+  await response.body?.cancel();
+  throw isDenied
+    ? new RegistryError('DENIED', `the registry ${host} refuses the access`)
+    : new RegistryError('REGISTRY_UNAVAILABLE', `the registry ${host} answers with status ${status}`);
+}
+
+/** The challenge for a token among those of a `WWW-Authenticate` header, which may offer several. */
+function bearerOf(header: string): string | null {
+  const challenges = header.split(/,\s*(?=\w+ +\w+=)/);
+  return challenges.find((challenge) => /^bearer /i.test(challenge)) ?? null;
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
+  } catch {
+    return {};
+  }
 }
 
 function parseUrl(text: string | undefined): URL | null {

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { EntityName, FilterQuery, RequiredEntityData } from '@mikro-orm/core';
+import {
+  type EntityName,
+  type FilterQuery,
+  ForeignKeyConstraintViolationException,
+  LockMode,
+  type RequiredEntityData,
+} from '@mikro-orm/core';
 import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
@@ -9,25 +15,36 @@ import { type Page, type PageArgs, type Place, readWindow, toPage } from '../sha
 import { Problems, refuse } from '../shared/problems.ts';
 import { checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
 import { checkUserName, type UserService } from '../user/user.service.ts';
-import { checkScopeName } from './scope.rules.ts';
+import {
+  checkQuota,
+  checkScopeName,
+  limitsOf,
+  NO_LIMITS,
+  type QuotaInput,
+  type ScopeKind,
+  type ScopeLimits,
+} from './scope.rules.ts';
+import type { ScopeContents, ScopeUse } from './scope-contents.ts';
 
 /** What rights are given on: a namespace or a workspace, with members. */
-export interface Scope {
+export interface Scope extends ScopeLimits {
   id: string;
   name: string;
   displayName: string | null;
   description: string | null;
-  imageLimit: number | null;
-  storageLimitBytes: number | null;
-  buildLimit: number | null;
   createdAt: Date;
   updatedAt: Date;
 }
 
-export interface ScopeInput {
-  readonly name: string;
+/** What can be changed of it. Absent keeps, `null` clears. */
+export interface ScopeChanges {
   readonly displayName?: string | null | undefined;
   readonly description?: string | null | undefined;
+  readonly quota?: QuotaInput | null | undefined;
+}
+
+export interface ScopeInput extends ScopeChanges {
+  readonly name: string;
 }
 
 export interface ScopeMember {
@@ -35,7 +52,7 @@ export interface ScopeMember {
   readonly role: Role;
 }
 
-/** Namespaces and workspaces alike: finding them, making them, and giving users roles on them. */
+/** Namespaces and workspaces alike: finding them, making, changing and deleting them, and giving users roles on them. */
 export abstract class ScopeService<S extends Scope> {
   /**
    * @param noun what it is called, in messages, in the table's name and in the names of its constraints
@@ -44,8 +61,9 @@ export abstract class ScopeService<S extends Scope> {
   protected constructor(
     protected readonly em: EntityManager,
     private readonly users: UserService,
-    private readonly noun: 'namespace' | 'workspace',
+    private readonly noun: ScopeKind,
     private readonly entity: EntityName<S>,
+    private readonly contents: ScopeContents,
   ) {}
 
   /** May the viewer know of it? */
@@ -56,6 +74,9 @@ export abstract class ScopeService<S extends Scope> {
 
   /** A new one, of what all have in common. */
   protected abstract make(scope: Scope): S;
+
+  /** Is it the one that is meant where none is named? */
+  protected abstract isDefault(scope: S): boolean;
 
   /** By id, whoever asks: an image that the viewer may see shows the names of its namespace and workspace. */
   async byIds(ids: readonly string[]): Promise<S[]> {
@@ -77,14 +98,15 @@ export abstract class ScopeService<S extends Scope> {
     const beyond = (place: Place | null, operator: '$gt' | '$lt') =>
       place === null ? [] : [{ name: { [operator]: String(place.value) } }];
     const where = { $and: [visible, ...beyond(window.after, '$gt'), ...beyond(window.before, '$lt')] };
-    const rows = await this.em.fork().find(this.entity, where as FilterQuery<S>, {
-      orderBy: { name: window.backward ? 'desc' : 'asc' } as never,
-      limit: window.limit + 1,
-    });
+    const read = async () =>
+      (await this.em.fork().find(this.entity, where as FilterQuery<S>, {
+        orderBy: { name: window.backward ? 'desc' : 'asc' } as never,
+        limit: window.limit + 1,
+      })) as S[];
     return toPage(
       list,
       window,
-      rows as S[],
+      read,
       (row) => ({ value: row.name, id: row.id }),
       async () => await this.em.fork().count(this.entity, visible as FilterQuery<S>),
     );
@@ -106,19 +128,17 @@ export abstract class ScopeService<S extends Scope> {
     session.assertAdmin();
     const problems = new Problems();
     checkScopeName(problems, ['name'], input.name);
-    checkText(problems, ['displayName'], input.displayName, MAX_DISPLAY_NAME);
-    checkText(problems, ['description'], input.description, MAX_DESCRIPTION);
+    checkChanges(problems, input);
     problems.refuseIfAny();
-    const { name, displayName = null, description = null } = input;
+    const { name, displayName = null, description = null, quota } = input;
     const now = new Date();
     const scope = this.make({
       id: randomUUID(),
       name,
       displayName,
       description,
-      imageLimit: null,
-      storageLimitBytes: null,
-      buildLimit: null,
+      ...NO_LIMITS,
+      ...limitsOf(quota),
       createdAt: now,
       updatedAt: now,
     });
@@ -129,6 +149,78 @@ export abstract class ScopeService<S extends Scope> {
       if (!isTaken(error, `${this.noun}_name`)) throw error;
       return refuse('NAME_TAKEN', ['name'], `the ${this.noun} ${name} exists already`);
     }
+  }
+
+  /** Changes what is said about it: its OWNERs; and its limits: administrators only. Absent keeps, `null` clears. */
+  async update(session: Session, id: string | null, changes: ScopeChanges): Promise<S> {
+    const problems = new Problems();
+    checkChanges(problems, changes);
+    const { id: uid } = await this.#getSeen(session, id, ['id'], problems);
+    session.assertCan(`${this.noun}:manage`, uid);
+    const { displayName, description, quota } = changes;
+    if (quota !== undefined) session.assertAdmin();
+    problems.refuseIfAny();
+    return await this.em.fork().transactional(async (tx) => {
+      // Waits for those who were let in under the old limits (see lockRoom), so that the next one counts them.
+      const lockMode = quota === undefined ? LockMode.NONE : LockMode.PESSIMISTIC_WRITE;
+      const where: object = { id: uid };
+      const scope = (await tx.findOne(this.entity, where as FilterQuery<S>, { lockMode })) as S | null;
+      if (scope === null) return refuse('NOT_FOUND', ['id'], `there is no such ${this.noun}`);
+      if (displayName !== undefined) scope.displayName = displayName;
+      if (description !== undefined) scope.description = description;
+      Object.assign(scope, limitsOf(quota));
+      scope.updatedAt = new Date();
+      return scope;
+    });
+  }
+
+  /**
+   * Deletes one that is empty, and with it its members' roles and the records of its finished builds. Administrators only.
+   *
+   * @returns what it was
+   */
+  async delete(session: Session, id: string | null): Promise<S> {
+    const scope = await this.#getSeen(session, id, ['id'], new Problems());
+    session.assertAdmin();
+    if (this.isDefault(scope)) {
+      const message = `what names no ${this.noun} belongs to the default one, which is therefore always there`;
+      refuse('NOT_ALLOWED', ['id'], message);
+    }
+    const { em, entity, noun, contents } = this;
+    const where = { id: scope.id } as object as FilterQuery<S>;
+    try {
+      await em.fork().transactional(async (tx) => {
+        // Nothing can be put into it any more: a new row's foreign key waits for this lock.
+        const found = await tx.findOne(entity, where, { lockMode: LockMode.PESSIMISTIC_WRITE });
+        if (found === null) refuse('NOT_FOUND', ['id'], `there is no such ${noun}`);
+        const use = await contents.count(tx, noun, scope.id);
+        if (use.images + use.deletedImages + use.unfinishedBuilds > 0) this.#refuseInUse(scope, use);
+        await contents.clear(tx, noun, scope.id);
+        await tx.nativeDelete(entity, where);
+      });
+    } catch (error) {
+      if (!(error instanceof ForeignKeyConstraintViolationException)) throw error;
+      this.#refuseInUse(scope, await contents.count(em.fork(), noun, scope.id));
+    }
+    return scope;
+  }
+
+  #refuseInUse({ name }: S, use: ScopeUse): never {
+    const { images, deletedImages, unfinishedBuilds } = use;
+    const held = `images: ${images}, deleted but not purged: ${deletedImages}, unfinished builds: ${unfinishedBuilds}`;
+    const message = `the ${this.noun} ${name} is not empty (${held}): delete and purge its images, and cancel its builds or wait for them`;
+    refuse('IN_USE', ['id'], message, { images, deletedImages, unfinishedBuilds });
+  }
+
+  /** The one of this id, if the viewer may see it; else NOT_FOUND, with the problems found so far. */
+  async #getSeen(
+    session: Session,
+    id: string | null,
+    path: readonly string[],
+    problems: Problems,
+  ): Promise<S> {
+    const scope = id === null ? null : await this.find(session, { id });
+    return scope ?? problems.refuse('NOT_FOUND', path, `there is no such ${this.noun}`);
   }
 
   /**
@@ -147,10 +239,7 @@ export abstract class ScopeService<S extends Scope> {
       problems.add('REQUIRED', ['role'], 'say the role, or null to take the membership away');
     }
     checkUserName(problems, ['userName'], userName);
-    const scope = id === null ? null : await this.find(session, { id });
-    if (scope === null) {
-      return problems.refuse('NOT_FOUND', [`${this.noun}Id`], `there is no such ${this.noun}`);
-    }
+    const scope = await this.#getSeen(session, id, [`${this.noun}Id`], problems);
     session.assertCan(`${this.noun}:manage`, scope.id);
     problems.refuseIfAny();
     await this.em.fork().transactional(async (tx) => {
@@ -165,4 +254,10 @@ export abstract class ScopeService<S extends Scope> {
     });
     return scope;
   }
+}
+
+function checkChanges(problems: Problems, changes: ScopeChanges): void {
+  checkText(problems, ['displayName'], changes.displayName, MAX_DISPLAY_NAME);
+  checkText(problems, ['description'], changes.description, MAX_DESCRIPTION);
+  checkQuota(problems, ['quota'], changes.quota);
 }

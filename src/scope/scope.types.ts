@@ -1,4 +1,4 @@
-import { Field, InputType, ObjectType } from 'type-graphql';
+import { Field, ID, InputType, ObjectType } from 'type-graphql';
 import { NodeInterface } from '../graphql/node.types.ts';
 import { MutationInput } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
@@ -6,12 +6,14 @@ import { Role } from '../shared/enums.ts';
 import type { User } from '../user/user.entity.ts';
 import { UserObject } from '../user/user.types.ts';
 import type { Scope } from './scope.service.ts';
+import { QuotaInputObject } from './scope-quota.types.ts';
 
 /** What a namespace and a workspace have in common. */
 @ObjectType({ simpleResolvers: true })
 export abstract class ScopeObject extends NodeInterface implements Scope {
   @Field(() => String, {
-    description: 'Unique, e.g. "algo"; images are pushed below the name of their namespace.',
+    description:
+      'Unique, e.g. "algo", and the same for ever: images are pushed below the name of their namespace.',
   })
   name!: string;
 
@@ -54,6 +56,46 @@ export abstract class CreateScopeInput extends MutationInput {
 
   @Field(() => String, { nullable: true, description: 'At most 512 characters.' })
   description?: string | null;
+
+  @Field(() => QuotaInputObject, {
+    nullable: true,
+    description: 'How much it may have; absent and null: any amount.',
+  })
+  quota?: QuotaInputObject | null;
+}
+
+/** What changes about a namespace or workspace. */
+@InputType()
+export abstract class UpdateScopeInput extends MutationInput {
+  @Field(() => ID, { description: 'Which one.' })
+  id!: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'For people, in any script; at most 256 characters. Absent keeps what there is, null clears it.',
+  })
+  displayName?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'At most 512 characters. Absent keeps what there is, null clears it.',
+  })
+  description?: string | null;
+
+  @Field(() => QuotaInputObject, {
+    nullable: true,
+    description:
+      'How much it may have. Only administrators may give it. Absent keeps all limits, null takes them away.',
+  })
+  quota?: QuotaInputObject | null;
+}
+
+/** Which namespace or workspace goes. */
+@InputType()
+export abstract class DeleteScopeInput extends MutationInput {
+  @Field(() => ID, { description: 'Which one.' })
+  id!: string;
 }
 
 /** Who gets which role. */

@@ -10,14 +10,19 @@ export interface PageArgs {
   readonly before?: string | null | undefined;
 }
 
-/** A page of a list in a fixed order, and how to know the rest. */
+/** A page of a list in a fixed order. What it shows is read when it is first asked for, and once. */
 export interface Page<T> {
+  readonly rows: () => Promise<PageRows<T>>;
+  /** Counts the whole list. */
+  readonly count: () => Promise<number>;
+}
+
+/** The rows of a page, each with its cursor, and whether there are more around them. */
+export interface PageRows<T> {
   readonly nodes: readonly T[];
   readonly cursors: readonly string[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
-  /** Counts the whole list; a statement of its own, made only when asked. */
-  readonly count: () => Promise<number>;
 }
 
 /** The place of one row in its list: the ordering value and the id that breaks ties. */
@@ -122,17 +127,29 @@ export function readWindow(list: string, type: PlaceType, args: PageArgs, max = 
 }
 
 /**
- * Makes a page of rows that were read with one more than the window's limit.
+ * Makes a page of what the window shows.
  *
- * @param rows in the order they were read: backwards for a backward window
+ * @param read reads the window's rows and one more, backwards for a backward window
  */
 export function toPage<T>(
   list: string,
   window: Window,
-  rows: readonly T[],
+  read: () => Promise<readonly T[]>,
   placeOf: (row: T) => Place,
   count: () => Promise<number>,
 ): Page<T> {
+  return {
+    rows: once(async () => rowsOf(list, window, await read(), placeOf)),
+    count: once(count),
+  };
+}
+
+function rowsOf<T>(
+  list: string,
+  window: Window,
+  rows: readonly T[],
+  placeOf: (row: T) => Place,
+): PageRows<T> {
   const more = rows.length > window.limit;
   const kept = rows.slice(0, window.limit);
   const nodes = window.backward ? kept.reverse() : kept;
@@ -141,6 +158,14 @@ export function toPage<T>(
     cursors: nodes.map((row) => printCursor(list, placeOf(row))),
     hasNextPage: window.backward ? window.before !== null : more,
     hasPreviousPage: window.backward ? more : window.after !== null,
-    count,
+  };
+}
+
+/** The same answer, or the same failure, for everybody who asks: `read` runs when the first one does. */
+export function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
+  return () => {
+    reading ??= read();
+    return reading;
   };
 }

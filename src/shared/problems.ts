@@ -49,16 +49,24 @@ export interface Problem {
 /** A mutation's input cannot be carried out: the caller can mend it, and nothing has been changed. */
 export class InputRefused extends Error {
   override readonly name = 'InputRefused';
-  constructor(readonly problems: readonly Problem[]) {
+  /** @param more how many problems there are besides these */
+  constructor(
+    readonly problems: readonly Problem[],
+    readonly more = 0,
+  ) {
     super(
       problems.map((problem) => `${problem.path.join('.')}: ${problem.code}: ${problem.message}`).join('\n'),
     );
   }
 }
 
+/** More than anybody mends at once; a document of megabytes can have one in every other byte. */
+const MAX_KEPT = 1000;
+
 /** Collects everything that is wrong with an input, so that the caller hears of all of it at once. */
 export class Problems {
   readonly #found: Problem[] = [];
+  #more = 0;
 
   add(
     code: UserErrorCode,
@@ -66,7 +74,8 @@ export class Problems {
     message: string,
     details: Problem['details'] = null,
   ): void {
-    this.#found.push({ code, path, message, details });
+    if (this.#found.length < MAX_KEPT) this.#found.push({ code, path, message, details });
+    else this.#more += 1;
   }
 
   /** Is something wrong at this place? */
@@ -77,7 +86,17 @@ export class Problems {
   /** Adds a problem after which nothing more can be checked, and refuses the input with all of them. */
   refuse(...problem: Parameters<Problems['add']>): never {
     this.add(...problem);
-    throw new InputRefused(this.#found);
+    return this.refuseAll();
+  }
+
+  /** Everything found so far, the first 1,000. */
+  get all(): readonly Problem[] {
+    return this.#found;
+  }
+
+  /** Refuses the input with what was found; for where something must have been. */
+  refuseAll(): never {
+    throw new InputRefused(this.#found, this.#more);
   }
 
   get any(): boolean {
@@ -86,7 +105,7 @@ export class Problems {
 
   /** @throws InputRefused if anything was added */
   refuseIfAny(): void {
-    if (this.any) throw new InputRefused(this.#found);
+    if (this.any) this.refuseAll();
   }
 }
 

@@ -19,8 +19,20 @@ export function mayReachRegistry(host: string | null, own: string): boolean {
   return samePort && (a.name === b.name || isLoopback(b.name));
 }
 
+/** Do two hosts, `host[:port]`, name one registry by their looks? PURE; spelling does not count, nor which name of the loopback. */
+export function isSameRegistry(a: string, b: string): boolean {
+  const [first, second] = [partsOf(a), partsOf(b)];
+  const samePort = first.ports.some((port) => second.ports.includes(port));
+  return samePort && (first.name === second.name || (isLoopback(first.name) && isLoopback(second.name)));
+}
+
+/** Is `host[:port]` one of the names of Docker Hub? */
+export function isDockerHub(host: string): boolean {
+  return isSameRegistry(host, 'docker.io');
+}
+
 /** Is this name, without a port, the loopback by its looks? */
-function isLoopback(name: string): boolean {
+export function isLoopback(name: string): boolean {
   return name === 'localhost' || /^127(\.\d+){3}$/.test(name) || name === '[::1]';
 }
 

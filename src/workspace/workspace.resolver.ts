@@ -3,6 +3,7 @@ import { type Connection, ForwardArgs, toConnection } from '../graphql/connectio
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
 import { MemberObject } from '../scope/scope.types.ts';
+import { QuotaObject, type QuotaOwner } from '../scope/scope-quota.types.ts';
 import { Role } from '../shared/enums.ts';
 import { BadInputError } from '../shared/errors.ts';
 import { toGlobalId, uidOf } from '../shared/global-id.ts';
@@ -11,8 +12,12 @@ import type { Workspace } from './workspace.entity.ts';
 import {
   CreateWorkspaceInput,
   CreateWorkspacePayload,
+  DeleteWorkspaceInput,
+  DeleteWorkspacePayload,
   SetWorkspaceMemberInput,
   SetWorkspaceMemberPayload,
+  UpdateWorkspaceInput,
+  UpdateWorkspacePayload,
   WorkspaceConnection,
   WorkspaceObject,
   WorkspaceRoleObject,
@@ -57,6 +62,41 @@ export class WorkspaceResolver {
     }));
   }
 
+  @Mutation(() => UpdateWorkspacePayload, {
+    description: 'Changes what is said about a workspace: its OWNERs; its quota: administrators only.',
+  })
+  async updateWorkspace(
+    @Arg('input', () => UpdateWorkspaceInput) input: UpdateWorkspaceInput,
+    @Ctx() { workspaces, session, loaders }: Context,
+  ) {
+    const ids = new InputIds();
+    const id = ids.uid('Workspace', input.id, ['id']);
+    const run = async () => {
+      const workspace = await workspaces.update(session, id, input);
+      loaders.workspace.clear(workspace.id);
+      return { workspace };
+    };
+    return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, run, ids);
+  }
+
+  @Mutation(() => DeleteWorkspacePayload, {
+    description:
+      'Deletes a workspace that is empty: no images, also no deleted ones that are not purged, and no unfinished builds; else IN_USE. The roles on it and the records and logs of its finished builds go with it. Administrators only; the default workspace stays.',
+  })
+  async deleteWorkspace(
+    @Arg('input', () => DeleteWorkspaceInput) input: DeleteWorkspaceInput,
+    @Ctx() { workspaces, session, loaders }: Context,
+  ) {
+    const ids = new InputIds();
+    const id = ids.uid('Workspace', input.id, ['id']);
+    const run = async () => {
+      const workspace = await workspaces.delete(session, id);
+      loaders.workspace.clear(workspace.id);
+      return { workspace };
+    };
+    return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, run, ids);
+  }
+
   @Mutation(() => SetWorkspaceMemberPayload, {
     description: 'Gives a user a role on a workspace, or takes it away.',
   })
@@ -93,6 +133,14 @@ export class WorkspaceResolver {
   })
   description(@Root() workspace: Workspace, @Ctx() { workspaces, session }: Context): string | null {
     return workspaces.mayRead(session, workspace) ? workspace.description : null;
+  }
+
+  @FieldResolver(() => QuotaObject, {
+    description: 'How much it may have, and has. Without limits and with 0 used for who may not read it.',
+  })
+  quota(@Root() workspace: Workspace, @Ctx() { workspaces, session }: Context): QuotaOwner {
+    const limits = workspaces.mayRead(session, workspace) ? workspace : null;
+    return { kind: 'workspace', id: workspace.id, limits };
   }
 
   @FieldResolver(() => [MemberObject], {

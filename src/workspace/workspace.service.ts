@@ -1,14 +1,15 @@
 import type { Session } from '../auth/session.ts';
 import type { EntityManager } from '../db/orm.ts';
 import { type Scope, ScopeService } from '../scope/scope.service.ts';
+import type { ScopeContents } from '../scope/scope-contents.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { UserService } from '../user/user.service.ts';
 import { Workspace } from './workspace.entity.ts';
 
 /** Workspaces and their members. */
 export class WorkspaceService extends ScopeService<Workspace> {
-  constructor(em: EntityManager, users: UserService) {
-    super(em, users, 'workspace', Workspace);
+  constructor(em: EntityManager, users: UserService, contents: ScopeContents) {
+    super(em, users, 'workspace', Workspace, contents);
   }
 
   /** Everyone may know the default workspace: it is where those who have no other work. */
@@ -22,6 +23,10 @@ export class WorkspaceService extends ScopeService<Workspace> {
 
   protected override make(scope: Scope): Workspace {
     return { ...scope, isDefault: false };
+  }
+
+  protected override isDefault({ isDefault }: Workspace): boolean {
+    return isDefault;
   }
 
   /** By name, whoever asks: for labels that name a workspace. */

@@ -1,194 +1,184 @@
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pushBaseImage } from '../../src/embedded/base-image.ts';
 import { findBusybox } from '../../src/embedded/busybox.ts';
+import { startChild } from '../../src/embedded/child-process.ts';
+import type { DataFolder } from '../../src/embedded/data-folder.ts';
+import { freePort } from '../../src/embedded/free-port.ts';
+import { findProgram } from '../../src/embedded/machine.ts';
 import { createOciRegistry } from '../../src/registry/oci-registry.ts';
-import { claimTestRegistryHost, openTestRegistry } from '../support/local-parts.ts';
+import { createOciRegistryDirectory } from '../../src/registry/oci-registry-directory.ts';
+import { claimTestRegistryHost, openTestRegistry, quiet } from '../support/local-parts.ts';
+import { linux, makeImage, makeIndex, pushImage, pushManifest } from '../support/registry-push.ts';
 import { openTestFolder } from '../support/test-folder.ts';
 
-const INDEX = 'application/vnd.oci.image.index.v1+json';
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const OWN = process.arch === 'x64' ? 'amd64' : process.arch;
+const OTHER = OWN === 'arm64' ? 'amd64' : 'arm64';
+
+const ANN = { username: 'ann', password: 'secret' };
+
+const parts = new AsyncDisposableStack();
+let folder: DataFolder;
+let host = '';
+let digest = '';
+
+beforeAll(async () => {
+  folder = parts.use(await openTestFolder()).data;
+  host = await claimTestRegistryHost(folder);
+  const opened = await openTestRegistry(folder, host, async () => null);
+  if (!opened) throw new Error('no registry starts here');
+  parts.use(opened.registry);
+  const busybox = await findBusybox(folder, () => {});
+  const again = await pushBaseImage(host, busybox);
+  expect(again.pushed, 'the same bytes are sent once').toBe(false);
+  digest = again.digest;
+});
+afterAll(() => parts.disposeAsync());
 
 describe('the registry adapter on a real registry', () => {
-  const parts = new AsyncDisposableStack();
-  let host = '';
-  let digest = '';
-
-  beforeAll(async () => {
-    const folder = parts.use(await openTestFolder());
-    host = await claimTestRegistryHost(folder.data);
-    const opened = await openTestRegistry(folder.data, host, async () => null);
-    if (!opened) throw new Error('no registry starts here');
-    parts.use(opened.registry);
-    const busybox = await findBusybox(folder.data, () => {});
-    const again = await pushBaseImage(host, busybox);
-    expect(again.pushed, 'the same bytes are sent once').toBe(false);
-    digest = again.digest;
-  });
-  afterAll(() => parts.disposeAsync());
-
   it('reads an image by tag and by digest', async () => {
     const registry = createOciRegistry(host, null);
     const image = await registry.manifest('slipway/base', 'latest');
-    expect(image).toMatchObject({ digest, architecture: process.arch === 'x64' ? 'amd64' : process.arch });
+    expect(image).toMatchObject({ digest, architecture: OWN, architectures: [OWN] });
     expect(image?.layers).toHaveLength(1);
     expect(image?.sizeBytes).toBeGreaterThan(image?.layers[0]?.sizeBytes ?? 0);
     expect(await registry.manifest('slipway/base', digest)).toEqual(image);
     expect(await registry.ping()).toBe(true);
+    const directory = createOciRegistryDirectory(null, { publicHosts: false, hosts: [host], auths: {} });
+    expect(await directory.readerOf(host).manifest('slipway/base', 'latest')).toEqual(image);
   });
 
-  it('knows what the registry does not know', async () => {
-    const registry = createOciRegistry(host, null);
-    expect(await registry.manifest('slipway/base', 'never')).toBeNull();
-    expect(await registry.manifest('no/such', 'latest')).toBeNull();
-    expect(await registry.manifest('slipway/base', `sha256:${'0'.repeat(64)}`)).toBeNull();
-  });
+  describe('reads an index', () => {
+    const images = {
+      s390x: makeImage('s390x', 'a layer for s390x'),
+      other: makeImage(OTHER, 'and a layer for another', 'docker'),
+      own: makeImage(OWN, 'a layer for this machine'),
+    };
+    const inner = makeIndex([[images.own.manifest, linux(OWN)]], 'list');
+    const attestation = makeImage('unknown', 'in-toto');
+    const attested = { platform: { os: 'unknown', architecture: 'unknown' } };
 
-  it("reads an index: its own digest, and this machine's image", async () => {
-    const registry = createOciRegistry(host, null);
-    const image = await registry.manifest('slipway/base', 'latest');
-    const architecture = image?.architecture ?? '';
-    const own = await manifestSize(host, digest);
-    const index = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: INDEX,
-      manifests: [
-        { mediaType: MANIFEST, digest, size: own, platform: { os: 'unknown', architecture: 'unknown' } },
-        { mediaType: MANIFEST, digest, size: own, platform: { os: 'linux', architecture } },
-      ],
+    beforeAll(async () => {
+      for (const image of [...Object.values(images), attestation])
+        await pushImage(host, 'multi/arch', 'latest', image);
+      await pushManifest(host, 'multi/arch', inner.digest, inner);
     });
-    const put = await fetch(`http://${host}/v2/slipway/base/manifests/many`, {
-      method: 'PUT',
-      headers: { 'content-type': INDEX },
-      body: index,
-    });
-    expect(put.status).toBe(201);
-    expect(await registry.manifest('slipway/base', 'many')).toEqual({ ...image, digest: sha256(index) });
-  });
-});
 
-describe('the registry adapter on registries that misbehave or ask', () => {
-  const config = JSON.stringify({ architecture: 'amd64', os: 'linux' });
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: MANIFEST,
-    config: {
-      mediaType: 'application/vnd.oci.image.config.v1+json',
-      digest: sha256(config),
-      size: config.length,
-    },
-    layers: [],
-  });
-  const serve: RequestListener = (request, response) => {
-    response.end(request.url?.includes('/blobs/') ? config : manifest);
-  };
-
-  it('does not believe a digest that the bytes do not have', async () => {
-    await using fake = await listen((_, response) => {
-      response.setHeader('docker-content-digest', `sha256:${'1'.repeat(64)}`).end(manifest);
-    });
-    const read = createOciRegistry(fake.host, null).manifest('a', 'b');
-    await expect(read).rejects.toMatchObject({ name: 'RegistryError', reason: 'PROTOCOL' });
-  });
-
-  it('tells an ailing registry from one that refuses', async () => {
-    for (const [status, reason] of [
-      [500, 'REGISTRY_UNAVAILABLE'],
-      [429, 'REGISTRY_UNAVAILABLE'],
-      [403, 'DENIED'],
-      [401, 'DENIED'],
-      [418, 'PROTOCOL'],
-    ] as const) {
-      await using fake = await listen((_, response) => void response.writeHead(status).end());
-      await expect(createOciRegistry(fake.host, null).manifest('a', 'b')).rejects.toMatchObject({ reason });
-    }
-    const nobody = createOciRegistry('127.0.0.1:1', null);
-    await expect(nobody.manifest('a', 'b')).rejects.toMatchObject({ reason: 'REGISTRY_UNAVAILABLE' });
-    expect(await nobody.ping()).toBe(false);
-  });
-
-  it('ends a call whose signal is aborted while the registry is silent', async () => {
-    await using fake = await listen(() => {});
-    const read = createOciRegistry(fake.host, null).manifest('a', 'b', { signal: AbortSignal.timeout(50) });
-    await expect(read).rejects.toMatchObject({ reason: 'REGISTRY_UNAVAILABLE' });
-  });
-
-  it('signs in with user and password', async () => {
-    await using fake = await listen((request, response) => {
-      if (request.headers.authorization === `Basic ${btoa('ann:secret')}`) return serve(request, response);
-      response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end();
-    });
-    const image = await createOciRegistry(fake.host, { username: 'ann', password: 'secret' }).manifest(
-      'a',
-      'b',
-    );
-    expect(image).toMatchObject({ digest: sha256(manifest), architecture: 'amd64' });
-    await expect(createOciRegistry(fake.host, null).manifest('a', 'b')).rejects.toMatchObject({
-      reason: 'DENIED',
-    });
-  });
-
-  it('gets a token where the registry names a token service', async () => {
-    let tokens = 0;
-    await using fake = await listen((request, response) => {
-      const url = new URL(request.url ?? '', `http://${request.headers.host}`);
-      if (url.pathname === '/token') {
-        tokens += 1;
-        expect(request.headers.authorization).toBe(`Basic ${btoa('ann:secret')}`);
-        expect(url.searchParams.get('scope')).toBe('repository:a:pull');
-        return void response.end(JSON.stringify({ token: 'abc', expires_in: 300 }));
-      }
-      if (request.headers.authorization === 'Bearer abc') return serve(request, response);
-      const realm = `Bearer realm="http://${request.headers.host}/token",service="s",scope="repository:a:pull"`;
-      response.writeHead(401, { 'www-authenticate': realm }).end();
-    });
-    const registry = createOciRegistry(fake.host, { username: 'ann', password: 'secret' });
-    expect(await registry.manifest('a', 'b')).toMatchObject({ digest: sha256(manifest) });
-    expect(tokens).toBe(1);
-  });
-
-  it('hands its password to nobody else', async () => {
-    let asked = 0;
-    await using thief = await listen((_, response) => {
-      asked += 1;
-      response.end(JSON.stringify({ token: 'abc' }));
-    });
-    for (const answer of [
-      { status: 401, headers: { 'www-authenticate': `Bearer realm="http://${thief.host}/token"` } },
-      { status: 307, headers: { location: `http://${thief.host}/v2/a/manifests/b` } },
-    ]) {
-      await using fake = await listen(
-        (_, response) => void response.writeHead(answer.status, answer.headers).end(),
+    it.each([
+      ['of OCI', 'index'],
+      ["of Docker's kind", 'list'],
+    ] as const)("%s: its own digest, and this machine's image", async (_, type) => {
+      const index = makeIndex(
+        [
+          [attestation.manifest, attested],
+          [images.s390x.manifest, linux('s390x')],
+          [images.other.manifest, linux(OTHER)],
+          [images.own.manifest, linux(OWN)],
+        ],
+        type,
       );
-      const registry = createOciRegistry(fake.host, { username: 'ann', password: 'secret' });
-      await expect(registry.manifest('a', 'b')).rejects.toMatchObject({ reason: 'PROTOCOL' });
+      await pushManifest(host, 'multi/arch', type, index);
+      const registry = createOciRegistry(host, null);
+      const image = await registry.manifest('multi/arch', type);
+      expect(image).toMatchObject({
+        digest: index.digest,
+        architecture: OWN,
+        architectures: ['s390x', OTHER, OWN],
+        configDigest: images.own.config.digest,
+        layers: [{ digest: images.own.layer.digest }],
+        sizeBytes: images.own.config.size + images.own.layer.size,
+      });
+      expect(await registry.manifest('multi/arch', type, { architecture: OTHER })).toMatchObject({
+        digest: index.digest,
+        architecture: OTHER,
+        configDigest: images.other.config.digest,
+      });
+      expect(await registry.manifest('multi/arch', type, { architecture: 'riscv64' })).toEqual(image);
+    });
+
+    it('in an index', async () => {
+      const outer = makeIndex([
+        [images.s390x.manifest, linux('s390x')],
+        [inner, {}],
+      ]);
+      await pushManifest(host, 'multi/arch', 'nested', outer);
+      expect(await createOciRegistry(host, null).manifest('multi/arch', 'nested')).toMatchObject({
+        digest: outer.digest,
+        architecture: OWN,
+        architectures: ['s390x', OWN],
+      });
+    });
+
+    it('that does not name platforms: what the image itself says counts', async () => {
+      const index = makeIndex([[images.other.manifest, {}]]);
+      await pushManifest(host, 'multi/arch', 'unnamed', index);
+      expect(await createOciRegistry(host, null).manifest('multi/arch', 'unnamed')).toMatchObject({
+        architecture: OTHER,
+        architectures: [OTHER],
+      });
+    });
+
+    it('of attestations only, which is no image', async () => {
+      const index = makeIndex([[attestation.manifest, attested]]);
+      await pushManifest(host, 'multi/arch', 'empty', index);
+      const read = createOciRegistry(host, null).manifest('multi/arch', 'empty');
+      await expect(read).rejects.toMatchObject({ reason: 'PROTOCOL' });
+    });
+  });
+
+  it('learns that a registry with a password removes nothing', async () => {
+    const closed = parts.use(await startClosedRegistry(folder));
+    const registry = createOciRegistry(closed.host, ANN);
+    const removal = registry.removeTag('slipway/base', 'latest', digest, { manifestMayGo: true });
+    await expect(removal).rejects.toMatchObject({ reason: 'DELETE_NOT_ALLOWED' });
+    expect(await registry.removeTag('slipway/base', 'latest', digest, { manifestMayGo: false })).toBe('KEPT');
+    expect(await registry.manifest('slipway/base', 'latest')).toMatchObject({ digest });
+    const others = { publicHosts: false, hosts: [closed.host], auths: { [closed.host]: ANN } };
+    const reader = createOciRegistryDirectory(null, others).readerOf(closed.host);
+    expect(await reader.manifest('slipway/base', 'latest')).toMatchObject({ digest });
+    for (const auth of [null, { username: 'ann', password: 'guess' }]) {
+      const read = createOciRegistry(closed.host, auth).manifest('slipway/base', 'latest');
+      await expect(read).rejects.toMatchObject({ reason: 'DENIED' });
     }
-    expect(asked).toBe(0);
   });
 });
 
-async function manifestSize(host: string, digest: string): Promise<number> {
-  const headers = { accept: MANIFEST };
-  const response = await fetch(`http://${host}/v2/slipway/base/manifests/${digest}`, { headers });
-  return (await response.arrayBuffer()).byteLength;
-}
-
-async function listen(handler: RequestListener): Promise<AsyncDisposable & { host: string }> {
-  const server = createServer(handler).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+/** A second registry over the same storage that asks for a password, and removes nothing. */
+async function startClosedRegistry(data: DataFolder) {
+  const address = `127.0.0.1:${await freePort()}`;
+  const users = join(data.path, 'registry-users');
+  writeFileSync(users, `ann:${SECRET}\n`);
+  const config = join(data.path, 'registry-closed.json');
+  const { storage, ...settings } = JSON.parse(readFileSync(join(data.path, 'registry.json'), 'utf8')) as {
+    storage: object;
   };
+  writeFileSync(
+    config,
+    JSON.stringify({
+      ...settings,
+      storage: { ...storage, delete: { enabled: false } },
+      http: { addr: address },
+      auth: { htpasswd: { realm: 'test', path: users } },
+    }),
+  );
+  const name = 'docker-registry';
+  const child = await startChild(
+    data,
+    {
+      name: 'closed-registry',
+      command: findProgram(name) ?? join(data.tools, name, 'usr/bin', name),
+      args: ['serve', config],
+      env: { OTEL_TRACES_EXPORTER: 'none' },
+      stopSignal: 'SIGTERM',
+      stopTimeoutMs: 10_000,
+      readyTimeoutMs: 20_000,
+      isReady: async () => (await fetch(`http://${address}/v2/`)).status === 401,
+    },
+    quiet,
+  );
+  return { host: address, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 
-function sha256(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
-}
+/** `secret`, as bcrypt writes it. */
+const SECRET = '$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW';

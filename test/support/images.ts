@@ -92,7 +92,7 @@ export async function errorCode(
 /**
  * Puts rows into the catalogue without the API, two by two at the same millisecond, so that ties are there to be broken.
  *
- * @param prefix of the names, which are `<prefix>0001` and so on
+ * @param prefix of the names, which are `<prefix>0001` and so on; in small letters, as it is searched
  */
 export async function fillCatalogue(
   database: TestDatabase,
@@ -109,13 +109,18 @@ export async function fillCatalogue(
         size_bytes, layers, origin, type, status, visibility, service_type, dev_services, resource_categories, labels,
         runtime, inputs, outputs, configs, version, last_changes, search_text, search_grams,
         source_build_id, created_by_id, created_at, updated_at)
-      select gen_random_uuid(), n.id, w.id, $1 || lpad(i::text, 4, '0'), 'latest', null,
-        'docker.io/default/' || $1 || i, 'docker.io', 'default/' || $1 || i,
+      select gen_random_uuid(), n.id, w.id, text.name, 'latest', null,
+        text.reference, 'docker.io', 'default/' || $1 || i,
         case when i % 3 = 0 then null else (i / 4) * 1000000000::bigint end,
         '[]', 'CUSTOMIZE', 'DEDICATED', 'ACTIVE', $3, 'UNKNOWN', '[]', '[]', '[]',
-        '{}', '[]', '[]', '[]', 1, '{}', $1 || lpad(i::text, 4, '0'), '{}', $5::uuid, u.id,
+        '{}', '[]', '[]', '[]', 1, '{}', text.name || E'\\n' || text.reference,
+        array(select distinct gram from unnest(array[text.name, text.reference]) line, generate_series(1, length(line)) at,
+          unnest(array[substr(line, at, 1), substr(line, at, 2)]) gram),
+        $5::uuid, u.id,
         $4::timestamptz + (i / 2) * interval '1 ms', $4::timestamptz - (i / 2) * interval '1 ms'
-      from generate_series(1, $2) i, namespace n, workspace w, user_account u
+      from generate_series(1, $2) i
+        cross join lateral (select $1 || lpad(i::text, 4, '0') as name, 'docker.io/default/' || $1 || i as reference) text,
+        namespace n, workspace w, user_account u
       where n.name = 'default' and w.name = 'default' and u.name = 'admin'`,
     [
       prefix,

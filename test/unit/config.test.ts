@@ -22,6 +22,7 @@ describe('the configuration', () => {
       databaseUrl: null,
       engineEndpoint: null,
       registryHost: null,
+      verify: { publicHosts: true, hosts: [] },
       mayInstall: true,
       builder: 'auto',
       build: { slots: 2, defaultTimeoutMs: 3_600_000, maxTimeoutMs: 21_600_000, drainMs: 20_000 },
@@ -32,7 +33,7 @@ describe('the configuration', () => {
         owner: 'slipway.owner',
       },
       logLevel: 'warn',
-      secrets: { adminToken: null, registryAuth: null },
+      secrets: { adminToken: null, registryAuth: null, registryAuths: {} },
     });
   });
 
@@ -45,6 +46,8 @@ describe('the configuration', () => {
     SLIPWAY_DATA_DIR: '/var/lib/slipway',
     SLIPWAY_REGISTRY: 'registry.example:5000',
     SLIPWAY_REGISTRY_AUTH: 'robot:pass:word',
+    SLIPWAY_REGISTRY_AUTHS: 'docker.io=ada:pass=word, registry.internal:5000=robot$x:pass:word',
+    SLIPWAY_VERIFY_HOSTS: 'public, registry.internal:5000,http://10.0.0.1,[::1]:5000',
     SLIPWAY_INSTALL: 'no',
     SLIPWAY_BUILDER: 'buildkit',
     SLIPWAY_ADMIN_TOKEN: TOKEN,
@@ -70,12 +73,20 @@ describe('the configuration', () => {
       databaseUrl: 'postgresql://user:password@db:5432/slipway',
       engineEndpoint: 'unix:///run/podman/podman.sock',
       registryHost: 'registry.example:5000',
+      verify: { publicHosts: true, hosts: ['registry.internal:5000', 'http://10.0.0.1', '[::1]:5000'] },
       mayInstall: false,
       builder: 'buildkit',
       build: { slots: 64, defaultTimeoutMs: 1000, maxTimeoutMs: 82_800_000, drainMs: 0 },
       notebookLabels: { id: 'a/b', name: 'b.c', workspace: 'c-d', owner: 'd_e' },
       logLevel: 'silent',
-      secrets: { adminToken: TOKEN, registryAuth: 'robot:pass:word' },
+      secrets: {
+        adminToken: TOKEN,
+        registryAuth: 'robot:pass:word',
+        registryAuths: {
+          'docker.io': 'ada:pass=word',
+          'registry.internal:5000': 'robot$x:pass:word',
+        },
+      },
     });
   });
 
@@ -98,6 +109,20 @@ describe('the configuration', () => {
     ['DOCKER_HOST', ['/run/docker.sock', 'unix://', 'unix://run/docker.sock', 'ssh://host', 'tcp://']],
     ['SLIPWAY_REGISTRY', ['https://registry.example', 'registry.example/path', 'registry:port', 'a b']],
     ['SLIPWAY_REGISTRY_AUTH', ['robot', 'robot:', ':password']],
+    ['SLIPWAY_REGISTRY_AUTHS', ['robot:password', 'a.io=robot', 'a.io=robot:', 'a/b=c:d', 'a.io=b:c,d', ',']],
+    [
+      'SLIPWAY_VERIFY_HOSTS',
+      [
+        'https://a.io',
+        'http://a.io/v2',
+        'a.io/b',
+        'a.io:x',
+        'a.io:65536',
+        'none,a.io',
+        'public,,a.io',
+        'a b',
+      ],
+    ],
     ['SLIPWAY_INSTALL', ['maybe', 'YES', 'true']],
     ['SLIPWAY_BUILDER', ['kaniko']],
     ['SLIPWAY_ADMIN_TOKEN', ['x'.repeat(31), ` ${'x'.repeat(31)} `, `${TOKEN}\n${TOKEN}`, `${TOKEN}€`]],
@@ -122,17 +147,25 @@ describe('the configuration', () => {
       PORT: 'x',
       SLIPWAY_ADMIN_TOKEN: 'hunter2',
       SLIPWAY_REGISTRY_AUTH: 'hunter2',
+      SLIPWAY_REGISTRY_AUTHS: 'registry.test=hunter2',
       SLIPWAY_BULIDER: 'auto',
       SLIPWAY_: '1',
     });
     expect(problems.map((problem) => problem.split(':')[0])).toEqual([
       'PORT',
       'SLIPWAY_REGISTRY_AUTH',
+      'SLIPWAY_REGISTRY_AUTHS',
       'SLIPWAY_ADMIN_TOKEN',
       'SLIPWAY_BULIDER',
       'SLIPWAY_',
     ]);
     expect(problems.join()).not.toContain('hunter2');
+  });
+
+  it('lets operators close other registries, or open some only', () => {
+    const verify = (hosts: string) => readConfig({ SLIPWAY_VERIFY_HOSTS: hosts }, '/').verify;
+    expect(verify('none')).toEqual({ publicHosts: false, hosts: [] });
+    expect(verify('docker.io,quay.io')).toEqual({ publicHosts: false, hosts: ['docker.io', 'quay.io'] });
   });
 
   it('refuses a default time limit above the longest one', () => {

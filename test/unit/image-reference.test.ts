@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseImageReference, printImageReference } from '../../src/shared/image-reference.ts';
 
@@ -49,41 +50,69 @@ describe('a reference that is not', () => {
   });
 });
 
-describe('printing', () => {
-  it('gives back what was read, and never takes a print for something else', () => {
-    const random = randomNumbers(7);
-    const pick = <T>(choices: readonly T[]): T => choices[random() % choices.length] as T;
-    for (let i = 0; i < 2000; i += 1) {
-      const reference = {
-        host: pick([null, 'localhost', 'reg.example', '127.0.0.1:5000', 'Host', '[::1]:1']),
-        // A first component with a dot would be read as the host.
-        path: [
-          'x',
-          ...Array.from({ length: random() % 3 }, () => pick(['a.b', 'a_b', 'a__b', 'a--b', '0', 'x-1'])),
-        ].join('/'),
-        tag: pick([null, 'latest', '1.0', '_x', 'A-b.C']),
-        digest: pick([null, SHA]),
-      };
-      expect(parseImageReference(printImageReference(reference))).toEqual(reference);
-    }
+describe('any reference', () => {
+  const alphanumeric = fc.stringMatching(/^[a-z0-9]{1,8}$/);
+  const component = fc
+    .tuple(
+      alphanumeric,
+      fc.array(fc.tuple(fc.constantFrom('.', '_', '__', '-', '---'), alphanumeric), { maxLength: 3 }),
+    )
+    .map(([first, rest]) => first + rest.flat().join(''));
+  const name = fc.oneof(
+    fc.constantFrom('localhost', '[::1]', '127.0.0.1', 'Host', 'a-b.C--d.example'),
+    fc.array(alphanumeric, { minLength: 2, maxLength: 4 }).map((labels) => labels.join('.')),
+  );
+  const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: null });
+  const host = fc.tuple(name, port).map(([text, number]) => (number === null ? text : `${text}:${number}`));
+  const path = fc.array(component, { minLength: 1, maxLength: 4 }).map((components) => components.join('/'));
+  const hex = (length: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`));
+  const reference = fc
+    .record({
+      host: fc.option(host),
+      path,
+      tag: fc.option(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/)),
+      digest: fc.option(
+        fc.oneof(
+          hex(64).map((digits) => `sha256:${digits}`),
+          hex(128).map((digits) => `sha512:${digits}`),
+          hex(40).map((digits) => `multihash+base58:${digits}`),
+        ),
+      ),
+    })
+    // Without a host, a first component that looks like one is read as the host.
+    .filter((parts) => parts.host !== null || !/^(?:[^/]*\.[^/]*|localhost)\//.test(parts.path));
+
+  it('is read as it was written', () => {
+    fc.assert(
+      fc.property(reference, (parts) => {
+        expect(parseImageReference(printImageReference(parts))).toEqual(parts);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
-  it('never throws on noise', () => {
-    const random = randomNumbers(11);
-    const letters = 'aA0.:/@_-[] \n$抽é';
-    for (let i = 0; i < 5000; i += 1) {
-      const text = Array.from({ length: random() % 12 }, () => letters[random() % letters.length]).join('');
-      const parsed = parseImageReference(text);
-      if (!('problem' in parsed)) expect(printImageReference(parsed)).toBe(text);
-    }
+  it('is what any text is, or the text is told why it is none', () => {
+    const noise = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({
+        unit: fc.constantFrom('a', 'A', '0', '.', ':', '/', '@', '_', '-', '[', ']', ' ', '\n', '抽'),
+      }),
+      // What nearly is one: a character put into it, or taken out.
+      fc
+        .tuple(reference, fc.nat(), fc.nat({ max: 1 }), fc.string({ maxLength: 1 }))
+        .map(([parts, place, removed, added]) => {
+          const characters = [...printImageReference(parts)];
+          characters.splice(place % characters.length, removed, added);
+          return characters.join('');
+        }),
+    );
+    fc.assert(
+      fc.property(noise, (text) => {
+        const parsed = parseImageReference(text);
+        if ('problem' in parsed) expect(parsed.problem).not.toBe('');
+        else expect(printImageReference(parsed)).toBe(text);
+      }),
+      { numRuns: 1500 },
+    );
   });
 });
-
-/** Numbers that look random and are the same in every run (a linear congruential generator). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return state >> 8;
-  };
-}

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BadInputError } from '../../src/shared/errors.ts';
 import { type PlaceType, printCursor, readCursor, readWindow, toPage } from '../../src/shared/keyset.ts';
 import { forgeCursor } from '../support/cursors.ts';
@@ -84,32 +84,53 @@ describe('paging arguments', () => {
 });
 
 describe('a page', () => {
-  const read = (args: Parameters<typeof readWindow>[2], rows: readonly number[]) =>
-    toPage('x', readWindow('x', 'float8', args), rows, (value) => ({ value, id: ID }), count);
+  const read = async (args: Parameters<typeof readWindow>[2], rows: readonly number[]) => {
+    const window = readWindow('x', 'float8', args);
+    return await toPage(
+      'x',
+      window,
+      async () => rows,
+      (value) => ({ value, id: ID }),
+      count,
+    ).rows();
+  };
 
-  it('knows of more in the direction it was read', () => {
-    expect(read({ first: 2 }, [1, 2, 3])).toMatchObject({
+  it('knows of more in the direction it was read', async () => {
+    expect(await read({ first: 2 }, [1, 2, 3])).toMatchObject({
       nodes: [1, 2],
       hasNextPage: true,
       hasPreviousPage: false,
     });
-    expect(read({ first: 2 }, [1, 2])).toMatchObject({ nodes: [1, 2], hasNextPage: false });
-    expect(read({ last: 2 }, [9, 8, 7])).toMatchObject({
+    expect(await read({ first: 2 }, [1, 2])).toMatchObject({ nodes: [1, 2], hasNextPage: false });
+    expect(await read({ last: 2 }, [9, 8, 7])).toMatchObject({
       nodes: [8, 9],
       hasNextPage: false,
       hasPreviousPage: true,
     });
   });
 
-  it('has a cursor for each row, with which reading goes on', () => {
-    const page = read({ first: 2 }, [1, 2, 3]);
+  it('has a cursor for each row, with which reading goes on', async () => {
+    const page = await read({ first: 2 }, [1, 2, 3]);
     expect(page.cursors).toHaveLength(2);
     const [after] = page.cursors.slice(-1);
     expect(readWindow('x', 'float8', { after }).after).toEqual({ value: 2, id: ID });
-    expect(read({ first: 2, after }, [3])).toMatchObject({
+    expect(await read({ first: 2, after }, [3])).toMatchObject({
       nodes: [3],
       hasNextPage: false,
       hasPreviousPage: true,
     });
+  });
+
+  it('reads its rows and counts its list when it is first asked, and once', async () => {
+    const [rows, total] = [vi.fn(async () => [1, 2]), vi.fn(async () => 2)];
+    const page = toPage('x', readWindow('x', 'float8', {}), rows, (value) => ({ value, id: ID }), total);
+    expect([rows, total].map((asked) => asked.mock.calls.length)).toEqual([0, 0]);
+    expect(await Promise.all([page.rows(), page.rows()])).toMatchObject([
+      { nodes: [1, 2] },
+      { nodes: [1, 2] },
+    ]);
+    expect([rows, total].map((asked) => asked.mock.calls.length)).toEqual([1, 0]);
+    expect([await page.count(), await page.count()]).toEqual([2, 2]);
+    expect([rows, total].map((asked) => asked.mock.calls.length)).toEqual([1, 1]);
   });
 });

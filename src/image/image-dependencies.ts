@@ -1,0 +1,114 @@
+import { sql } from 'kysely';
+import type { Session } from '../auth/session.ts';
+import { type EntityManager, kysely } from '../db/orm.ts';
+import type { Db } from '../db/tables.ts';
+import { toGlobalId } from '../shared/global-id.ts';
+import type { Problems } from '../shared/problems.ts';
+import { dependentsOf, findCycle, resolveTargets } from './image-dependency.reads.ts';
+import {
+  type GivenDependency,
+  type ImageName,
+  isSameName,
+  printImageName,
+} from './image-dependency.rules.ts';
+
+/**
+ * Keeps everybody else from changing what depends on what until the transaction ends: two images that begin to depend on each
+ * other at once would each see no cycle.
+ */
+export async function lockDependencies(tx: EntityManager): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('slipway image dependencies'))`.execute(kysely(tx));
+}
+
+/**
+ * Checks the dependencies of an image: each names a live image that the viewer may read, and none leads back to it.
+ *
+ * @param self the image's own name, as it will be
+ * @returns warnings: an image that names itself is one, since S1's own example does it
+ */
+export async function checkDependencies(
+  db: Db,
+  session: Session,
+  self: ImageName,
+  dependencies: readonly GivenDependency[],
+  problems: Problems,
+): Promise<string[]> {
+  const others = dependencies.filter((dependency) => !isSameName(dependency, self));
+  const warnings = others.length < dependencies.length ? [`${printImageName(self)} depends on itself`] : [];
+  if (others.length === 0) return warnings;
+  const live = await resolveTargets(db, session, others);
+  for (const dependency of others) {
+    if (live.some((name) => isSameName(name, dependency))) continue;
+    const name = printImageName(dependency);
+    const message = `there is no live image ${name} that you may see; register it first, or leave it out`;
+    problems.add('DEPENDENCY_UNRESOLVED', ['dependencies', String(dependency.index)], message, { name });
+  }
+  await checkCycle(db, self, others, problems);
+  return warnings;
+}
+
+/** Does one of the dependencies lead back to the image? */
+export async function checkCycle(
+  db: Db,
+  self: ImageName,
+  dependencies: readonly (ImageName & { readonly index?: number })[],
+  problems: Problems,
+): Promise<void> {
+  const [, through] = (await findCycle(db, self, dependencies)) ?? [];
+  if (through === undefined) return;
+  // The images further along are not named: the viewer may not be allowed to see them.
+  const name = printImageName(through);
+  const { index } = dependencies.find((dependency) => isSameName(dependency, through)) ?? {};
+  const path = ['dependencies', ...(index === undefined ? [] : [String(index)])];
+  problems.add('DEPENDENCY_CYCLE', path, `${name} depends on ${printImageName(self)} itself`, {
+    through: name,
+  });
+}
+
+/** What an image depends on, as it was written. */
+export async function readDependenciesOf(em: EntityManager, imageId: string): Promise<GivenDependency[]> {
+  const { rows } = await sql<GivenDependency>`
+    select position as index, reference, namespace, name, tag from image_dependency
+      where image_id = ${imageId} order by position`.execute(kysely(em));
+  return rows;
+}
+
+/** Writes what an image depends on, in the place of what it depended on before. */
+export async function replaceDependencies(
+  tx: EntityManager,
+  imageId: string,
+  dependencies: readonly GivenDependency[],
+): Promise<void> {
+  await sql`delete from image_dependency where image_id = ${imageId}`.execute(kysely(tx));
+  if (dependencies.length === 0) return;
+  const rows = dependencies.map(({ reference, namespace, name, tag }, position) => ({
+    position,
+    reference,
+    namespace,
+    name,
+    tag,
+  }));
+  await sql`insert into image_dependency (image_id, position, reference, namespace, name, tag)
+    select ${imageId}, d.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+      as d (position int, reference text, namespace text, name text, tag text)`.execute(kysely(tx));
+}
+
+/** Refuses to take away a name that live images depend on; names those that the viewer may see. */
+export async function checkNotNeeded(
+  db: Db,
+  session: Session,
+  image: ImageName & { readonly id: string },
+  path: readonly string[],
+  advice: string,
+  problems: Problems,
+): Promise<void> {
+  const { count, shown } = await dependentsOf(db, session, image);
+  if (count === 0) return;
+  const names = shown.map(printImageName);
+  const more = count - names.length;
+  const who = [...names, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+  problems.add('IN_USE', path, `${who} ${count === 1 ? 'depends' : 'depend'} on it; ${advice}`, {
+    count,
+    dependents: shown.map((one) => ({ id: toGlobalId('Image', one.id), name: printImageName(one) })),
+  });
+}

@@ -1,0 +1,87 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ImageOrigin } from '../shared/enums.ts';
+import { excerpt } from '../shared/excerpt.ts';
+import type { Problems } from '../shared/problems.ts';
+import { commandTemplateOf } from './command-template.rules.ts';
+import type { EditableField } from './image.entity.ts';
+import { changedContent } from './image-content.rules.ts';
+import { type ContentChanges, type ImageContent, NO_CONTENT } from './image-content.ts';
+import { type GivenDependency, type ImageName, readDependencies } from './image-dependency.rules.ts';
+import { catalogueNameOf, type NamedReference } from './image-name.rules.ts';
+
+/** What somebody says about an image. What is absent stays or, with a new image, is left to the catalogue. */
+export interface ImageEdit extends ContentChanges {
+  readonly reference?: string | null | undefined;
+  readonly namespace?: string | null | undefined;
+  readonly name?: string | null | undefined;
+  readonly tag?: string | null | undefined;
+  readonly origin?: ImageOrigin | null | undefined;
+  readonly dependencies?: readonly string[] | null | undefined;
+}
+
+/** All that people decide about an image, before anything is looked up: what registering, updating and importing write. */
+export interface ImageDraft extends ImageName, NamedReference {
+  readonly origin: ImageOrigin;
+  readonly content: ImageContent;
+  readonly dependencies: readonly GivenDependency[];
+}
+
+/**
+ * What an image is to be after an edit.
+ *
+ * @param base as it is now; `null` for one that is new
+ * @returns no draft where the name or the reference cannot be read; everything that is wrong is in `problems`
+ */
+export function draftOf(
+  base: ImageDraft | null,
+  edit: ImageEdit,
+  problems: Problems,
+): { draft: ImageDraft | null; warnings: string[] } {
+  const content = changedContent(base?.content ?? NO_CONTENT, edit, problems);
+  const dependencies =
+    edit.dependencies === undefined
+      ? (base?.dependencies ?? [])
+      : readDependencies(edit.dependencies ?? [], ['dependencies'], problems);
+  const reference = edit.reference ?? base?.reference;
+  if (reference === undefined || edit.reference === null) {
+    problems.add('REQUIRED', ['reference'], 'an image needs a reference: what to pull');
+    return { draft: null, warnings: [] };
+  }
+  const part = (name: keyof ImageName) => (edit[name] === undefined ? base?.[name] : edit[name]);
+  const name = catalogueNameOf(
+    { reference, namespace: part('namespace'), name: part('name'), tag: part('tag') },
+    problems,
+  );
+  if (name === null) return { draft: null, warnings: [] };
+  const { displayName, ...named } = name;
+  const warnings =
+    displayName === null
+      ? []
+      : [`${JSON.stringify(excerpt(displayName))} is no name for the catalogue, so it is kept for people`];
+  const isTemplateGiven = [edit.runtime, edit.inputs, edit.outputs, edit.configs].some(
+    (part) => part !== undefined,
+  );
+  if (isTemplateGiven) warnings.push(...commandTemplateOf(content).warnings);
+  return {
+    draft: {
+      ...named,
+      origin: edit.origin === undefined ? (base?.origin ?? 'CUSTOMIZE') : (edit.origin ?? 'CUSTOMIZE'),
+      content: { ...content, displayName: edit.displayName ?? displayName ?? content.displayName },
+      dependencies,
+    },
+    warnings,
+  };
+}
+
+/** In which parts two drafts of an image differ. */
+export function changedFields(before: ImageDraft, after: ImageDraft): EditableField[] {
+  const content = Object.keys(NO_CONTENT) as (keyof ImageContent)[];
+  const names = (draft: ImageDraft) => draft.dependencies.map(({ reference }) => reference);
+  return [
+    ...(['reference', 'namespace', 'name', 'tag', 'origin'] as const).filter(
+      (field) => before[field] !== after[field],
+    ),
+    ...content.filter((field) => !isDeepStrictEqual(before.content[field], after.content[field])),
+    ...(isDeepStrictEqual(names(before), names(after)) ? [] : (['dependencies'] as const)),
+  ];
+}

@@ -1,0 +1,279 @@
+import type { Session } from '../auth/session.ts';
+import { type EntityManager, kysely } from '../db/orm.ts';
+import { isTaken } from '../db/violations.ts';
+import { Namespace } from '../namespace/namespace.entity.ts';
+import type { NamespaceService } from '../namespace/namespace.service.ts';
+import type { RegistryImage } from '../registry/image-registry.ts';
+import { Problems, refuse } from '../shared/problems.ts';
+import type { WorkspaceService } from '../workspace/workspace.service.ts';
+import { Image } from './image.entity.ts';
+import { type ImageRow, imagesByIds } from './image.reads.ts';
+import { architectureOf, isLive } from './image.rules.ts';
+import type { ImageService } from './image.service.ts';
+import { findLive, lockImage, nameTaken } from './image-access.ts';
+import { contentOf } from './image-content.rules.ts';
+import {
+  checkDependencies,
+  checkNotNeeded,
+  lockDependencies,
+  readDependenciesOf,
+  replaceDependencies,
+} from './image-dependencies.ts';
+import { isSameName } from './image-dependency.rules.ts';
+import { changedFields, draftOf, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
+import { checkEditable, checkFresh, factsOf, newImageRow, recordEdit } from './image-edit.rules.ts';
+import type { ImageQuotaService } from './image-quota.service.ts';
+import type { ImageVerification } from './image-verification.ts';
+
+interface Checks {
+  /** Ask the registry for digest, size and architecture, and refuse what it does not know. */
+  readonly verify?: boolean | null | undefined;
+  /** Check everything, change nothing. */
+  readonly validateOnly?: boolean | null | undefined;
+}
+
+export interface RegisterInput extends ImageEdit, Checks {
+  readonly reference: string;
+  /** `undefined`: the default one; `null` names no workspace that exists. */
+  readonly workspaceUid?: string | null | undefined;
+}
+
+export interface UpdateInput extends ImageEdit, Checks {
+  /** `undefined`: as it is; `null` names no workspace that exists. */
+  readonly workspaceUid?: string | 'default' | null | undefined;
+  readonly expectedVersion?: number | null | undefined;
+  readonly ifUpdatedAt?: Date | null | undefined;
+}
+
+export interface Edited {
+  readonly image: ImageRow | null;
+  readonly warnings: readonly string[];
+}
+
+const QUOTA_PATHS = { namespace: ['namespace'], workspace: ['workspaceId'] };
+
+/** Putting images into the catalogue, and changing what it says about them. */
+export class ImageEditService {
+  constructor(
+    private readonly em: EntityManager,
+    private readonly parts: {
+      readonly images: ImageService;
+      readonly namespaces: NamespaceService;
+      readonly workspaces: WorkspaceService;
+      readonly verification: ImageVerification;
+      readonly quotas: ImageQuotaService;
+    },
+  ) {}
+
+  /**
+   * Puts an image that exists in some registry into the catalogue.
+   *
+   * @returns the image, `null` if only checking was asked for
+   * @throws InputRefused with everything that is wrong
+   */
+  async register(session: Session, input: RegisterInput): Promise<Edited> {
+    const { images, namespaces, workspaces, verification, quotas } = this.parts;
+    const problems = new Problems();
+    const { draft, warnings } = draftOf(null, input, problems);
+    const workspace = await workspaces.findTarget(session, input.workspaceUid, ['workspaceId'], problems);
+    if (draft === null) return problems.refuseAll();
+    const namespace = await namespaces.findTarget(session, draft.namespace, ['namespace'], problems);
+    const found = problems.has(['namespace'])
+      ? null
+      : await verification.look(session, draft, input, warnings, problems);
+    const taken = namespace === null ? null : await images.findByName(session, draft);
+    if (taken !== null) problems.add(...nameTaken(taken));
+    const em = this.em.fork();
+    const { dependencies } = draft;
+    warnings.push(...(await checkDependencies(kysely(em), session, draft, dependencies, problems)));
+    if (workspace === null) return problems.refuseAll();
+    problems.refuseIfAny();
+    try {
+      return await em.transactional(async (tx) => {
+        if (dependencies.length > 0) {
+          // Once more, now that nobody else can change what depends on what.
+          await lockDependencies(tx);
+          await checkDependencies(kysely(tx), session, draft, dependencies, problems);
+        }
+        const storageBytes = quotas.storageOf(factsOf(draft, found));
+        const place = { namespaceId: namespace?.id, workspaceId: workspace.id };
+        await quotas.takeRoom(tx, [{ ...place, images: 1, storageBytes }], problems, QUOTA_PATHS);
+        problems.refuseIfAny();
+        if (input.validateOnly === true) return { image: null, warnings };
+        const now = new Date();
+        const image = tx.create(Image, {
+          ...newImageRow(draft, found, now),
+          namespaceId: namespace?.id ?? (await namespaces.ensure(tx, draft.namespace)).id,
+          workspaceId: workspace.id,
+          createdById: session.user.id,
+        });
+        await tx.flush();
+        await replaceDependencies(tx, image.id, dependencies);
+        return { image, warnings };
+      });
+    } catch (error) {
+      if (!isTaken(error, 'image_catalogue_name')) throw error;
+      return refuse(...nameTaken((await images.findByName(session, draft)) ?? draft));
+    }
+  }
+
+  /**
+   * Changes what is said about an image. Absent keeps, `null` clears; an edit that changes nothing writes nothing.
+   *
+   * @returns the image as it is now
+   * @throws InputRefused with everything that is wrong
+   */
+  async update(session: Session, uid: string | null, input: UpdateInput): Promise<Edited> {
+    const problems = new Problems();
+    const warnings: string[] = [];
+    const { seen, looked } = await this.#lookBefore(session, uid, input, warnings, problems);
+    if (seen === null) draftOf(null, { reference: 'none', ...input }, problems);
+    let wanted: ImageDraft | null = null;
+    try {
+      return await this.em.fork().transactional(async (tx) => {
+        const image = await lockImage(tx, session, uid, 'image:update', 'live', problems);
+        const base = await draftOfImage(tx, image);
+        const { draft, warnings: drafting } = draftOf(base, input, problems);
+        checkFresh(image, input, problems);
+        if (draft === null) return problems.refuseAll();
+        wanted = draft;
+        const changed = changedFields(base, draft);
+        checkEditable(image, changed, problems);
+        if (changed.includes('visibility')) session.assertCan('image:share', image.namespaceId);
+        const found = looked !== null && looked.reference === draft.reference ? looked.found : null;
+        const after = await this.#scopesAfter(tx, session, image, draft, input, problems);
+        if (after.workspaceId !== image.workspaceId) changed.push('workspace');
+        const facts = changed.includes('reference') || found !== null ? factsOf(draft, found) : {};
+        const isRenamed = !isSameName(base, draft);
+        if (isRenamed || changed.includes('dependencies')) {
+          await lockDependencies(tx);
+          drafting.push(
+            ...(await checkDependencies(kysely(tx), session, draft, draft.dependencies, problems)),
+          );
+        }
+        if (isRenamed) {
+          const self = { ...base, id: image.id };
+          const advice = 'change what they depend on before its name';
+          await checkNotNeeded(kysely(tx), session, self, ['name'], advice, problems);
+          const taken = after.namespaceId === null ? null : await findLive(tx, after.namespaceId, draft);
+          if (taken !== null && taken.id !== image.id) problems.add(...nameTaken(taken));
+        }
+        await this.#takeRoom(tx, image, { ...image, ...facts, ...after }, problems);
+        problems.refuseIfAny();
+        warnings.push(...drafting);
+        if (input.validateOnly === true || (changed.length === 0 && found === null))
+          return { image, warnings };
+        const architecture = architectureOf(found?.architecture ?? null);
+        Object.assign(image, draft.content, facts, {
+          name: draft.name,
+          tag: draft.tag,
+          origin: draft.origin,
+          namespaceId: after.namespaceId ?? (await this.parts.namespaces.ensure(tx, draft.namespace)).id,
+          workspaceId: after.workspaceId,
+          ...(input.architecture === undefined && architecture !== null ? { architecture } : {}),
+        } satisfies Partial<Image>);
+        recordEdit(image, changed);
+        await tx.flush();
+        if (changed.includes('dependencies')) await replaceDependencies(tx, image.id, draft.dependencies);
+        return { image, warnings };
+      });
+    } catch (error) {
+      if (!isTaken(error, 'image_catalogue_name') || wanted === null) throw error;
+      return refuse(...nameTaken((await this.parts.images.findByName(session, wanted)) ?? wanted));
+    }
+  }
+
+  /** Asks the registry about the reference that an update will leave, before the row is locked: it may take seconds. */
+  async #lookBefore(
+    session: Session,
+    uid: string | null,
+    input: UpdateInput,
+    warnings: string[],
+    problems: Problems,
+  ): Promise<{
+    seen: ImageRow | null;
+    looked: { readonly reference: string; readonly found: RegistryImage | null } | null;
+  }> {
+    const em = this.em.fork();
+    const [seen = null] = uid === null ? [] : await imagesByIds(kysely(em), session, [uid]);
+    const isAsked = input.verify === true || typeof input.reference === 'string';
+    if (seen === null || !isAsked || !session.can('image:update', seen.namespaceId)) {
+      return { seen, looked: null };
+    }
+    const base = await draftOfImage(em, seen);
+    const { draft } = draftOf(base, input, new Problems());
+    if (draft === null || (input.verify !== true && draft.reference === base.reference)) {
+      return { seen, looked: null };
+    }
+    const found = await this.parts.verification.look(session, draft, input, warnings, problems);
+    return { seen, looked: { reference: draft.reference, found } };
+  }
+
+  /** A moved image leaves room where it was, and takes it where it goes; a new size does so without a move. */
+  async #takeRoom(
+    tx: EntityManager,
+    image: Image,
+    after: Omit<Image, 'namespaceId'> & { readonly namespaceId: string | null },
+    problems: Problems,
+  ): Promise<void> {
+    const { quotas } = this.parts;
+    const [before, size] = [quotas.storageOf(image), quotas.storageOf(after)];
+    const images = isLive(image.status) ? 1 : 0;
+    const isMoved = {
+      namespaceId: after.namespaceId !== image.namespaceId,
+      workspaceId: after.workspaceId !== image.workspaceId,
+    };
+    const demands = (['namespaceId', 'workspaceId'] as const).flatMap((scope) => {
+      const to = after[scope] === null ? [] : [{ [scope]: after[scope], images, storageBytes: size }];
+      return isMoved[scope]
+        ? [{ [scope]: image[scope], images: -images, storageBytes: -before }, ...to]
+        : [{ [scope]: image[scope], storageBytes: size - before }];
+    });
+    const isSame = !isMoved.namespaceId && !isMoved.workspaceId && size === before;
+    if (!isSame) await quotas.takeRoom(tx, demands, problems, QUOTA_PATHS);
+  }
+
+  /** Where the image will belong; a namespace of `null` is made with the edit, by an administrator. */
+  async #scopesAfter(
+    tx: EntityManager,
+    session: Session,
+    image: Image,
+    draft: ImageDraft,
+    { workspaceUid }: UpdateInput,
+    problems: Problems,
+  ): Promise<{ namespaceId: string | null; workspaceId: string }> {
+    const { namespaces, workspaces } = this.parts;
+    const current = await tx.findOneOrFail(Namespace, { id: image.namespaceId });
+    const namespace =
+      draft.namespace === current.name
+        ? current
+        : await namespaces.findTarget(session, draft.namespace, ['namespace'], problems);
+    const uid = workspaceUid === 'default' ? undefined : workspaceUid;
+    const workspace =
+      workspaceUid === undefined
+        ? null
+        : await workspaces.findTarget(session, uid, ['workspaceId'], problems);
+    return { namespaceId: namespace?.id ?? null, workspaceId: workspace?.id ?? image.workspaceId };
+  }
+}
+
+/** An image as it is now, in the form in which edits are compared. */
+async function draftOfImage(em: EntityManager, image: ImageRow): Promise<ImageDraft> {
+  const namespace = await em.findOneOrFail(Namespace, { id: image.namespaceId });
+  const { name, tag, reference, registryHost, repository, digest, origin } = image;
+  const dependencies = await readDependenciesOf(em, image.id);
+  return {
+    namespace: namespace.name,
+    name,
+    tag,
+    reference,
+    registryHost,
+    repository,
+    digest,
+    // What a reference names besides its digest is only needed to ask a registry, and then the reference is read again.
+    tagInRegistry: tag,
+    origin,
+    content: contentOf(image),
+    dependencies,
+  };
+}

@@ -1,0 +1,16 @@
+import type { Problems } from './problems.ts';
+
+/** The largest value of a GraphQL `Int` and of PostgreSQL's `integer`. */
+export const MAX_INT = 2 ** 31 - 1;
+
+/** Checks a whole number that has limits; both limits are allowed values. */
+export function checkWhole(
+  problems: Problems,
+  path: readonly string[],
+  value: number | null,
+  min: number,
+  max: number,
+): void {
+  if (value === null || (Number.isInteger(value) && value >= min && value <= max)) return;
+  problems.add('OUT_OF_RANGE', path, `must be a whole number from ${min} to ${max}`, { min, max });
+}
