@@ -18,6 +18,15 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
     query: '{ found: images(first: 1) { nodes { id } } }',
     missing: 'There is no image yet: run the tab RegisterImage first.',
   },
+  '<last algorithm>': {
+    query: '{ found: images(first: 1, filter: { group: "examples" }) { nodes { id } } }',
+    missing: 'There is no such image yet: run the tab RegisterAlgorithm first.',
+  },
+  '<last deleted image>': {
+    query:
+      '{ found: images(first: 1, filter: { status: [DELETED] }, orderBy: { field: UPDATED_AT }) { nodes { id } } }',
+    missing: 'No image is deleted: run the tab DeleteImage first.',
+  },
   '<first notebook>': {
     query: '{ found: notebooks(first: 1) { nodes { id } } }',
     missing: 'No notebook is running. Start Slipway with `npm start -- --demo-notebook` to get one.',

@@ -56,6 +56,137 @@ mutation RegisterImage($input: RegisterImageInput!) {
       }),
     },
     {
+      query: `# Registers an image with all that its algorithm needs: ports,
+# paths and environment as texts or as lists, parameters for
+# the variables in its command, labels. "warnings" tells of
+# variables that no parameter stands for.
+mutation RegisterAlgorithm($input: RegisterImageInput!) {
+  registerImage(input: $input) {
+    warnings
+    userErrors { code message path details }
+    image {
+      id name tag version
+      runtime { ports { name containerPort nodePort } env { name value } mounts }
+      commandTemplate { variables { scope name declared } }
+      algorithm { factory name frameInterval }
+    }
+  }
+}
+`,
+      variables: json({
+        input: {
+          reference: baseImage,
+          namespace,
+          name: 'algorithm-<time>',
+          tag: '1.0',
+          displayName: '抽帧 (frame sampling)',
+          group: 'examples',
+          labels: [{ key: 'stage', value: 'test' }],
+          runtime: {
+            command: [
+              '/bin/sample --task={{inputs.task_id}} --log={{configs.log_path}} --rate={{inputs.rate}}',
+            ],
+            portsText: 'service1:5016:30016,service:8888',
+            envText: 'CVSIP:172.38.90.52,CVSPORT:11112',
+            mounts: ['/vse/logs', '/data/videos'],
+            cpuRequests: 1000,
+            memRequests: 2000,
+          },
+          inputs: [{ name: 'task_id', displayName: '任务ID' }],
+          configs: [{ name: 'log_path', default: '/vse/logs' }],
+          algorithm: { factory: '易华录', name: '抽帧', type: '0', frameInterval: 1800000 },
+        },
+      }),
+    },
+    {
+      query: `# Finds images: any part of a name, a text for people or an
+# algorithm, in any script and case, and filters in any nesting.
+query FindImages($filter: ImageFilter, $orderBy: ImageOrder) {
+  images(filter: $filter, orderBy: $orderBy, first: 10) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    nodes {
+      id name tag displayName namespace { name } labels { key value }
+      dependencies { reference image { id status } }
+    }
+  }
+}
+`,
+      variables: json({
+        filter: {
+          search: '抽帧',
+          or: [{ labels: [{ key: 'stage' }] }, { visibility: 'PUBLIC' }],
+          not: { status: ['ERROR'] },
+        },
+        orderBy: { field: 'NAME', direction: 'ASC' },
+      }),
+    },
+    {
+      query: `# Fills the variables of a command: the answer is a list of
+# words to be executed as they are, without a shell.
+# "<last algorithm>" is the image of the tab RegisterAlgorithm.
+query RenderCommand($imageId: ID!, $values: CommandValuesInput!) {
+  renderCommand(imageId: $imageId, values: $values) {
+    argv
+    warnings
+    userErrors { code message path }
+  }
+}
+`,
+      variables: json({
+        imageId: '<last algorithm>',
+        values: { inputs: { task_id: '7; echo {{inputs.rate}}', rate: 25 } },
+      }),
+    },
+    {
+      query: `# The catalogue as the file image_list.json, in "content".
+# GET /exports/image_list.json streams it for any size.
+query ExportImages($filter: ImageFilter) {
+  exportImages(filter: $filter) { fileName count sha256 content }
+}
+`,
+      variables: json({ filter: { group: 'examples' } }),
+    },
+    {
+      query: `# Reads such a file. Everything that is wrong with any row is
+# in rowErrors; this one has a row without frameInterval.
+# Without validateOnly, mode PARTIAL writes the other row.
+mutation ImportImages($input: ImportImagesInput!) {
+  importImages(input: $input) {
+    created updated unchanged failed
+    rowErrors { index imageName imageTag field code message }
+    warnings
+    userErrors { code message path details }
+  }
+}
+`,
+      variables: json({
+        input: {
+          mode: 'PARTIAL',
+          validateOnly: true,
+          document: JSON.stringify([
+            {
+              imageName: `${namespace}/posterize`,
+              imageTag: '1.0',
+              factory: 'ehl',
+              algoName: '抽帧',
+              algoType: '0',
+              frameInterval: 1000,
+              env: 'CVSIP:172.38.90.52,CVSPORT:11112',
+            },
+            {
+              imageName: `${namespace}/realtime`,
+              imageTag: '1.0',
+              factory: 'ehl',
+              algoName: '实时',
+              algoType: '0',
+              dependencyServiceId: `${namespace}/posterize:1.0`,
+            },
+          ]),
+        },
+      }),
+    },
+    {
       query: `# Builds an image from a Dockerfile and one file, and pushes
 # it to the registry. The answer comes at once, with the build
 # QUEUED: watch it in the tabs WatchStatus and WatchLog.
@@ -164,7 +295,7 @@ mutation UpdateImage($input: UpdateImageInput!) {
     },
     {
       query: `# Takes an image out of the catalogue; its layers stay in the
-# registry. "<last image>" becomes the id of the newest image:
+# registry, and RestoreImage brings it back. "<last image>" becomes the id of the newest image:
 # look at it in LookAround first, or put another id there.
 mutation DeleteImage($input: DeleteImageInput!) {
   deleteImage(input: $input) {
@@ -174,6 +305,33 @@ mutation DeleteImage($input: DeleteImageInput!) {
 }
 `,
       variables: json({ input: { id: '<last image>' } }),
+    },
+    {
+      query: `# Brings a deleted image back, with the status that it had.
+# "<last deleted image>" is the one that was deleted last.
+mutation RestoreImage($input: RestoreImageInput!) {
+  restoreImage(input: $input) {
+    image { id name tag status }
+    userErrors { code message path }
+  }
+}
+`,
+      variables: json({ input: { id: '<last deleted image>' } }),
+    },
+    {
+      query: `# Removes a deleted image for good; with removeFromRegistry
+# from the registry too.
+# "<last deleted image>" is the one that was deleted last.
+mutation PurgeImage($input: PurgeImageInput!) {
+  purgeImage(input: $input) {
+    image { id name tag }
+    removedFromRegistry
+    warnings
+    userErrors { code message path }
+  }
+}
+`,
+      variables: json({ input: { id: '<last deleted image>', removeFromRegistry: false } }),
     },
   ];
 }

@@ -8,7 +8,7 @@ import { Problems, refuse } from '../shared/problems.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
 import { Image } from './image.entity.ts';
 import { type ImageRow, imagesByIds } from './image.reads.ts';
-import { architectureOf, isLive } from './image.rules.ts';
+import { architectureOf } from './image.rules.ts';
 import type { ImageService } from './image.service.ts';
 import { findLive, lockImage, nameTaken } from './image-access.ts';
 import { contentOf } from './image-content.rules.ts';
@@ -22,7 +22,7 @@ import {
 import { isSameName } from './image-dependency.rules.ts';
 import { changedFields, draftOf, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
 import { checkEditable, checkFresh, factsOf, newImageRow, recordEdit } from './image-edit.rules.ts';
-import type { ImageQuotaService } from './image-quota.service.ts';
+import { holdsName, type ImageQuotaService } from './image-quota.service.ts';
 import type { ImageVerification } from './image-verification.ts';
 
 interface Checks {
@@ -218,7 +218,7 @@ export class ImageEditService {
   ): Promise<void> {
     const { quotas } = this.parts;
     const [before, size] = [quotas.storageOf(image), quotas.storageOf(after)];
-    const images = isLive(image.status) ? 1 : 0;
+    const images = holdsName(image) ? 1 : 0;
     const isMoved = {
       namespaceId: after.namespaceId !== image.namespaceId,
       workspaceId: after.workspaceId !== image.workspaceId,

@@ -5,9 +5,9 @@ import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
+import type { Demand } from '../scope/scope-quota.ts';
 import type { ImportMode } from '../shared/enums.ts';
 import { Problems, type UserErrorCode } from '../shared/problems.ts';
-import type { Demand } from '../scope/scope-quota.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
 import { type EditableField, Image } from './image.entity.ts';
@@ -70,7 +70,10 @@ interface Parts {
 export class ImportPlan {
   readonly problems: RowProblem[] = [];
   readonly warnings: string[] = [];
-  rows: PlannedRow[] = [];
+  /** Those that can be read, whatever else is wrong with them: all that is wrong is told at once. */
+  readonly #read: PlannedRow[] = [];
+  /** Rows with a problem, by their places. */
+  readonly #failed = new Set<number>();
 
   private constructor(
     private readonly tx: EntityManager,
@@ -89,20 +92,21 @@ export class ImportPlan {
     const plan = new ImportPlan(tx, session, parts);
     await plan.#planRows(listed);
     await plan.#checkReferences();
-    await plan.#checkDependencies(mode);
+    await plan.#checkDependencies(listed, mode);
     await plan.#takeRoom();
     plan.problems.sort((a, b) => a.index - b.index);
     return plan;
   }
 
-  #add(row: ImageListRow, field: string | null, code: UserErrorCode, message: string): void {
-    const { index, imageId, imageName, imageTag } = row;
-    this.problems.push({ index, imageId, imageName, imageTag, field, code, message });
+  /** The rows that nothing is wrong with. */
+  get rows(): PlannedRow[] {
+    return this.#read.filter(({ row }) => !this.#failed.has(row.index));
   }
 
-  /** Leaves out the rows that are not as they should be. */
-  #keep(isGood: (row: PlannedRow) => boolean): void {
-    this.rows = this.rows.filter(isGood);
+  #add(row: ImageListRow, field: string | null, code: UserErrorCode, message: string): void {
+    const { index, imageId, imageName, imageTag } = row;
+    this.#failed.add(index);
+    this.problems.push({ index, imageId, imageName, imageTag, field, code, message });
   }
 
   async #planRows(listed: readonly ImageListRow[]): Promise<void> {
@@ -110,14 +114,12 @@ export class ImportPlan {
     for (const [place, row] of listed.entries()) {
       if (place % ROWS_PER_TURN === ROWS_PER_TURN - 1) await letOthersRun();
       const planned = row.name === null ? null : this.#planRow(row, row.name, found);
-      if (row.name === null)
-        for (const error of row.errors) this.#add(row, error.field, error.code, error.message);
-      if (planned !== null) this.rows.push(planned);
+      if (planned !== null) this.#read.push(planned);
+      else for (const { field, code, message } of row.errors) this.#add(row, field, code, message);
     }
   }
 
   #planRow(row: ImageListRow, name: ImageName, found: Found): PlannedRow | null {
-    const before = this.problems.length;
     const namespaceId = this.#namespaceOf(row, name, found);
     const holder = found.byName.get(printImageName(name)) ?? null;
     const existing = (row.imageId === null ? undefined : found.byId.get(row.imageId)) ?? holder;
@@ -125,11 +127,12 @@ export class ImportPlan {
       const message = `another live image has the name ${printImageName(name)}`;
       this.#add(row, fieldOfPath(['name']), 'NAME_TAKEN', message);
     }
-    if (existing !== null && !this.session.can('image:update', existing.namespaceId)) {
+    // With the one that is named, it has been said already.
+    const isElsewhere = existing !== null && existing.namespaceId !== namespaceId;
+    if (isElsewhere && !this.session.can('image:update', existing.namespaceId)) {
       this.#add(row, null, 'NOT_ALLOWED', 'changing this image takes the role DEVELOPER on its namespace');
-    } else if (existing?.type === 'BUILD_IN') {
-      this.#add(row, null, 'BUILT_IN', 'built-in images are read-only');
     }
+    if (existing?.type === 'BUILD_IN') this.#add(row, null, 'BUILT_IN', 'built-in images are read-only');
     const workspaceId = this.#workspaceOf(row, existing, found);
     const base = existing === null ? null : draftOfFound(existing, found);
     const problems = new Problems();
@@ -144,10 +147,10 @@ export class ImportPlan {
     const { draft, warnings } = draftOf(base, edit, problems);
     const changed: EditableField[] = draft === null || base === null ? [] : changedFields(base, draft);
     if (existing !== null) checkEditable(existing, changed, problems);
+    if (draft === null) return null;
     for (const { field, code, message } of withContentErrors(row, problems.all)) {
       this.#add(row, field, code, message);
     }
-    if (draft === null || workspaceId === null || this.problems.length > before) return null;
     this.warnings.push(...warnings.map((warning) => `row ${row.index}: ${warning}`));
     const facts = factsAfter(row, draft, existing, changed);
     if (existing !== null && workspaceId !== existing.workspaceId) changed.push('workspace');
@@ -177,102 +180,91 @@ export class ImportPlan {
     return id;
   }
 
-  #workspaceOf(row: ImageListRow, existing: Image | null, found: Found): string | null {
+  #workspaceOf(row: ImageListRow, existing: Image | null, found: Found): string {
     if (row.workspace === undefined && existing !== null) return existing.workspaceId;
     if (row.workspace === undefined || row.workspace === null) return found.defaultWorkspace.id;
     const workspace = found.workspaces.get(row.workspace);
     const { workspaces } = this.parts;
     if (workspace === undefined || !workspaces.mayRead(this.session, workspace)) {
       this.#add(row, fieldOfPath(['workspace']), 'NOT_FOUND', 'there is no such workspace');
-      return null;
+      return found.defaultWorkspace.id;
     }
     if (!workspace.isDefault && !this.session.can('workspace:work', workspace.id)) {
       const message = 'putting images into this workspace takes the role DEVELOPER on it';
       this.#add(row, fieldOfPath(['workspace']), 'NOT_ALLOWED', message);
-      return null;
     }
     return workspace.id;
   }
 
   /** New references to the platform's own registry take the right to use it. */
   async #checkReferences(): Promise<void> {
-    const fresh = this.rows.filter((row) => row.existing === null || row.changed.includes('reference'));
-    const unusable = await this.parts.verification.unusable(
-      this.session,
-      fresh.map(({ draft }) => draft),
-    );
-    if (unusable.size === 0) return;
-    const bad = new Set(
-      fresh.filter(
-        ({ draft }) => this.parts.verification.isOwn(draft.registryHost) && unusable.has(draft.repository),
-      ),
-    );
-    for (const { row } of bad) {
+    const { verification } = this.parts;
+    const fresh = this.#read.filter((row) => row.existing === null || row.changed.includes('reference'));
+    const drafts = fresh.map(({ draft }) => draft);
+    const unusable = await verification.unusable(this.session, drafts);
+    for (const { row, draft } of fresh) {
+      if (!unusable.has(draft.repository) || !verification.isOwn(draft.registryHost)) continue;
       const message = 'the registry has no such image that you may use';
       this.#add(row, fieldOfPath(['reference']), 'REFERENCE_NOT_FOUND', message);
     }
-    this.#keep((row) => !bad.has(row));
   }
 
   /** Dependencies may name images of the same document, before them or after them. */
-  async #checkDependencies(mode: ImportMode): Promise<void> {
+  async #checkDependencies(listed: readonly ImageListRow[], mode: ImportMode): Promise<void> {
     // What an image depends on already is left as it is: a catalogue in which something is missing can be imported again.
     const isNew = ({ existing, changed }: PlannedRow) =>
       existing === null || changed.includes('dependencies');
-    const asking = this.rows.filter((row) => isNew(row) && row.draft.dependencies.length > 0);
+    const asking = this.#read.filter((row) => isNew(row) && row.draft.dependencies.length > 0);
     if (asking.length === 0) return;
     const targets = asking.flatMap(({ draft }) => draft.dependencies);
     const db = kysely(this.tx);
     const live = new Set((await resolveTargets(db, this.session, targets)).map(printImageName));
-    await this.#checkResolved(asking, live, mode);
     const graph = new Map(await dependencyGraph(db, targets));
-    for (const { draft } of this.rows) graph.set(printImageName(draft), draft.dependencies);
-    const bad = new Set<PlannedRow>();
-    for (const row of asking) {
-      const [, through] = shortestWayBack(row.draft, row.draft.dependencies, graph) ?? [];
-      if (row.draft.dependencies.some((one) => isSameName(one, row.draft))) {
-        this.warnings.push(`row ${row.row.index}: ${printImageName(row.draft)} depends on itself`);
+    for (const { draft } of this.#read) graph.set(printImageName(draft), draft.dependencies);
+    for (const { row, draft } of asking) {
+      if (draft.dependencies.some((one) => isSameName(one, draft))) {
+        this.warnings.push(`row ${row.index}: ${printImageName(draft)} depends on itself`);
       }
-      if (through === undefined || !this.rows.includes(row)) continue;
-      const message = `${printImageName(through)} depends on ${printImageName(row.draft)} itself`;
-      this.#add(row.row, fieldOfPath(['dependencies']), 'DEPENDENCY_CYCLE', message);
-      bad.add(row);
+      const [, through] = shortestWayBack(draft, draft.dependencies, graph) ?? [];
+      if (through === undefined) continue;
+      const message = `${printImageName(through)} depends on ${printImageName(draft)} itself`;
+      this.#add(row, fieldOfPath(['dependencies']), 'DEPENDENCY_CYCLE', message);
     }
-    this.#keep((row) => !bad.has(row));
+    this.#checkResolved(asking, live, listed, mode);
   }
 
-  async #checkResolved(
+  #checkResolved(
     asking: readonly PlannedRow[],
     live: ReadonlySet<string>,
+    listed: readonly ImageListRow[],
     mode: ImportMode,
-  ): Promise<void> {
+  ): void {
     // With ATOMIC nothing is written if a row fails, so who depends on that row need not hear of it.
-    const listed = new Set(this.rows.map(({ draft }) => printImageName(draft)));
-    const missing = ({ draft }: PlannedRow) =>
-      draft.dependencies.filter((one) => {
-        const name = printImageName(one);
-        return !live.has(name) && !listed.has(name) && !isSameName(one, draft);
-      });
-    for (let waiting = [...asking], again = true; again; ) {
-      again = false;
-      const bad = new Set(waiting.filter((row) => missing(row).length > 0));
+    const counts = (row: ImageListRow) => mode === 'ATOMIC' || !this.#failed.has(row.index);
+    let waiting = [...asking];
+    for (let failed = -1; failed !== this.#failed.size; ) {
+      failed = this.#failed.size;
+      const coming = new Set(
+        listed.flatMap((row) => (row.name !== null && counts(row) ? [printImageName(row.name)] : [])),
+      );
+      const missingOf = ({ draft }: PlannedRow) =>
+        draft.dependencies.filter((one) => {
+          const name = printImageName(one);
+          return !live.has(name) && !coming.has(name) && !isSameName(one, draft);
+        });
+      const bad = waiting.filter((planned) => missingOf(planned).length > 0);
+      waiting = waiting.filter((planned) => !bad.includes(planned));
       for (const planned of bad) {
-        for (const dependency of missing(planned)) {
+        for (const dependency of missingOf(planned)) {
           const message = `there is no live image ${printImageName(dependency)} that you may see, nor one in this document that can be imported`;
           this.#add(planned.row, fieldOfPath(['dependencies']), 'DEPENDENCY_UNRESOLVED', message);
         }
       }
-      this.#keep((row) => !bad.has(row));
-      waiting = waiting.filter((row) => !bad.has(row));
-      if (mode !== 'PARTIAL' || bad.size === 0) continue;
-      for (const { draft } of bad) listed.delete(printImageName(draft));
-      again = true;
     }
   }
 
   async #takeRoom(): Promise<void> {
     const { quotas } = this.parts;
-    const bad = new Set<PlannedRow>();
     const demandsOf = ({ existing, facts, namespaceId, workspaceId }: PlannedRow): Demand[] => {
       const [before, after] = [existing === null ? 0 : quotas.storageOf(existing), quotas.storageOf(facts)];
       const move = (scope: 'namespaceId' | 'workspaceId', to: string | null): Demand[] => {
@@ -293,10 +285,8 @@ export class ImportPlan {
     for (const { row, demands } of places) {
       for (const { code, message } of room.take(demands)) {
         this.#add(row.row, null, code, message);
-        bad.add(row);
       }
     }
-    this.#keep((row) => !bad.has(row));
   }
 
   async #lookUp(listed: readonly ImageListRow[]): Promise<Found> {
@@ -313,7 +303,7 @@ export class ImportPlan {
           as target(namespace, name, tag)
         join namespace on namespace.name = target.namespace
         join image on image.namespace_id = namespace.id and image.name = target.name and image.tag = target.tag
-        where ${liveImages()}`.execute(db);
+        where ${liveImages()} and ${readableImages(session)}`.execute(db);
     const meant = new Set(used.filter(({ isMeant }) => isMeant).map(({ id }) => id));
     const wanted = new Set([...meant, ...holders.map(({ id }) => id)]);
     const images = await tx.find(

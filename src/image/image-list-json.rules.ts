@@ -12,8 +12,8 @@ export interface DocumentProblem {
 export interface RepeatedKey {
   /** Where the key leads to: keys, and indexes of lists. */
   readonly path: readonly (string | number)[];
+  /** Of the later one, from 1. */
   readonly line: number;
-  readonly column: number;
 }
 
 export interface JsonDocument {
@@ -26,7 +26,10 @@ const MAX_DEPTH = 100;
 /** A document of 20 MB that lists images has about a million values, and one of nothing but commas would take seconds. */
 const MAX_VALUES = 2_000_000;
 
-/** jsonc-parser's words for what is wrong, in ours. */
+/** Whoever has more of them has something else than a slip of the pen. */
+const MAX_REPEATED = 1000;
+
+/** jsonc-parser's words for what is wrong, in ours; those with `is` in front are said of what stands there. */
 const FAULTS: Readonly<Record<string, string>> = {
   InvalidSymbol: 'is no JSON; keys and texts stand in double quotes',
   InvalidNumberFormat: 'is no number of JSON',
@@ -94,8 +97,9 @@ function check(text: string): RepeatedKey[] {
       onArrayEnd: leave,
       onObjectProperty(key, offset, _length, line, character, pathOf) {
         const keys = open.at(-1);
-        if (keys?.has(key))
-          repeated.push({ path: [...pathOf(), key], ...placeOf(text, offset, line, character) });
+        if (keys?.has(key)) repeated.push({ path: [...pathOf(), key], line: line + 1 });
+        if (repeated.length > MAX_REPEATED)
+          stop(text, offset, line, character, `more than ${MAX_REPEATED} keys are there twice`);
         keys?.add(key);
       },
       onSeparator(separator, offset, _length, line, character) {
@@ -103,13 +107,11 @@ function check(text: string): RepeatedKey[] {
           stop(text, offset, line, character, `it has more than ${MAX_VALUES} values`);
       },
       onError(code, offset, length, line, character) {
-        const fault = printParseErrorCode(code);
+        const fault = FAULTS[printParseErrorCode(code)] ?? 'is no JSON';
         const token = text.slice(offset, offset + length);
-        const inText = token.startsWith('"') ? Math.max(0, token.search(FAULT_IN_TEXT)) : 0;
-        const quotes =
-          fault === 'InvalidSymbol' || fault.endsWith('Number') || fault.endsWith('NumberFormat');
-        const message = `${quotes ? `${JSON.stringify(excerpt(token, 20))} ` : ''}${FAULTS[fault] ?? 'it is no JSON'}`;
-        stop(text, offset + inText, line, character + inText, message);
+        const within = token.startsWith('"') ? Math.max(0, token.search(FAULT_IN_TEXT)) : 0;
+        const message = fault.startsWith('is ') ? `${JSON.stringify(excerpt(token, 20))} ${fault}` : fault;
+        stop(text, offset + within, line, character + within, message);
       },
     },
     { disallowComments: true },
@@ -117,17 +119,10 @@ function check(text: string): RepeatedKey[] {
   return repeated;
 }
 
-function stop(text: string, offset: number, line: number, character: number, message: string): never {
-  const place = placeOf(text, offset, line, character);
-  throw new Stop({
-    message: `the document is broken at line ${place.line}, column ${place.column}: ${message}`,
-    ...place,
-  });
-}
-
 /** @param character UTF-16 units since the line's beginning, as jsonc-parser counts */
-function placeOf(text: string, offset: number, line: number, character: number) {
+function stop(text: string, offset: number, line: number, character: number, why: string): never {
   let column = 1;
   for (const _ of text.slice(offset - character, offset)) column++;
-  return { line: line + 1, column };
+  const message = `the document cannot be read at line ${line + 1}, column ${column}: ${why}`;
+  throw new Stop({ message, line: line + 1, column });
 }

@@ -27,7 +27,7 @@ export interface ImageList {
   readonly warnings: readonly string[];
 }
 
-/** Ten times as many as are imported in seconds. */
+/** Reading them takes seconds. */
 const MAX_ROWS = 100_000;
 
 /**
@@ -51,8 +51,8 @@ export function readImageList(
   }
   const twice = document.repeated.find((key) => isPrefix(key.path, path));
   if (twice !== undefined) {
-    const message = `the document has ${JSON.stringify(path.at(-1))} again at ${placeOf(twice)}; all records stand in one`;
-    return { problem: { message, line: twice.line, column: twice.column } };
+    const message = `the document has ${JSON.stringify(path.at(-1))} again in line ${twice.line}; put all records into one`;
+    return { problem: { message, line: twice.line, column: 1 } };
   }
   const repeated = Map.groupBy(
     document.repeated.filter((key) => isPrefix(path, key.path)),
@@ -63,10 +63,10 @@ export function readImageList(
   const names = new FirstRows();
   const rows = records.map(({ key, record }, index): ImageListRow => {
     const problems = new Problems();
-    for (const repeat of repeated.get(key ?? index) ?? []) addRepeat(repeat, path.length, problems);
     const image = readRecord(key, record, defaults, problems, (unknown) => unknownKeys.add(unknown));
     ids.check(image.imageId, index, ['imageId'], problems);
     names.check(image.name && printImageName(image.name), index, ['imageName'], problems);
+    for (const repeat of repeated.get(key ?? index) ?? []) addRepeat(repeat, path.length, problems);
     const errors = problems.all.map(({ code, message, path: [field = null] }) => ({ field, code, message }));
     return { ...image, index, errors };
   });
@@ -119,18 +119,12 @@ function isPrefix(short: RepeatedKey['path'], long: RepeatedKey['path']): boolea
   return short.every((segment, index) => segment === long[index]);
 }
 
-function placeOf({ line, column }: RepeatedKey): string {
-  return `line ${line}, column ${column}`;
-}
-
 /** @param depth of the records */
-function addRepeat(repeat: RepeatedKey, depth: number, problems: Problems): void {
-  const field = repeat.path[depth + 1];
-  if (field === undefined) {
-    problems.add('DUPLICATE', [], `stands in the document twice, again at ${placeOf(repeat)}`);
-  } else {
-    problems.add('DUPLICATE', [excerpt(String(field))], `is there again at ${placeOf(repeat)}`);
-  }
+function addRepeat({ path, line }: RepeatedKey, depth: number, problems: Problems): void {
+  const field = path[depth + 1];
+  const what = field === undefined ? 'stands in the document twice' : 'is in the record twice';
+  const at = field === undefined ? [] : [excerpt(String(field))];
+  problems.add('DUPLICATE', at, `${what}, again in line ${line}; only the last one would count`);
 }
 
 /** Finds rows that are alike. */

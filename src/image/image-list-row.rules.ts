@@ -56,6 +56,7 @@ const FIELD_OF_KEY: ReadonlyMap<string, ListField> = new Map(
   LIST_FIELDS.map((field) => [field.key.toLowerCase(), field]),
 );
 
+const SEED: ReadonlySet<ListField> = new Set(SEED_FIELDS);
 const ALGORITHM_FIELDS = SEED_FIELDS.filter(({ path }) => path[0] === 'algorithm');
 
 const REQUIRED = ['factory', 'name', 'type'] as const satisfies (keyof Algorithm)[];
@@ -136,14 +137,16 @@ function valuesOf(record: object, problems: Problems, onUnknownKey: (key: string
 }
 
 function readParts(values: Values, problems: Problems): Parts {
-  const parts: Parts = { plain: {}, runtime: {}, algorithm: {} };
-  for (const field of [...SEED_FIELDS, ...OWN_FIELDS.filter((own) => values.has(own))]) {
-    const [part, name] = field.path.length === 1 ? (['plain', ...field.path] as const) : field.path;
+  const parts: Record<keyof Parts, Record<string, unknown>> = { plain: {}, runtime: {}, algorithm: {} };
+  for (const field of LIST_FIELDS) {
     const given = values.get(field);
+    if (given === undefined && !SEED.has(field)) continue;
     const value = isBlank(given) ? null : readValue(field, given, problems);
-    if (value !== undefined) Object.assign(parts[part], { [name]: value });
+    if (value === undefined) continue;
+    if (field.path.length === 1) parts.plain[field.path[0]] = value;
+    else parts[field.path[0]][field.path[1]] = value;
   }
-  return parts;
+  return parts as unknown as Parts;
 }
 
 /** @returns `undefined` for what cannot be read */

@@ -9,10 +9,10 @@ import './image.enums.ts';
 
 @ObjectType('ImageExport', { description: 'The catalogue as a file.', simpleResolvers: true })
 export class ImageExportObject implements ImageExport {
-  @Field(() => String, { description: 'image_list.json' })
+  @Field(() => String, { description: 'Always image_list.json.' })
   fileName!: string;
 
-  @Field(() => String, { description: 'application/json' })
+  @Field(() => String, { description: 'Always application/json.' })
   mediaType!: string;
 
   @Field(() => Int, { description: 'How many images are in it.' })

@@ -244,13 +244,19 @@ export abstract class ScopeService<S extends Scope> {
     problems.refuseIfAny();
     await this.em.fork().transactional(async (tx) => {
       const user = await this.users.ensure(tx, userName, ['userName']);
+      const db = kysely(tx);
       const members = sql.table(`${this.noun}_member`);
       const scopeId = sql.ref(`${this.noun}_id`);
-      await (role === null
-        ? sql`delete from ${members} where ${scopeId} = ${scope.id} and user_id = ${user.id}`
-        : sql`insert into ${members} (${scopeId}, user_id, role) values (${scope.id}, ${user.id}, ${role})
-            on conflict (${scopeId}, user_id) do update set role = excluded.role`
-      ).execute(kysely(tx));
+      if (role === null) {
+        await sql`delete from ${members} where ${scopeId} = ${scope.id} and user_id = ${user.id}`.execute(db);
+        return;
+      }
+      const { numAffectedRows } = await sql`
+        insert into ${members} (${scopeId}, user_id, role)
+          (select id, ${user.id}::uuid, ${role}::text from ${sql.table(this.noun)} where id = ${scope.id} for key share)
+          on conflict (${scopeId}, user_id) do update set role = excluded.role`.execute(db);
+      // Somebody has deleted it meanwhile.
+      if (numAffectedRows === 0n) refuse('NOT_FOUND', [`${this.noun}Id`], `there is no such ${this.noun}`);
     });
     return scope;
   }

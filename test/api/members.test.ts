@@ -149,8 +149,8 @@ describe('reading images', () => {
 
   it.each([
     ['team-viewer', ['READ']],
-    ['team-developer', ['READ', 'UPDATE', 'DELETE']],
-    ['team-owner', ['READ', 'UPDATE', 'DELETE']],
+    ['team-developer', ['READ', 'UPDATE', 'DELETE', 'SHARE']],
+    ['team-owner', ['READ', 'UPDATE', 'DELETE', 'SHARE']],
     ['lab-owner', ['READ']],
   ])('tells %s what they may do: %j', async (name, permissions) => {
     const { image } = await person(name).run<{ image: ImageFacts }>(

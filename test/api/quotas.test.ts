@@ -2,9 +2,15 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../src/engine/container-engine.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
-import { BUILD_FIELDS, type BuildFacts, type BuildPayload, finished } from '../support/builds.ts';
+import {
+  BUILD_FIELDS,
+  type BuildFacts,
+  type BuildPayload,
+  finished,
+  type UserErrorFacts,
+} from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
-import { codes, deleteImage, makeImage } from '../support/images.ts';
+import { codes, deleteImage, makeImage, registerImage, updateImage } from '../support/images.ts';
 import { addNotebook, saveNotebook } from '../support/notebooks.ts';
 import {
   makeScope,
@@ -112,17 +118,20 @@ async function save(
   return await saveNotebook(admin, input);
 }
 
-async function register({ namespace, ids }: Stage, name: string, repository = `elsewhere/${name}`) {
-  return await makeImage(admin, {
-    reference: `${repository}:latest`,
-    namespace,
-    name,
-    workspaceId: ids.workspace,
-  });
+function registration({ namespace, ids }: Stage, name: string, repository = `elsewhere/${name}`) {
+  return { reference: `${repository}:latest`, namespace, name, workspaceId: ids.workspace };
 }
 
-async function purge(imageId: string): Promise<void> {
-  await slipway.database.query('delete from image where id = $1', [uidOf(imageId)]);
+async function register(at: Stage, name: string, repository?: string) {
+  return await makeImage(admin, registration(at, name, repository));
+}
+
+async function purge(id: string): Promise<void> {
+  const { purgeImage } = await admin.run<{ purgeImage: { userErrors: UserErrorFacts[] } }>(
+    'mutation ($id: ID!) { purgeImage(input: { id: $id }) { userErrors { code message path details } } }',
+    { id },
+  );
+  expect(purgeImage.userErrors).toEqual([]);
 }
 
 const uidOf = (id: string) => Buffer.from(id, 'base64url').toString().split(':')[1] as string;
@@ -504,6 +513,73 @@ describe.each(SCOPE_KINDS)('a build whose %s has no room', (kind) => {
     held.open();
     for (const { id } of accepted) expect((await finished(admin, id)).status).toBe('SUCCEEDED');
     expect(await at.used()).toEqual([3, 3 * PUSHED_BYTES, 0]);
+  });
+});
+
+describe.each(SCOPE_KINDS)('an image whose %s has no room', (kind) => {
+  const field = kind === 'namespace' ? 'namespace' : 'workspaceId';
+
+  it('is not registered', async () => {
+    const at = await stage();
+    await register(at, 'one');
+    await setQuota(admin, kind, at.ids[kind], { images: 1 });
+    for (const validateOnly of [true, false]) {
+      const input = { ...registration(at, 'two'), validateOnly };
+      expect((await registerImage(admin, input)).userErrors).toMatchObject([
+        { code: 'QUOTA_EXCEEDED', path: [field], details: { quota: 'images', limit: 1, current: 1 } },
+      ]);
+    }
+    expect(await at.used()).toEqual([1, 0, 0]);
+  });
+
+  it('is not registered with a size that does not fit, if it lies in the registry of the platform', async () => {
+    const at = await stage();
+    const { image } = await done(build(at, 'built'));
+    await setQuota(admin, kind, at.ids[kind], { storageBytes: 2 * PUSHED_BYTES - 1 });
+    const input = { ...registration(at, 'again', `${host}/${at.namespace}/built`), verify: true };
+    expect((await registerImage(admin, input)).userErrors).toMatchObject([
+      {
+        code: 'QUOTA_EXCEEDED',
+        path: [field],
+        details: { quota: 'storageBytes', current: PUSHED_BYTES, requested: PUSHED_BYTES },
+      },
+    ]);
+    await deleteImage(admin, { id: image?.id });
+    await purge(image?.id as string);
+    expect((await registerImage(admin, input)).userErrors).toEqual([]);
+    expect(await at.used()).toEqual([1, PUSHED_BYTES, 0]);
+  });
+
+  it('is not restored, until there is room again', async () => {
+    const at = await stage();
+    const gone = await register(at, 'gone');
+    await deleteImage(admin, { id: gone.id });
+    const other = await register(at, 'other');
+    await setQuota(admin, kind, at.ids[kind], { images: 1 });
+    const restore = async () =>
+      (
+        await admin.run<{ restoreImage: { userErrors: UserErrorFacts[] } }>(
+          'mutation ($id: ID!) { restoreImage(input: { id: $id }) { userErrors { code message path details } } }',
+          { id: gone.id },
+        )
+      ).restoreImage.userErrors;
+    expect(codes(await restore())).toEqual(['QUOTA_EXCEEDED id']);
+    await deleteImage(admin, { id: other.id });
+    expect(await restore()).toEqual([]);
+    expect(await at.used()).toEqual([1, 0, 0]);
+  });
+
+  it('is not moved there, and takes its room along where there is some', async () => {
+    const [from, to] = [await stage(), await stage()];
+    const { image } = await done(build(from, 'moving'));
+    const where = kind === 'namespace' ? { namespace: to.namespace } : { workspaceId: to.ids.workspace };
+    const move = async () => (await updateImage(admin, { id: image?.id, ...where })).userErrors;
+    await setQuota(admin, kind, to.ids[kind], { images: 0, storageBytes: PUSHED_BYTES - 1 });
+    expect(codes(await move())).toEqual([`QUOTA_EXCEEDED ${field}`, `QUOTA_EXCEEDED ${field}`]);
+    await setQuota(admin, kind, to.ids[kind], { images: 1, storageBytes: PUSHED_BYTES });
+    expect(await move()).toEqual([]);
+    expect(await usedOf(admin, kind, from.nameOf(kind))).toEqual([0, 0, 0]);
+    expect(await usedOf(admin, kind, to.nameOf(kind))).toEqual([1, PUSHED_BYTES, 0]);
   });
 });
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
+import type { UserErrorFacts } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
 import { codes, errorCode, fillCatalogue } from '../support/images.ts';
 import {
@@ -302,6 +303,28 @@ describe.each(SCOPE_KINDS)('a %s that is deleted', (kind) => {
       await writer.end();
     }
     expect(await readScope(admin, kind, 'contested')).not.toBeNull();
+  });
+
+  it('has no members any more, whoever was giving a role on it', async () => {
+    const { id } = await makeScope(admin, kind, { name: 'leaving' });
+    const deleter = new pg.Client({ connectionString: slipway.database.url });
+    await deleter.connect();
+    try {
+      await deleter.query('begin');
+      await deleter.query(`delete from ${kind} where id = $1`, [uidOf(id)]);
+      const noun = kind === 'namespace' ? 'Namespace' : 'Workspace';
+      const giving = admin.run<{ done: { userErrors: UserErrorFacts[] } }>(
+        `mutation ($input: Set${noun}MemberInput!) {
+          done: set${noun}Member(input: $input) { userErrors { code path message details } }
+        }`,
+        { input: { [`${kind}Id`]: id, userName: 'late', role: 'VIEWER' } },
+      );
+      await until('the role to wait', async () => (await waiting()) > 0);
+      await deleter.query('commit');
+      expect(codes((await giving).done.userErrors)).toEqual([`NOT_FOUND ${kind}Id`]);
+    } finally {
+      await deleter.end();
+    }
   });
 
   it('is kept by whatever else refers to it', async () => {

@@ -26,16 +26,23 @@ describe('the GraphiQL page', () => {
     expect(await explorer.tabTitles()).toEqual([
       'LookAround',
       'RegisterImage',
+      'RegisterAlgorithm',
+      'FindImages',
+      'RenderCommand',
+      'ExportImages',
+      'ImportImages',
       'BuildFromDockerfile',
       'WatchStatus',
       'WatchLog',
       'SaveNotebook',
       'UpdateImage',
       'DeleteImage',
+      'RestoreImage',
+      'PurgeImage',
     ]);
     expect(explorer.page.url()).toBe(`${server.url}/graphiql`);
     await explorer.page.reload();
-    expect(await explorer.tabTitles()).toHaveLength(8);
+    expect(await explorer.tabTitles()).toHaveLength(15);
     expect(explorer.problems).toEqual([]);
   });
 
@@ -61,6 +68,25 @@ describe('the GraphiQL page', () => {
     await answers('"userErrors": []');
     await answers('"status": "ACTIVE"');
     await answers('"digest": "sha256:');
+
+    await explorer.run('RegisterAlgorithm');
+    await answers('"containerPort": 5016');
+    await answers('inputs.rate');
+
+    await explorer.run('FindImages');
+    await answers('"totalCount": 1');
+    await answers('抽帧 (frame sampling)');
+
+    await explorer.run('RenderCommand');
+    await answers('"--task=7; echo {{inputs.rate}}"');
+    await answers('"--log=/vse/logs"');
+
+    await explorer.run('ExportImages');
+    await answers('"count": 1');
+
+    await explorer.run('ImportImages');
+    await answers('"created": 1');
+    await answers('"field": "frameInterval"');
 
     await explorer.run('BuildFromDockerfile');
     await answers('"status": "QUEUED"');
@@ -93,6 +119,16 @@ describe('the GraphiQL page', () => {
     await explorer.run('DeleteImage');
     await answers('"userErrors": []');
     await answers('"status": "DELETED"');
+
+    await explorer.run('RestoreImage');
+    await answers('"userErrors": []');
+    await answers('"status": "ACTIVE"');
+
+    await explorer.run('DeleteImage');
+    await answers('"status": "DELETED"');
+    await explorer.run('PurgeImage');
+    await answers('"removedFromRegistry": false');
+    await answers('"userErrors": []');
     expect(explorer.problems).toEqual([]);
   });
 
@@ -127,6 +163,6 @@ describe('the GraphiQL page', () => {
     await loaded;
     await explorer.showTab('UpdateImage');
     await expect.poll(() => explorer.variables(), SECONDS).toContain('<last image>');
-    expect(await explorer.tabTitles()).toHaveLength(8);
+    expect(await explorer.tabTitles()).toHaveLength(15);
   });
 });

@@ -39,38 +39,87 @@ export const IMAGE_FIELDS = `id uid name tag displayName description reference r
   labels { key value } namespace { name } workspace { name isDefault } createdBy { name }
   createdAt updatedAt deletedAt viewerPermissions`;
 
+/** All that people say about an image, besides what is among {@link IMAGE_FIELDS}. */
+export const CONTENT_FIELDS = `group flavorType price cover
+  runtime { command args workingDir env { name value } ports { name containerPort nodePort } mounts configFiles
+    subPaths { source destination } hostPaths { source destination } cpuRequests gpuRequests memRequests pvcSize }
+  inputs { name kind type controls default displayName index }
+  outputs { name kind type controls default displayName index }
+  configs { name kind type controls default displayName index }
+  algorithm {
+    factory name type description eventType incidentId tvChannels pictures frameInterval frameNumber useableFlag
+  }
+  dependencies { reference image { id } }`;
+
 export interface ImagePayload {
-  readonly image: ImageFacts | null;
+  readonly image: (ImageFacts & { readonly version: number }) | null;
+  readonly warnings: readonly string[];
   readonly userErrors: readonly UserErrorFacts[];
   readonly clientMutationId: string | null;
 }
 
-const mutation = (name: string) => {
+export interface PurgePayload extends ImagePayload {
+  readonly removedFromRegistry: boolean;
+}
+
+const mutation = (name: string, more = '') => {
   const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
   return `mutation ($input: ${type}!) {
     ${name}(input: $input) {
-      image { ${IMAGE_FIELDS} } userErrors { code message path details } clientMutationId
+      image { ${IMAGE_FIELDS} version } warnings userErrors { code message path details } clientMutationId ${more}
     }
   }`;
 };
-const sender = (name: 'registerImage' | 'updateImage' | 'deleteImage') => {
-  const query = mutation(name);
-  return async (client: ApiClient, input: Record<string, unknown>): Promise<ImagePayload> =>
-    (await client.run<Record<string, ImagePayload>>(query, { input }))[name] as ImagePayload;
-};
-
-export const registerImage = sender('registerImage');
-export const updateImage = sender('updateImage');
-export const deleteImage = sender('deleteImage');
 
 export const REGISTER_IMAGE = mutation('registerImage');
 export const UPDATE_IMAGE = mutation('updateImage');
 export const DELETE_IMAGE = mutation('deleteImage');
+export const RESTORE_IMAGE = mutation('restoreImage');
+export const PURGE_IMAGE = mutation('purgeImage', 'removedFromRegistry');
+
+const sender =
+  <T = ImagePayload>(name: string, query: string) =>
+  async (client: ApiClient, input: Record<string, unknown>): Promise<T> =>
+    (await client.run<Record<string, T>>(query, { input }))[name] as T;
+
+export const registerImage = sender('registerImage', REGISTER_IMAGE);
+export const updateImage = sender('updateImage', UPDATE_IMAGE);
+export const deleteImage = sender('deleteImage', DELETE_IMAGE);
+export const restoreImage = sender('restoreImage', RESTORE_IMAGE);
+export const purgeImage = sender<PurgePayload>('purgeImage', PURGE_IMAGE);
+
+/** What a mutation made or changed. @throws Error with what was wrong where it was refused */
+export function imageOf({ image, userErrors }: ImagePayload): NonNullable<ImagePayload['image']> {
+  if (image === null) throw new Error(JSON.stringify(userErrors));
+  return image;
+}
 
 /** Registers an image that must be accepted. */
-export async function makeImage(client: ApiClient, input: Record<string, unknown>): Promise<ImageFacts> {
-  const { image, userErrors } = await registerImage(client, input);
-  if (image === null) throw new Error(JSON.stringify(userErrors));
+export async function makeImage(
+  client: ApiClient,
+  input: Record<string, unknown>,
+): Promise<NonNullable<ImagePayload['image']>> {
+  return imageOf(await registerImage(client, input));
+}
+
+/** An id of the right form, of whatever names nothing where no UUID is given. */
+export function globalId(type: string, uid = '11111111-2222-4333-8444-555555555555'): string {
+  return Buffer.from(`${type}:${uid}`).toString('base64url');
+}
+
+/** How many images there are, deleted ones among them. */
+export async function countImages(admin: ApiClient): Promise<number> {
+  const { images } = await admin.run<{ images: { totalCount: number } }>(
+    '{ images(first: 0, filter: { includeDeleted: true }) { totalCount } }',
+  );
+  return images.totalCount;
+}
+
+/** Some fields of an image, whatever its status. */
+export async function readImage<T>(client: ApiClient, id: string, fields: string): Promise<T> {
+  const { image } = await client.run<{ image: T }>(`query ($id: ID!) { image(id: $id) { ${fields} } }`, {
+    id,
+  });
   return image;
 }
 

@@ -74,7 +74,7 @@ describe('the life of an image', () => {
       ACTIVE: ['ERROR', 'DELETED'],
       CREATE_FAILED: ['DELETED'],
       ERROR: ['ACTIVE', 'DELETED'],
-      DELETED: [],
+      DELETED: ['ACTIVE', 'CREATE_FAILED', 'ERROR'],
     });
   });
 });
