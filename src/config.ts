@@ -137,7 +137,7 @@ const Environment = z.object({
   SLIPWAY_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
     .default('warn'),
-  SLIPWAY_MAX_BODY_BYTES: wholeNumber(1024, 1_073_741_824, 10_485_760),
+  SLIPWAY_MAX_BODY_BYTES: wholeNumber(1024, 1_073_741_824, 33_554_432),
   SLIPWAY_BUILD_SLOTS: wholeNumber(1, 64, 2),
   SLIPWAY_BUILD_TIMEOUT_SECONDS: wholeNumber(1, 86_400, 3600),
   SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 82_800, 21_600),

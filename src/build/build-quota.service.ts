@@ -5,11 +5,11 @@ import type { ScopeKind } from '../scope/scope.rules.ts';
 import {
   addRefusals,
   type Demand,
-  lockRoom,
   type Quota,
   type QuotaPaths,
   type QuotaPlace,
   type Refusal,
+  takeRoom,
 } from '../scope/scope-quota.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { Build } from './build.entity.ts';
@@ -42,7 +42,7 @@ export class BuildQuotaService {
 
   /**
    * Takes room for a build that is about to be queued, and sees that there is room for its image as things stand: see
-   * {@link lockRoom}. Whether there still is when the image is made, {@link takeRoomForImage} says.
+   * `lockRoom` in scope-quota.ts. Whether there still is when the image is made, {@link takeRoomForImage} says.
    *
    * @param replaced the live image whose name the new one takes over
    * @param problems hears QUOTA_EXCEEDED for each limit that does not allow it; the caller refuses
@@ -88,6 +88,6 @@ export class BuildQuotaService {
     if (replaced !== null) {
       demands.push({ namespaceId: replaced.namespaceId, workspaceId: replaced.workspaceId, images: -1 });
     }
-    return (await lockRoom(tx, [BUILDS, ...this.images.quotas], demands)).take(demands);
+    return await takeRoom(tx, [BUILDS, ...this.images.quotas], demands);
   }
 }

@@ -174,7 +174,9 @@ function changedAlgorithm(
   if (changes === null) return null;
   const part = <K extends keyof Algorithm>(name: K): Algorithm[K] | null => {
     const change = changes[name] as Algorithm[K] | null | undefined;
-    return change === undefined ? (base?.[name] ?? null) : change;
+    if (change === undefined) return base?.[name] ?? null;
+    // S1 writes an empty text for what is not there.
+    return change === '' ? null : change;
   };
   const algorithm: Algorithm = {
     // A missing one is found as an empty one is.

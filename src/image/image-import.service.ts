@@ -20,8 +20,6 @@ import type { ImageQuotaService } from './image-quota.service.ts';
 import { searchGramsOf, searchTextOf } from './image-search.rules.ts';
 import type { ImageVerification } from './image-verification.ts';
 
-/** A document of more rows is refused: it would keep the transaction, and who waits for it, for minutes. */
-const MAX_ROWS = 50_000;
 /** More errors than these tell nobody more; the rest is counted. */
 const MAX_ROW_ERRORS = 1000;
 /** Somebody else may take a name while an import is on its way; then it looks again, so often. */
@@ -73,11 +71,6 @@ export class ImageImportService {
     if ('problem' in list) {
       const { message, line, column } = list.problem;
       return refuse('INVALID', ['document'], message, { line, column });
-    }
-    const { length } = list.rows;
-    if (length > MAX_ROWS) {
-      const message = `a document may have at most ${MAX_ROWS} images; this has ${length}: split it`;
-      return refuse('TOO_MANY', ['document'], message, { max: MAX_ROWS, current: length });
     }
     for (let attempt = 1; ; attempt += 1) {
       try {

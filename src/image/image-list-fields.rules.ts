@@ -54,6 +54,8 @@ export interface ListField {
   readonly path: readonly [string] | readonly ['runtime' | 'algorithm', string];
   /** What a value that is not blank must be; it comes out as the catalogue has it. */
   readonly value: z.ZodType;
+  /** An empty text is a value too; absent: it is blank, as S1 writes what is not there. */
+  readonly mayBeEmpty?: true;
 }
 
 type Value<T> = z.ZodType<NonNullable<T>>;
@@ -68,6 +70,11 @@ const content = <K extends keyof ContentChanges & string>(
   name: K,
   value: Value<ContentChanges[K]>,
 ): ListField => ({ key: name, path: [name], value });
+
+const freeText = (name: 'displayName' | 'group' | 'description' | 'cover'): ListField => ({
+  ...content(name, text),
+  mayBeEmpty: true,
+});
 
 const runtime = <K extends keyof RuntimeChanges>(
   key: string,
@@ -154,11 +161,11 @@ export const OWN_FIELDS: readonly ListField[] = [
   content('resourceCategories', listOf(oneOf(ResourceCategory))),
   content('flavorType', oneOf(FlavorType)),
   content('labels', listOf(objectOf({ key: text, value: text }))),
-  content('displayName', text),
-  content('group', text),
-  content('description', text),
+  freeText('displayName'),
+  freeText('group'),
+  freeText('description'),
   content('price', decimal),
-  content('cover', text),
+  freeText('cover'),
   content('inputs', listOf(parameter)),
   content('outputs', listOf(parameter)),
   content('configs', listOf(parameter)),

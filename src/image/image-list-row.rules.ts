@@ -141,7 +141,8 @@ function readParts(values: Values, problems: Problems): Parts {
   for (const field of LIST_FIELDS) {
     const given = values.get(field);
     if (given === undefined && !SEED.has(field)) continue;
-    const value = isBlank(given) ? null : readValue(field, given, problems);
+    const isNone = field.mayBeEmpty ? given === null : isBlank(given);
+    const value = isNone ? null : readValue(field, given, problems);
     if (value === undefined) continue;
     if (field.path.length === 1) parts.plain[field.path[0]] = value;
     else parts[field.path[0]][field.path[1]] = value;

@@ -9,6 +9,7 @@ import {
   type QuotaPlace,
   type QuotaUse,
   type Room,
+  takeRoom,
 } from '../scope/scope-quota.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { Image } from './image.entity.ts';
@@ -95,8 +96,7 @@ export class ImageQuotaService {
     problems: Problems,
     paths: QuotaPaths,
   ): Promise<void> {
-    const room = await this.lockRoom(tx, demands);
-    addRefusals(problems, room.take(demands), paths);
+    addRefusals(problems, await takeRoom(tx, this.quotas, demands), paths);
   }
 }
 

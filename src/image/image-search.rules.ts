@@ -10,12 +10,12 @@ export interface Searchable {
   readonly algorithm: Algorithm | null;
 }
 
-/** What a search text must hold, as the database looks for it. */
+/** What a search text must hold. */
 export interface Search {
-  /** For `like`, which decides. */
-  readonly pattern: string;
-  /** What the search grams of every match hold too: what finds terms of which there are no trigrams. */
-  readonly grams: readonly string[];
+  /** Folded. */
+  readonly term: string;
+  /** What finds it: a match has all of these among its search grams. `null`: trigrams do. */
+  readonly grams: readonly string[] | null;
 }
 
 /** The longest term, in code points: what the longest of the texts that people write has. */
@@ -23,9 +23,8 @@ const MAX_TERM = 512;
 /** An index narrows by a few grams as well as by all of them. */
 const MAX_GRAMS = 16;
 const CONTROL = /\p{Cc}/u;
-/** A run of which any PostgreSQL has a trigram; one of locale C knows no other letters than these. */
-const HAS_TRIGRAM = /[a-z0-9]{3}/;
-const ASCII = /^[\x20-\x7e]*$/;
+/** What any PostgreSQL has a trigram of: one of locale C knows no other letters than these. */
+const HAS_TRIGRAM = /^(?=.*[a-z0-9]{3})[\x20-\x7e]*$/;
 
 /**
  * Case, and the widths and forms in which the same letter can be written, do not count in a search. Nor does it count whether
@@ -80,17 +79,13 @@ export function readSearch(term: string | null | undefined, path: readonly strin
     });
   }
   const folded = foldForSearch(term);
-  // `%`, `_` and `\` stand for themselves.
-  return { pattern: `%${folded.replace(/[\\%_]/g, '\\$&')}%`, grams: gramsToFind(folded) };
+  return { term: folded, grams: HAS_TRIGRAM.test(folded) ? null : gramsToFind(folded) };
 }
 
-/** Those grams of a folded term that have to be looked up because trigrams do not find it, or not all of it. */
+/** The pairs of neighbours in a term, or its only character. */
 function gramsToFind(term: string): string[] {
   const characters = [...term];
   if (characters.length === 1) return characters;
-  const pairs = [
-    ...new Set(characters.slice(1).map((character, index) => `${characters[index]}${character}`)),
-  ];
-  const needed = HAS_TRIGRAM.test(term) ? pairs.filter((pair) => !ASCII.test(pair)) : pairs;
-  return needed.slice(0, MAX_GRAMS);
+  const pairs = characters.slice(1).map((character, index) => `${characters[index]}${character}`);
+  return [...new Set(pairs)].slice(0, MAX_GRAMS);
 }

@@ -85,6 +85,16 @@ export async function lockRoom(
   return room;
 }
 
+/** Locks, counts and takes at once, and only what is asked for: see {@link lockRoom} and {@link Room.take}. */
+export async function takeRoom(
+  tx: EntityManager,
+  quotas: readonly Quota[],
+  demands: readonly Demand[],
+): Promise<Refusal[]> {
+  const asked = quotas.filter(({ name }) => demands.some((demand) => (demand[name] ?? 0) > 0));
+  return (await lockRoom(tx, asked, demands)).take(demands);
+}
+
 /** The room that is left in some places; ids of namespaces and of workspaces are UUIDs and never the same. */
 export class Room {
   readonly #uses = new Map<string, { quota: Quota; used: number; purgeable: number }[]>();

@@ -368,7 +368,12 @@ describe('writing a document', () => {
   it('changes nothing when it is read again, and brings everything back after a purge', async () => {
     await makeImage(admin, { reference: 'full/base:1' });
     await makeImage(admin, FULL);
-    await makeImage(admin, { reference: 'elsewhere.example/x/y:2', namespace: 'full', name: 'plain' });
+    await makeImage(admin, {
+      reference: 'elsewhere.example/x/y:2',
+      namespace: 'full',
+      name: 'plain',
+      description: '',
+    });
     const before = await allImages('full');
     expect(before).toHaveLength(3);
     const exported = await exportImages(admin, { namespace: 'full' });

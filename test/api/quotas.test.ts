@@ -2,15 +2,17 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../src/engine/container-engine.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
-import {
-  BUILD_FIELDS,
-  type BuildFacts,
-  type BuildPayload,
-  finished,
-  type UserErrorFacts,
-} from '../support/builds.ts';
+import { BUILD_FIELDS, type BuildFacts, type BuildPayload, finished } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
-import { codes, deleteImage, makeImage, registerImage, updateImage } from '../support/images.ts';
+import {
+  codes,
+  deleteImage,
+  makeImage,
+  purgeImage,
+  registerImage,
+  restoreImage,
+  updateImage,
+} from '../support/images.ts';
 import { addNotebook, saveNotebook } from '../support/notebooks.ts';
 import {
   makeScope,
@@ -127,11 +129,7 @@ async function register(at: Stage, name: string, repository?: string) {
 }
 
 async function purge(id: string): Promise<void> {
-  const { purgeImage } = await admin.run<{ purgeImage: { userErrors: UserErrorFacts[] } }>(
-    'mutation ($id: ID!) { purgeImage(input: { id: $id }) { userErrors { code message path details } } }',
-    { id },
-  );
-  expect(purgeImage.userErrors).toEqual([]);
+  expect((await purgeImage(admin, { id })).userErrors).toEqual([]);
 }
 
 const uidOf = (id: string) => Buffer.from(id, 'base64url').toString().split(':')[1] as string;
@@ -556,13 +554,7 @@ describe.each(SCOPE_KINDS)('an image whose %s has no room', (kind) => {
     await deleteImage(admin, { id: gone.id });
     const other = await register(at, 'other');
     await setQuota(admin, kind, at.ids[kind], { images: 1 });
-    const restore = async () =>
-      (
-        await admin.run<{ restoreImage: { userErrors: UserErrorFacts[] } }>(
-          'mutation ($id: ID!) { restoreImage(input: { id: $id }) { userErrors { code message path details } } }',
-          { id: gone.id },
-        )
-      ).restoreImage.userErrors;
+    const restore = async () => (await restoreImage(admin, { id: gone.id })).userErrors;
     expect(codes(await restore())).toEqual(['QUOTA_EXCEEDED id']);
     await deleteImage(admin, { id: other.id });
     expect(await restore()).toEqual([]);

@@ -17,7 +17,7 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 describe('the configuration', () => {
   it('has a default for everything', () => {
     expect(readConfig({}, '/project')).toEqual({
-      http: { host: '127.0.0.1', port: 4000, maxBodyBytes: 10_485_760 },
+      http: { host: '127.0.0.1', port: 4000, maxBodyBytes: 33_554_432 },
       dataDir: '/project/.slipway/data',
       databaseUrl: null,
       engineEndpoint: null,

@@ -536,7 +536,7 @@ describe('our own keys', () => {
     expect(Object.keys(rowOf(LEAST).changes)).toEqual(['runtime', 'algorithm']);
     const blank = { displayName: '', labels: null, price: '', digest: null, sizeBytes: '', workspace: null };
     expect(rowOf({ ...LEAST, ...blank })).toMatchObject({
-      changes: { displayName: null, labels: null, price: null },
+      changes: { displayName: '', labels: null, price: null },
       digest: null,
       sizeBytes: null,
       workspace: null,
