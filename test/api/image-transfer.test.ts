@@ -340,6 +340,37 @@ describe('reading a document', () => {
     expect(answer).toMatchObject({ rowErrorCount: 1500, failed: 1500, created: 0 });
   });
 
+  it.each<[string, () => string, RegExp]>([
+    [
+      'broken at its end',
+      () => `[${'{"imageName":"a/b"},'.repeat(1_000_000)}x`,
+      /line 1, column 20000002|"x"|value/i,
+    ],
+    ['nested without end', () => '['.repeat(20_000_000), /nested/],
+    ['one text', () => JSON.stringify('长'.repeat(6_000_000)), /records/],
+    ['too many records', () => `[${'{},'.repeat(60_000)}{}]`, /50000/],
+  ])(
+    'refuses a document of megabytes that is %s',
+    async (_what, make, message) => {
+      const { userErrors, created } = await importImages(admin, make());
+      expect(userErrors).toMatchObject([{ code: 'INVALID', path: ['document'] }]);
+      expect(userErrors[0]?.message).toMatch(message);
+      expect(userErrors[0]?.message.length).toBeLessThan(500);
+      expect(created).toBe(0);
+    },
+    60_000,
+  );
+
+  it('refuses a request that is larger than the server takes, as JSON', async () => {
+    const response = await fetch(`${slipway.url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${admin.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ __typename }', variables: { x: 'x'.repeat(67_200_000) } }),
+    });
+    expect(response.status).toBe(413);
+    expect(((await response.json()) as { errors: unknown[] }).errors).toHaveLength(1);
+  });
+
   it('reads 10,000 rows in one go, answering others meanwhile', async () => {
     const rows = Array.from({ length: 10_000 }, (_, n) =>
       record(`bulk/image-${n}`, {

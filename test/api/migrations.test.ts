@@ -62,6 +62,35 @@ it('goes back to an empty database and up again', async () => {
   expect(await migrate(url)).toEqual(all.toSorted());
 });
 
+it('makes the images searchable that were there before the catalogue could be searched by grams', async () => {
+  const orm = await openOrm(url, MIGRATIONS_DIR);
+  try {
+    await orm.migrator.down({ to: 'Migration20261121045501_initial' });
+    await run(
+      url,
+      `insert into image (id, namespace_id, workspace_id, name, tag, display_name, reference, registry_host, repository,
+          layers, origin, type, status, visibility, service_type, dev_services, resource_categories, labels,
+          created_at, updated_at)
+        select gen_random_uuid(), n.id, w.id, 'old', '1', 'ＯＬＤ 抽帧', 'default/old:1', 'docker.io', 'default/old',
+          '[]', 'CUSTOMIZE', 'DEDICATED', status, 'PRIVATE', 'UNKNOWN', '[]', '[]', '[]', now(), now()
+        from namespace n, workspace w, unnest(array['ACTIVE', 'DELETED']) status`,
+    );
+    await orm.migrator.up();
+    const found = await run(
+      url,
+      `select search_text || ' ' || version || ' ' || coalesce(status_before, '-') as name from image
+        where search_grams @> array['抽帧', 'o'] and search_text like '%old 抽帧%' order by status`,
+    );
+    expect(found.map(({ name }) => name.split('\n'))).toEqual([
+      ['old', 'old 抽帧', 'default/old:1 1 -'],
+      ['old', 'old 抽帧', 'default/old:1 1 ACTIVE'],
+    ]);
+    expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
+  } finally {
+    await orm.close();
+  }
+});
+
 it.each([
   [
     'nobody listens',
