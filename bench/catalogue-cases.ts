@@ -103,11 +103,11 @@ export async function casesOf(client: pg.Client, askAsAdmin: Ask): Promise<Case[
     list('filter group of nobody', { filter: { group: 'nobody' } }),
     list('filter tag', { filter: { tag: 'v3.5' } }),
     list('filter label (2.5 %)', { filter: { labels: [{ key: 'team', value: 't7' }] } }),
-    list('filter label of one', { filter: { labels: [{ key: 'build', value: '777' }] } }),
+    list('filter label of one', { filter: { labels: [{ key: 'number', value: '777' }] } }),
     list('filter resources (0.07 %)', { filter: { resourceCategories: ['ASCEND'] } }),
     list('filter dependsOn', { filter: { dependsOn: toGlobalId('Image', needed) } }),
     list('filter or: search, label', {
-      filter: { or: [{ search: 'zygomatic' }, { labels: [{ key: 'build', value: '777' }] }] },
+      filter: { or: [{ search: 'zygomatic' }, { labels: [{ key: 'number', value: '777' }] }] },
     }),
     list('filter or: two searches', { filter: { or: [{ search: '鬱金' }, { search: 'zygomatic' }] } }),
     list('filter not: search', { filter: { not: { search: '图像' } } }),

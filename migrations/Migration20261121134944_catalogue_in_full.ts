@@ -24,7 +24,7 @@ export class Migration20261121134944_catalogue_in_full extends Migration {
     this.addSql(`update "image" set "search_grams" = array(select distinct gram from regexp_split_to_table("search_text", E'\\n') line, generate_series(1, length(line)) i, unnest(array[substr(line, i, 1), substr(line, i, 2)]) gram);`);
     this.addSql(`create index "image_by_name" on "image" ((name collate "C"), id);`);
     this.addSql(`create index "image_by_size" on "image" ((coalesce(size_bytes, -1)::float8), id);`);
-    this.addSql(`create index "image_repository" on "image" ("registry_host", "repository");`);
+    this.addSql(`create index "image_repository" on "image" ("repository", "registry_host");`);
     this.addSql(`create index "image_search_text" on "image" using gin (search_text gin_trgm_ops);`);
     this.addSql(`create index "image_search_grams" on "image" using gin (search_grams);`);
     this.addSql(`create index "image_labels" on "image" using gin (labels jsonb_path_ops);`);

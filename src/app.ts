@@ -141,7 +141,7 @@ export async function createApp(
       verification,
       quotas: imageQuotas,
     }),
-    imageLifecycle: new ImageLifecycleService(em, namespaces, imageQuotas, registry),
+    imageLifecycle: new ImageLifecycleService(em, imageQuotas, registry),
     imageImports: new ImageImportService(em, {
       namespaces,
       workspaces,

@@ -6,11 +6,11 @@ import { isTaken } from '../db/violations.ts';
 import { type ContainerEngine, EngineError, type RegistryCredentials } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
 import { architectureOf, isUnfinished, moveToDeleted } from '../image/image.rules.ts';
-import { findLive } from '../image/image-access.ts';
+import { findLive, isManifestShared } from '../image/image-access.ts';
 import { NO_CONTENT } from '../image/image-content.ts';
 import { holdsName } from '../image/image-quota.service.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
-import { parseImageReference } from '../shared/image-reference.ts';
+import { type ImageReference, parseImageReference } from '../shared/image-reference.ts';
 import type { Build } from './build.entity.ts';
 import { movePhase } from './build.rules.ts';
 import { type BuildStore, moveTo } from './build.store.ts';
@@ -50,18 +50,53 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
   await attempt.enter('REGISTERING');
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
   await lines.finish();
+  let manifestMayGo = false;
   try {
     await store.change(attempt.fence, async (current, tx, now) => {
       const images = await lockImages(tx, current);
-      await assertRoom(tx, current, images, pushed.sizeBytes, tools);
+      await assertRoom(tx, current, images, pushed.sizeBytes, tools).catch(async (error: unknown) => {
+        manifestMayGo = !(await isManifestShared(tx, placeOf(current, pushed), null));
+        throw error;
+      });
       current.imageId = await activateImage(tx, current, images, pushed, now);
       moveTo(current, 'SUCCEEDED', now);
       movePhase(current, null, now);
     });
   } catch (error) {
     if (isTaken(error, 'image_catalogue_name')) throw nameTaken(build);
+    if (error instanceof BuildFailedError && error.reason === 'QUOTA_EXCEEDED') {
+      await takeBack(build, pushed.digest, manifestMayGo, tools.registry);
+    }
     throw error;
   }
+}
+
+/** Removes a pushed image that there is no room for, as far as the registry can: nothing in the catalogue would lead to it. */
+async function takeBack(
+  build: Build,
+  digest: string,
+  manifestMayGo: boolean,
+  registry: ImageRegistry,
+): Promise<void> {
+  try {
+    await registry.removeTag(targetOf(build).path, build.targetTag, digest, { manifestMayGo });
+  } catch (error) {
+    // The build fails anyway, and its reason is the quota.
+    if (!(error instanceof RegistryError)) throw error;
+  }
+}
+
+function placeOf(build: Build, { digest }: RegistryImage) {
+  const { host, path } = targetOf(build);
+  return { registryHost: host, repository: path, digest };
+}
+
+/** What a build pushes; it was checked when the build was asked for. */
+function targetOf(build: Pick<Build, 'targetReference'>): ImageReference & { readonly host: string } {
+  const parsed = parseImageReference(build.targetReference);
+  if ('problem' in parsed || parsed.host === null)
+    throw new Error(`unusable target ${build.targetReference}`);
+  return { ...parsed, host: parsed.host };
 }
 
 /** Waits until no other build pushes the same reference: the database keeps at most one in PUSHING. */
@@ -209,9 +244,7 @@ export function newImage(
   build: Omit<Build, 'version'>,
   facts: Pick<Image, 'id' | 'createdAt' | 'updatedAt' | 'origin' | 'status' | 'reference'> & Partial<Image>,
 ): Image {
-  const parsed = parseImageReference(build.targetReference);
-  if ('problem' in parsed || parsed.host === null)
-    throw new Error(`unusable target ${build.targetReference}`);
+  const parsed = targetOf(build);
   return {
     ...NO_CONTENT,
     version: 1,

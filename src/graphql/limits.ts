@@ -13,9 +13,27 @@ import {
 // 300 tokens; a page of images with everything nested has a depth of 8.
 const MAX_TOKENS = 10_000;
 const MAX_DEPTH = 15;
+// The deepest input there is, a filter in filters, takes a dozen levels; the stack is used up after some thousand.
+const MAX_VARIABLES_DEPTH = 50;
 
 /** For `parse`: a document over the limit is refused while it is read, before anything is made of it. */
 export const parseOptions: ParseOptions = { maxTokens: MAX_TOKENS };
+
+/** What is wrong with an operation's variables before anything reads them: values nest too deep; `null`: nothing. */
+export function checkVariables(variables: unknown): GraphQLError | null {
+  let level = [variables];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_VARIABLES_DEPTH) {
+      return new GraphQLError(`Variables may nest at most ${MAX_VARIABLES_DEPTH} levels of values.`, {
+        extensions: { code: 'BAD_USER_INPUT', details: { limit: MAX_VARIABLES_DEPTH } },
+      });
+    }
+    level = level
+      .filter((value) => typeof value === 'object' && value !== null)
+      .flatMap((value) => Object.values(value as object) as unknown[]);
+  }
+  return null;
+}
 
 /** To be validated besides GraphQL's own rules. */
 export const validationRules: readonly ValidationRule[] = [MaxDepthRule];

@@ -8,7 +8,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import { GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
-import { parseOptions, validationRules } from '../graphql/limits.ts';
+import { checkVariables, parseOptions, validationRules } from '../graphql/limits.ts';
 import type { Logger } from '../shared/logger.ts';
 import { readJsonBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
@@ -59,6 +59,7 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
       ApolloServerPluginUsageReportingDisabled(),
       rememberRequestOfErrors(requestOfError),
       answerJsonClientsWith200,
+      refuseDeepVariables,
       sendSubscriptionsToTheSocket,
     ],
   });
@@ -125,6 +126,15 @@ const answerJsonClientsWith200: ApolloServerPlugin = {
         return;
       const codes = (response.body.singleResult.errors ?? []).map((error) => error.extensions?.['code']);
       if (codes.every((code) => WELL_FORMED_BUT_REFUSED.has(code))) response.http.status = 200;
+    },
+  }),
+};
+
+const refuseDeepVariables: ApolloServerPlugin = {
+  requestDidStart: async () => ({
+    didResolveOperation: async ({ request }) => {
+      const refused = checkVariables(request.variables);
+      if (refused !== null) throw refused;
     },
   }),
 };

@@ -18,7 +18,7 @@ import {
 } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
-import { parseOptions, validationRules } from '../graphql/limits.ts';
+import { checkVariables, parseOptions, validationRules } from '../graphql/limits.ts';
 import type { Logger } from '../shared/logger.ts';
 import { tokenOfConnectionParams } from './bearer.ts';
 
@@ -93,6 +93,8 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     const operation = getOperationAST(document, payload.operationName);
     if (!operation)
       return [codedError('Name one of the operations of the document.', 'OPERATION_RESOLUTION_FAILURE')];
+    const refused = checkVariables(payload.variables);
+    if (refused !== null) return [refused];
     const kind = operation.operation === 'subscription' ? 'subscription' : 'request';
     return {
       schema,

@@ -4,8 +4,10 @@ import { type EntityManager, kysely } from '../db/orm.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import type { Problems } from '../shared/problems.ts';
+import { isSameRegistry } from '../shared/registry-host.ts';
 import { Image } from './image.entity.ts';
 import { imagesByIds } from './image.reads.ts';
+import { tagOfReference } from './image-name.rules.ts';
 
 const NO_SUCH_IMAGE = 'there is no such image';
 
@@ -64,4 +66,46 @@ export function nameTaken(holder: { readonly name: string; readonly tag: string;
   const message = `a live image has the name ${excerpt(`${name}:${tag}`)} in this namespace`;
   const imageId = id === undefined ? {} : { imageId: toGlobalId('Image', id) };
   return ['NAME_TAKEN', ['name'], message, { name, tag, ...imageId }] as const;
+}
+
+/** Where something lies in a registry. */
+type Place = Pick<Image, 'registryHost' | 'repository' | 'digest'>;
+
+/**
+ * Has another image of the catalogue, deleted ones among them, the same manifest in the same repository? One whose digest nobody
+ * knows may have.
+ */
+export async function isManifestShared(
+  em: EntityManager,
+  place: Place,
+  exceptId: string | null,
+): Promise<boolean> {
+  const others = await imagesIn(em, place, exceptId);
+  return others.some(({ digest }) => digest === place.digest || digest === null);
+}
+
+/**
+ * Does another image, deleted ones among them, need a tag that leads to a digest: is it found by this tag alone, or would its
+ * manifest be garbage without it?
+ */
+export async function isTagShared(
+  em: EntityManager,
+  place: Place & { readonly tag: string },
+  exceptId: string | null,
+): Promise<boolean> {
+  const others = await imagesIn(em, place, exceptId);
+  return others.some(({ reference, digest }) => {
+    const tag = tagOfReference(reference);
+    const isSame = digest === place.digest;
+    return tag === place.tag ? isSame || !reference.includes('@') : isSame && tag === null;
+  });
+}
+
+async function imagesIn(em: EntityManager, { registryHost, repository }: Place, exceptId: string | null) {
+  const found = await em.find(
+    Image,
+    { repository },
+    { fields: ['registryHost', 'reference', 'digest'], disableIdentityMap: true },
+  );
+  return found.filter((image) => image.id !== exceptId && isSameRegistry(image.registryHost, registryHost));
 }

@@ -60,7 +60,7 @@ export function changedContent(
     resourceCategories: unique(part('resourceCategories')),
     flavorType: part('flavorType'),
     labels: part('labels'),
-    price: part('price'),
+    price: part('price')?.replace(/^0+(?=\d)/, '') ?? null,
     cover: part('cover'),
     runtime: changedRuntime(base.runtime, changes.runtime, problems),
     inputs: list('inputs', 'INPUT'),
@@ -208,10 +208,13 @@ function checkPrice(price: string | null | undefined, problems: Problems): void 
 
 function checkCover(cover: string | null | undefined, problems: Problems): void {
   if (cover === null || cover === undefined || cover === '') return;
+  const before = problems.all.length;
   checkText(problems, ['cover'], cover, MAX_COVER);
-  const { protocol } = URL.parse(cover) ?? {};
-  if (protocol !== 'http:' && protocol !== 'https:') {
-    problems.add('INVALID', ['cover'], 'is not the address of a picture: begin with https:// or http://');
+  if (problems.all.length > before) return;
+  // Parsing alone would take blanks and line ends, which it leaves out.
+  if (!/^https?:\/\/\S+$/i.test(cover) || !URL.canParse(cover)) {
+    const message = 'is not the address of a picture: begin with https:// or http://, and leave no blanks';
+    problems.add('INVALID', ['cover'], message);
   }
 }
 

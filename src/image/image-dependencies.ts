@@ -14,7 +14,8 @@ import {
 
 /**
  * Keeps everybody else from changing what depends on what until the transaction ends: two images that begin to depend on each
- * other at once would each see no cycle.
+ * other at once would each see no cycle. Take it before any image is locked, as everywhere, so that nobody who has an image
+ * waits for it.
  */
 export async function lockDependencies(tx: EntityManager): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('slipway image dependencies'))`.execute(kysely(tx));
@@ -24,6 +25,8 @@ export async function lockDependencies(tx: EntityManager): Promise<void> {
  * Checks the dependencies of an image: each names a live image that the viewer may read, and none leads back to it.
  *
  * @param self the image's own name, as it will be
+ * @param before of an image that is there already: the name that it has now, and whether its list stays as it is. What such a
+ *   list has lost already is no reason to refuse a new name.
  * @returns warnings: an image that names itself is one, since S1's own example does it
  */
 export async function checkDependencies(
@@ -32,37 +35,60 @@ export async function checkDependencies(
   self: ImageName,
   dependencies: readonly GivenDependency[],
   problems: Problems,
+  before: { readonly name: ImageName; readonly isListKept: boolean } | null = null,
 ): Promise<string[]> {
   const others = dependencies.filter((dependency) => !isSameName(dependency, self));
   const warnings = others.length < dependencies.length ? [`${printImageName(self)} depends on itself`] : [];
   if (others.length === 0) return warnings;
-  const live = await resolveTargets(db, session, others);
+  const live = before?.isListKept ? others : await resolveTargets(db, session, others);
   for (const dependency of others) {
-    if (live.some((name) => isSameName(name, dependency))) continue;
+    const isLost = before !== null && isSameName(dependency, before.name);
+    if (!isLost && live.some((name) => isSameName(name, dependency))) continue;
     const name = printImageName(dependency);
-    const message = `there is no live image ${name} that you may see; register it first, or leave it out`;
+    const message = isLost
+      ? `${name} is the name that the image is to lose; give the dependencies anew, without it`
+      : `there is no live image ${name} that you may see; register it first, or leave it out`;
     problems.add('DEPENDENCY_UNRESOLVED', ['dependencies', String(dependency.index)], message, { name });
   }
-  await checkCycle(db, self, others, problems);
+  await checkCycle(db, self, others, ({ index }) => ['dependencies', String(index)], problems);
   return warnings;
 }
 
-/** Does one of the dependencies lead back to the image? */
+/** What of an image's dependencies is not there for the viewer, as warnings. */
+export async function lostDependencies(
+  db: Db,
+  session: Session,
+  self: ImageName,
+  dependencies: readonly GivenDependency[],
+): Promise<string[]> {
+  const others = dependencies.filter((dependency) => !isSameName(dependency, self));
+  const live = others.length === 0 ? [] : await resolveTargets(db, session, others);
+  return others
+    .filter((dependency) => !live.some((name) => isSameName(name, dependency)))
+    .map(
+      (dependency) => `it depends on ${printImageName(dependency)}, which is no live image that you may see`,
+    );
+}
+
+/**
+ * Does one of the dependencies lead back to the image?
+ *
+ * @param pathOf where in the input that one is
+ */
 export async function checkCycle(
   db: Db,
   self: ImageName,
-  dependencies: readonly (ImageName & { readonly index?: number })[],
+  dependencies: readonly GivenDependency[],
+  pathOf: (dependency: GivenDependency) => readonly string[],
   problems: Problems,
 ): Promise<void> {
-  const [, through] = (await findCycle(db, self, dependencies)) ?? [];
+  const [, next] = (await findCycle(db, self, dependencies)) ?? [];
+  const through = next && dependencies.find((dependency) => isSameName(dependency, next));
   if (through === undefined) return;
   // The images further along are not named: the viewer may not be allowed to see them.
   const name = printImageName(through);
-  const { index } = dependencies.find((dependency) => isSameName(dependency, through)) ?? {};
-  const path = ['dependencies', ...(index === undefined ? [] : [String(index)])];
-  problems.add('DEPENDENCY_CYCLE', path, `${name} depends on ${printImageName(self)} itself`, {
-    through: name,
-  });
+  const message = `${name} depends on ${printImageName(self)} itself`;
+  problems.add('DEPENDENCY_CYCLE', pathOf(through), message, { through: name });
 }
 
 /** What an image depends on, as it was written. */

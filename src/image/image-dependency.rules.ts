@@ -2,7 +2,7 @@ import { DEFAULT_NAMESPACE } from '../namespace/namespace.rules.ts';
 import { SCOPE_NAME } from '../scope/scope.rules.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import type { Problems } from '../shared/problems.ts';
-import { DEFAULT_TAG, IMAGE_NAME, OCI_TAG } from './image.rules.ts';
+import { DEFAULT_TAG, IMAGE_NAME, MAX_REGISTERED_NAME, OCI_TAG } from './image.rules.ts';
 
 const MAX_DEPENDENCIES = 100;
 
@@ -67,7 +67,8 @@ function readImageName(text: string): ImageName | null {
   const slash = path.indexOf('/');
   const [namespace, name] =
     slash < 0 ? [DEFAULT_NAMESPACE, path] : [path.slice(0, slash), path.slice(slash + 1)];
-  return SCOPE_NAME.test(namespace) && IMAGE_NAME.test(name) && OCI_TAG.test(tag)
+  const isShort = name.length <= MAX_REGISTERED_NAME;
+  return SCOPE_NAME.test(namespace) && isShort && IMAGE_NAME.test(name) && OCI_TAG.test(tag)
     ? { namespace, name, tag }
     : null;
 }

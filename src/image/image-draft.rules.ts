@@ -65,6 +65,8 @@ export function draftOf(
   return {
     draft: {
       ...named,
+      // What is no name renames nothing.
+      name: base !== null && displayName !== null ? base.name : named.name,
       origin: edit.origin === undefined ? (base?.origin ?? 'CUSTOMIZE') : (edit.origin ?? 'CUSTOMIZE'),
       content: { ...content, displayName: edit.displayName ?? displayName ?? content.displayName },
       dependencies,

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { RegistryImage } from '../registry/image-registry.ts';
 import type { Problems } from '../shared/problems.ts';
-import type { EditableField, Image } from './image.entity.ts';
+import type { EditableField, Image, LastChange } from './image.entity.ts';
 import { architectureOf, isUnfinished } from './image.rules.ts';
+import type { ImageContent } from './image-content.ts';
 import type { ImageDraft } from './image-draft.rules.ts';
 import type { NamedReference } from './image-name.rules.ts';
 
@@ -21,6 +23,32 @@ export function factsOf(
   };
 }
 
+/** What an image's row has of what people say; an architecture that nobody has said is what the registry says. */
+export function saidOf(
+  { name, tag, origin, content }: ImageDraft,
+  found: RegistryImage | null,
+): Pick<Image, 'name' | 'tag' | 'origin' | keyof ImageContent> {
+  const architecture = content.architecture ?? architectureOf(found?.architecture ?? null);
+  return { ...content, name, tag, origin, architecture };
+}
+
+/** What an edit changes besides what was said in it, because a registry was asked. */
+export function changedByLooking(
+  image: Image,
+  said: Pick<Image, 'architecture'>,
+  facts: Partial<ReturnType<typeof factsOf>>,
+  changed: readonly EditableField[],
+): EditableField[] {
+  const isElsewhere = Object.entries(facts).some(
+    ([name, value]) => !isDeepStrictEqual(value, image[name as keyof typeof facts]),
+  );
+  const fields = [
+    ...(isElsewhere ? (['reference'] as const) : []),
+    ...(said.architecture === image.architecture ? [] : (['architecture'] as const)),
+  ];
+  return fields.filter((field) => !changed.includes(field));
+}
+
 /** The row of an image that people bring into the catalogue. */
 export function newImageRow(
   draft: ImageDraft,
@@ -29,12 +57,8 @@ export function newImageRow(
 ): Omit<Image, 'namespaceId' | 'workspaceId' | 'createdById'> {
   return {
     id: randomUUID(),
-    ...draft.content,
+    ...saidOf(draft, found),
     ...factsOf(draft, found),
-    name: draft.name,
-    tag: draft.tag,
-    architecture: draft.content.architecture ?? architectureOf(found?.architecture ?? null),
-    origin: draft.origin,
     type: 'DEDICATED',
     status: 'ACTIVE',
     statusBefore: null,
@@ -72,19 +96,20 @@ export function checkFresh(
   problems: Problems,
 ): void {
   const { expectedVersion: version, ifUpdatedAt: at } = read;
-  const refuse = (path: string, isNew: (change: { version: number; at: string }) => boolean) => {
-    const fields = Object.entries(image.lastChanges).filter(([, change]) => isNew(change));
+  const refuse = (path: string, isAhead: boolean, isNew: (change: LastChange) => boolean) => {
+    const edited = Object.entries(image.lastChanges).filter(([, change]) => isNew(change));
     // A build moves an image on without an edit.
-    const changed = fields.length > 0 ? fields.map(([field]) => field) : ['status'];
-    const message = `the image has changed since (${changed.join(', ')}): read it again and repeat the edit`;
+    const moved = isAhead ? [] : ['status'];
+    const changed = edited.length > 0 ? edited.map(([field]) => field).sort() : moved;
+    const what = isAhead ? 'the image was never so' : `the image has changed since (${changed.join(', ')})`;
     const details = { version: image.version, updatedAt: image.updatedAt.toISOString(), changed };
-    problems.add('STALE', [path], message, details);
+    problems.add('STALE', [path], `${what}: read it again and repeat the edit`, details);
   };
   if (typeof version === 'number' && version !== image.version) {
-    refuse('expectedVersion', (change) => change.version > version);
+    refuse('expectedVersion', version > image.version, (change) => change.version > version);
   }
   if (at instanceof Date && at.getTime() !== image.updatedAt.getTime()) {
-    refuse('ifUpdatedAt', (change) => Date.parse(change.at) > at.getTime());
+    refuse('ifUpdatedAt', at > image.updatedAt, (change) => Date.parse(change.at) > at.getTime());
   }
 }
 

@@ -8,7 +8,6 @@ import { Problems, refuse } from '../shared/problems.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
 import { Image } from './image.entity.ts';
 import { type ImageRow, imagesByIds } from './image.reads.ts';
-import { architectureOf } from './image.rules.ts';
 import type { ImageService } from './image.service.ts';
 import { findLive, lockImage, nameTaken } from './image-access.ts';
 import { contentOf } from './image-content.rules.ts';
@@ -21,7 +20,15 @@ import {
 } from './image-dependencies.ts';
 import { isSameName } from './image-dependency.rules.ts';
 import { changedFields, draftOf, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
-import { checkEditable, checkFresh, factsOf, newImageRow, recordEdit } from './image-edit.rules.ts';
+import {
+  changedByLooking,
+  checkEditable,
+  checkFresh,
+  factsOf,
+  newImageRow,
+  recordEdit,
+  saidOf,
+} from './image-edit.rules.ts';
 import { holdsName, type ImageQuotaService } from './image-quota.service.ts';
 import type { ImageVerification } from './image-verification.ts';
 
@@ -81,13 +88,20 @@ export class ImageEditService {
     const found = problems.has(['namespace'])
       ? null
       : await verification.look(session, draft, input, warnings, problems);
-    const taken = namespace === null ? null : await images.findByName(session, draft);
+    const taken =
+      namespace === null || problems.has(['tag']) ? null : await images.findByName(session, draft);
     if (taken !== null) problems.add(...nameTaken(taken));
     const em = this.em.fork();
     const { dependencies } = draft;
     warnings.push(...(await checkDependencies(kysely(em), session, draft, dependencies, problems)));
-    if (workspace === null) return problems.refuseAll();
-    problems.refuseIfAny();
+    const storageBytes = quotas.storageOf(factsOf(draft, found));
+    const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
+    const demands = [{ ...place, images: 1, storageBytes }];
+    if (problems.any || workspace === null) {
+      // Only looks, so that a quota is told of together with what else is wrong.
+      await quotas.takeRoom(em, demands, problems, QUOTA_PATHS);
+      return problems.refuseAll();
+    }
     try {
       return await em.transactional(async (tx) => {
         if (dependencies.length > 0) {
@@ -95,9 +109,7 @@ export class ImageEditService {
           await lockDependencies(tx);
           await checkDependencies(kysely(tx), session, draft, dependencies, problems);
         }
-        const storageBytes = quotas.storageOf(factsOf(draft, found));
-        const place = { namespaceId: namespace?.id, workspaceId: workspace.id };
-        await quotas.takeRoom(tx, [{ ...place, images: 1, storageBytes }], problems, QUOTA_PATHS);
+        await quotas.takeRoom(tx, demands, problems, QUOTA_PATHS);
         problems.refuseIfAny();
         if (input.validateOnly === true) return { image: null, warnings };
         const now = new Date();
@@ -131,6 +143,7 @@ export class ImageEditService {
     let wanted: ImageDraft | null = null;
     try {
       return await this.em.fork().transactional(async (tx) => {
+        if (mayChangeDependencies(input)) await lockDependencies(tx);
         const image = await lockImage(tx, session, uid, 'image:update', 'live', problems);
         const base = await draftOfImage(tx, image);
         const { draft, warnings: drafting } = draftOf(base, input, problems);
@@ -141,37 +154,35 @@ export class ImageEditService {
         checkEditable(image, changed, problems);
         if (changed.includes('visibility')) session.assertCan('image:share', image.namespaceId);
         const found = looked !== null && looked.reference === draft.reference ? looked.found : null;
-        const after = await this.#scopesAfter(tx, session, image, draft, input, problems);
-        if (after.workspaceId !== image.workspaceId) changed.push('workspace');
-        const facts = changed.includes('reference') || found !== null ? factsOf(draft, found) : {};
         const isRenamed = !isSameName(base, draft);
         if (isRenamed || changed.includes('dependencies')) {
-          await lockDependencies(tx);
+          const before = { name: base, isListKept: !changed.includes('dependencies') };
           drafting.push(
-            ...(await checkDependencies(kysely(tx), session, draft, draft.dependencies, problems)),
+            ...(await checkDependencies(kysely(tx), session, draft, draft.dependencies, problems, before)),
           );
         }
-        if (isRenamed) {
+        const scopes = await this.#scopesAfter(tx, session, image, base, draft, input, problems);
+        if (isRenamed && holdsName(image)) {
           const self = { ...base, id: image.id };
           const advice = 'change what they depend on before its name';
           await checkNotNeeded(kysely(tx), session, self, ['name'], advice, problems);
-          const taken = after.namespaceId === null ? null : await findLive(tx, after.namespaceId, draft);
+          const { namespaceId } = scopes;
+          const taken =
+            namespaceId === null || problems.has(['tag']) ? null : await findLive(tx, namespaceId, draft);
           if (taken !== null && taken.id !== image.id) problems.add(...nameTaken(taken));
         }
-        await this.#takeRoom(tx, image, { ...image, ...facts, ...after }, problems);
+        const said = saidOf(draft, found);
+        const facts = changed.includes('reference') || found !== null ? factsOf(draft, found) : {};
+        changed.push(...changedByLooking(image, said, facts, changed));
+        if (scopes.workspaceId !== image.workspaceId) changed.push('workspace');
+        await this.#takeRoom(tx, image, { ...image, ...facts, ...scopes }, problems);
         problems.refuseIfAny();
         warnings.push(...drafting);
-        if (input.validateOnly === true || (changed.length === 0 && found === null))
-          return { image, warnings };
-        const architecture = architectureOf(found?.architecture ?? null);
-        Object.assign(image, draft.content, facts, {
-          name: draft.name,
-          tag: draft.tag,
-          origin: draft.origin,
-          namespaceId: after.namespaceId ?? (await this.parts.namespaces.ensure(tx, draft.namespace)).id,
-          workspaceId: after.workspaceId,
-          ...(input.architecture === undefined && architecture !== null ? { architecture } : {}),
-        } satisfies Partial<Image>);
+        if (input.validateOnly === true || changed.length === 0) return { image, warnings };
+        Object.assign(image, said, facts, {
+          namespaceId: scopes.namespaceId ?? (await this.parts.namespaces.ensure(tx, draft.namespace)).id,
+          workspaceId: scopes.workspaceId,
+        });
         recordEdit(image, changed);
         await tx.flush();
         if (changed.includes('dependencies')) await replaceDependencies(tx, image.id, draft.dependencies);
@@ -205,7 +216,8 @@ export class ImageEditService {
     if (draft === null || (input.verify !== true && draft.reference === base.reference)) {
       return { seen, looked: null };
     }
-    const found = await this.parts.verification.look(session, draft, input, warnings, problems);
+    const asked = { verify: input.verify, architecture: draft.content.architecture };
+    const found = await this.parts.verification.look(session, draft, asked, warnings, problems);
     return { seen, looked: { reference: draft.reference, found } };
   }
 
@@ -238,23 +250,29 @@ export class ImageEditService {
     tx: EntityManager,
     session: Session,
     image: Image,
+    base: ImageDraft,
     draft: ImageDraft,
     { workspaceUid }: UpdateInput,
     problems: Problems,
   ): Promise<{ namespaceId: string | null; workspaceId: string }> {
     const { namespaces, workspaces } = this.parts;
-    const current = await tx.findOneOrFail(Namespace, { id: image.namespaceId });
     const namespace =
-      draft.namespace === current.name
-        ? current
-        : await namespaces.findTarget(session, draft.namespace, ['namespace'], problems);
+      draft.namespace === base.namespace
+        ? { id: image.namespaceId }
+        : await namespaces.findTarget(session, draft.namespace, ['namespace'], problems, tx);
     const uid = workspaceUid === 'default' ? undefined : workspaceUid;
+    // What stays where it is takes no right there.
     const workspace =
-      workspaceUid === undefined
+      workspaceUid === undefined || uid === image.workspaceId
         ? null
-        : await workspaces.findTarget(session, uid, ['workspaceId'], problems);
+        : await workspaces.findTarget(session, uid, ['workspaceId'], problems, tx);
     return { namespaceId: namespace?.id ?? null, workspaceId: workspace?.id ?? image.workspaceId };
   }
+}
+
+/** May an edit change what depends on what, by the image's own dependencies or by its name? */
+function mayChangeDependencies({ namespace, name, tag, dependencies }: ImageEdit): boolean {
+  return [namespace, name, tag, dependencies].some((part) => part !== undefined);
 }
 
 /** An image as it is now, in the form in which edits are compared. */

@@ -201,7 +201,7 @@ export class ImportPlan {
     const { verification } = this.parts;
     const fresh = this.#read.filter((row) => row.existing === null || row.changed.includes('reference'));
     const drafts = fresh.map(({ draft }) => draft);
-    const unusable = await verification.unusable(this.session, drafts);
+    const unusable = await verification.unusable(this.session, drafts, this.tx);
     for (const { row, draft } of fresh) {
       if (!unusable.has(draft.repository) || !verification.isOwn(draft.registryHost)) continue;
       const message = 'the registry has no such image that you may use';
@@ -331,8 +331,8 @@ export class ImportPlan {
       usedIds: new Set(used.map(({ id }) => id)),
       namespaces: new Map(namespaces.map(({ id, name }) => [name, id])),
       namespaceNames,
-      workspaces: await parts.workspaces.byNames(workspaceNames),
-      defaultWorkspace: await parts.workspaces.default(),
+      workspaces: await parts.workspaces.byNames(workspaceNames, tx),
+      defaultWorkspace: await parts.workspaces.default(tx),
       dependencies: await this.#dependenciesOf([...wanted]),
     };
   }

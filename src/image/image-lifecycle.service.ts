@@ -3,19 +3,24 @@ import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import { PLATFORM_NAMESPACE } from '../namespace/namespace.rules.ts';
-import type { NamespaceService } from '../namespace/namespace.service.ts';
 import { type ImageRegistry, RegistryError } from '../registry/image-registry.ts';
 import { UnavailableError } from '../shared/errors.ts';
 import { toGlobalId } from '../shared/global-id.ts';
-import { parseImageReference } from '../shared/image-reference.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { isSameRegistry } from '../shared/registry-host.ts';
-import { Image } from './image.entity.ts';
-import { canMove, DEFAULT_TAG, isLive, moveToDeleted } from './image.rules.ts';
-import { findLive, lockImage, nameTaken } from './image-access.ts';
-import { checkCycle, checkNotNeeded, lockDependencies, readDependenciesOf } from './image-dependencies.ts';
+import type { Image } from './image.entity.ts';
+import { canMove, isLive, moveToDeleted } from './image.rules.ts';
+import { findLive, isManifestShared, isTagShared, lockImage, nameTaken } from './image-access.ts';
+import {
+  checkCycle,
+  checkNotNeeded,
+  lockDependencies,
+  lostDependencies,
+  readDependenciesOf,
+} from './image-dependencies.ts';
 import type { ImageName } from './image-dependency.rules.ts';
 import { recordEdit } from './image-edit.rules.ts';
+import { tagOfReference } from './image-name.rules.ts';
 import type { ImageQuotaService } from './image-quota.service.ts';
 
 export interface Changed {
@@ -27,7 +32,6 @@ export interface Changed {
 export class ImageLifecycleService {
   constructor(
     private readonly em: EntityManager,
-    private readonly namespaces: NamespaceService,
     private readonly quotas: ImageQuotaService,
     /** The platform's own; `null` on a server without one. */
     private readonly registry: ImageRegistry | null,
@@ -41,6 +45,7 @@ export class ImageLifecycleService {
   async delete(session: Session, uid: string | null, force: boolean): Promise<Changed> {
     return await this.em.fork().transactional(async (tx) => {
       const problems = new Problems();
+      await lockDependencies(tx);
       const image = await lockImage(tx, session, uid, 'image:delete', 'live', problems);
       if (!canMove(image.status, 'DELETED')) {
         refuse('IN_USE', ['id'], `the image is ${image.status}: cancel the build that makes it first`, {
@@ -49,7 +54,6 @@ export class ImageLifecycleService {
         });
       }
       if (isLive(image.status)) {
-        await lockDependencies(tx);
         const self = { ...(await nameOf(tx, image)), id: image.id };
         const advice = force ? 'they have lost it' : 'delete those first, or set force';
         await checkNotNeeded(kysely(tx), session, self, ['id'], advice, problems);
@@ -68,19 +72,18 @@ export class ImageLifecycleService {
     try {
       return await this.em.fork().transactional(async (tx) => {
         const problems = new Problems();
+        const warnings: string[] = [];
+        await lockDependencies(tx);
         const image = await lockImage(tx, session, uid, 'image:delete', 'deleted', problems);
         wanted = image;
         const status = image.statusBefore ?? 'ACTIVE';
         if (isLive(status)) {
           const taken = await findLive(tx, image.namespaceId, image);
           if (taken !== null) problems.add(...nameTaken(taken));
-          await lockDependencies(tx);
-          await checkCycle(
-            kysely(tx),
-            await nameOf(tx, image),
-            await readDependenciesOf(tx, image.id),
-            problems,
-          );
+          const self = await nameOf(tx, image);
+          const dependencies = await readDependenciesOf(tx, image.id);
+          await checkCycle(kysely(tx), self, dependencies, () => ['id'], problems);
+          warnings.push(...(await lostDependencies(kysely(tx), session, self, dependencies)));
           const { namespaceId, workspaceId } = image;
           const paths = { namespace: ['id'], workspace: ['id'] };
           await this.quotas.takeRoom(tx, [{ namespaceId, workspaceId, images: 1 }], problems, paths);
@@ -88,10 +91,12 @@ export class ImageLifecycleService {
         problems.refuseIfAny();
         recordEdit(image, ['status']);
         image.status = status;
+        // It may say which build has taken its place.
+        if (status === 'ACTIVE') image.statusMessage = null;
         image.statusBefore = null;
         image.deletedAt = null;
         await tx.flush();
-        return { image, warnings: [] };
+        return { image, warnings };
       });
     } catch (error) {
       if (!isTaken(error, 'image_catalogue_name') || wanted === null) throw error;
@@ -103,7 +108,7 @@ export class ImageLifecycleService {
   /**
    * Removes a deleted image for good.
    *
-   * @param removeFromRegistry the platform's own registry loses it too, unless another image of the catalogue is the same
+   * @param removeFromRegistry the platform's own registry loses it too, unless another image of the catalogue needs it there
    * @returns the image as it was, and whether something was removed from the registry
    * @throws UnavailableError the registry does not answer; nothing was changed then
    */
@@ -138,19 +143,21 @@ export class ImageLifecycleService {
       const message = `this server removes nothing from ${image.registryHost}; leave removeFromRegistry out`;
       return refuse('REGISTRY_NOT_ALLOWED', path, message, { allowed });
     }
-    await this.#checkOwner(session, image.repository);
+    await this.#checkOwner(tx, session, image.repository);
     if (image.digest === null) {
       warnings.push('its digest is not known, so nothing was removed from the registry');
       return false;
     }
-    const alike = await tx.find(
-      Image,
-      { id: { $ne: image.id }, repository: image.repository, digest: image.digest },
-      { fields: ['registryHost'] },
-    );
-    const manifestMayGo = !alike.some(({ registryHost }) => isSameRegistry(registryHost, registry.host));
-    const parsed = parseImageReference(image.reference);
-    const tag = 'problem' in parsed ? DEFAULT_TAG : (parsed.tag ?? DEFAULT_TAG);
+    const tag = tagOfReference(image.reference);
+    if (tag === null) {
+      warnings.push('its reference names no tag, so nothing was removed from the registry');
+      return false;
+    }
+    if (await isTagShared(tx, { ...image, tag }, image.id)) {
+      warnings.push(`another image needs the tag ${tag}, so nothing was removed from the registry`);
+      return false;
+    }
+    const manifestMayGo = !(await isManifestShared(tx, image, image.id));
     try {
       const removed = await registry.removeTag(image.repository, tag, image.digest, {
         manifestMayGo,
@@ -175,18 +182,11 @@ export class ImageLifecycleService {
   }
 
   /** A row of the catalogue may show what belongs to others: the registry's part goes by the namespace in its path. */
-  async #checkOwner(session: Session, repository: string): Promise<void> {
+  async #checkOwner(tx: EntityManager, session: Session, repository: string): Promise<void> {
     const owner = repository.slice(0, Math.max(0, repository.indexOf('/')));
-    const namespace =
-      owner === '' || owner === PLATFORM_NAMESPACE
-        ? null
-        : await this.namespaces.find(session, { name: owner });
-    if (
-      namespace !== null
-        ? session.can('image:purge', namespace.id)
-        : session.isAdmin && owner !== PLATFORM_NAMESPACE
-    )
-      return;
+    const namespace = await tx.findOne(Namespace, { name: owner });
+    const isOwner = namespace === null ? session.isAdmin : session.can('image:purge', namespace.id);
+    if (isOwner && owner !== PLATFORM_NAMESPACE) return;
     const message = `what lies below ${owner || 'no namespace'} in the registry is not yours to remove`;
     refuse('NOT_ALLOWED', ['removeFromRegistry'], message);
   }

@@ -73,6 +73,13 @@ export function catalogueNameOf(
   };
 }
 
+/** The tag of its repository that a reference means; `null` where it names a digest alone. */
+export function tagOfReference(reference: string): string | null {
+  const parsed = parseImageReference(reference);
+  if ('problem' in parsed) return DEFAULT_TAG;
+  return parsed.tag ?? (parsed.digest === null ? DEFAULT_TAG : null);
+}
+
 /** Reads a reference, or says what is wrong with it. */
 export function readReference(
   reference: string,

@@ -1,4 +1,5 @@
 import type { Session } from '../auth/session.ts';
+import type { EntityManager } from '../db/orm.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
 import type { RegistryDirectory } from '../registry/registry-directory.ts';
 import type { Architecture } from '../shared/enums.ts';
@@ -22,13 +23,18 @@ export class ImageVerification {
    * Checks references to the platform's own registry: they take the right to use it, since whoever may read the catalogue's
    * row may use it from then on.
    *
+   * @param em a transaction's inside of one
    * @returns the repositories that the viewer may not use
    */
-  async unusable(session: Session, references: readonly NamedReference[]): Promise<ReadonlySet<string>> {
+  async unusable(
+    session: Session,
+    references: readonly NamedReference[],
+    em?: EntityManager,
+  ): Promise<ReadonlySet<string>> {
     const own = references.filter(({ registryHost }) => this.isOwn(registryHost));
     const repositories = [...new Set(own.map(({ repository }) => repository))];
     if (repositories.length === 0) return new Set();
-    const usable = await this.images.usableRepositories(session, repositories);
+    const usable = await this.images.usableRepositories(session, repositories, em);
     return new Set(repositories.filter((repository) => !usable.has(repository)));
   }
 
@@ -95,7 +101,8 @@ export class ImageVerification {
             `what ${excerpt(registryHost)} has there is no image that can be read`,
           );
           return null;
-        default:
+        case 'REGISTRY_UNAVAILABLE':
+        case 'DELETE_NOT_ALLOWED':
           throw new UnavailableError(
             'The registry does not answer as it should; try again in a while, or without verify.',
             { cause: error },

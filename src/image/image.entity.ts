@@ -65,23 +65,37 @@ export const Image = defineEntity({
       name: 'image_by_size',
       expression: 'create index "image_by_size" on "image" ((coalesce(size_bytes, -1)::float8), id)',
     },
-    { name: 'image_repository', properties: ['registryHost', 'repository'] },
+    { name: 'image_repository', properties: ['repository', 'registryHost'] },
+    // Rows that are new to a GIN index wait in a list that every look-up reads. Of its usual 4 MB, PostgreSQL would rather walk
+    // the whole table; with no list, a row of 300 grams takes 4 ms to write instead of 1.
     {
       // For terms of three characters or more.
       name: 'image_search_text',
-      expression: 'create index "image_search_text" on "image" using gin (search_text gin_trgm_ops)',
+      expression:
+        'create index "image_search_text" on "image" using gin (search_text gin_trgm_ops) with (gin_pending_list_limit = 256)',
     },
     {
       // For terms of one or two characters, which have no trigram, and for scripts that a server of locale C takes no trigrams of.
       name: 'image_search_grams',
-      expression: 'create index "image_search_grams" on "image" using gin (search_grams)',
+      expression:
+        'create index "image_search_grams" on "image" using gin (search_grams) with (gin_pending_list_limit = 256)',
     },
     {
       name: 'image_labels',
-      expression: 'create index "image_labels" on "image" using gin (labels jsonb_path_ops)',
+      expression:
+        'create index "image_labels" on "image" using gin (labels jsonb_path_ops) with (gin_pending_list_limit = 256)',
     },
     { name: 'image_newest_in_workspace', properties: ['workspaceId', 'createdAt', 'id'] },
     { name: 'image_newest_public', properties: ['createdAt', 'id'], where: "visibility = 'PUBLIC'" },
+    // For what few images have: walking all of them from the newest takes 0.2 s at 100,000.
+    { name: 'image_newest_built_in', properties: ['createdAt', 'id'], where: "type = 'BUILD_IN'" },
+    {
+      name: 'image_newest_not_active',
+      properties: ['createdAt', 'id'],
+      where: "status <> 'ACTIVE' and status <> 'DELETED'",
+    },
+    { name: 'image_newest_in_group', properties: ['group', 'createdAt', 'id'] },
+    { name: 'image_newest_of_tag', properties: ['tag', 'createdAt', 'id'] },
     {
       name: 'image_source_notebook',
       properties: ['sourceNotebookId'],

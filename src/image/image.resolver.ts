@@ -87,7 +87,7 @@ export class ImageResolver {
     const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
     // Its defaults are for what is absent; null is no more than that here.
     const devServices = input.devServices ?? undefined;
-    const run = () => imageEdits.register(session, { ...input, workspaceUid, devServices });
+    const run = () => imageEdits.register(session, { ...plain(input), workspaceUid, devServices });
     return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
@@ -102,7 +102,7 @@ export class ImageResolver {
     const workspaceUid = isDefault
       ? 'default'
       : ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
-    const run = () => imageEdits.update(session, uid, { ...input, workspaceUid });
+    const run = () => imageEdits.update(session, uid, { ...plain(input), workspaceUid });
     return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
@@ -193,6 +193,11 @@ export class ImageResolver {
       ...(isDeleted && may('image:purge') ? (['PURGE'] as const) : []),
     ];
   }
+}
+
+/** An input without its types' classes: plain objects, as the database has them, or the two would never be equal. */
+function plain<T>(input: T): T {
+  return structuredClone(input);
 }
 
 @Resolver(() => NamespaceObject)

@@ -68,17 +68,20 @@ export class ImageService {
    * about them. Below `slipway/` are the platform's own, for everybody; else it takes a role on the namespace that the path
    * begins with, or an image in the catalogue that the viewer may read, and then any tag and digest of its repository.
    */
-  async usableRepositories(session: Session, repositories: readonly string[]): Promise<ReadonlySet<string>> {
+  async usableRepositories(
+    session: Session,
+    repositories: readonly string[],
+    em: EntityManager = this.em.fork(),
+  ): Promise<ReadonlySet<string>> {
     if (session.isAdmin) return new Set(repositories);
     // A path of one segment is below no namespace.
     const ownerOf = (repository: string) => repository.slice(0, Math.max(0, repository.indexOf('/')));
-    const owners = await this.namespaces.readableNames(session, repositories.map(ownerOf));
+    const owners = await this.namespaces.readableNames(session, repositories.map(ownerOf), em);
     const isOwn = (repository: string) =>
       ownerOf(repository) === PLATFORM_NAMESPACE || owners.has(ownerOf(repository));
     const others = repositories.filter((repository) => !isOwn(repository));
     if (this.registryHost === null || others.length === 0) return new Set(repositories.filter(isOwn));
-    const db = kysely(this.em.fork());
-    const shown = await readableRepositories(db, session, this.registryHost, others);
+    const shown = await readableRepositories(kysely(em), session, this.registryHost, others);
     return new Set([...repositories.filter(isOwn), ...shown]);
   }
 }

@@ -32,8 +32,12 @@ export class NamespaceService extends ScopeService<Namespace> {
   }
 
   /** Those of these names that are names of namespaces on which the viewer has a role. */
-  async readableNames(session: Session, names: readonly string[]): Promise<ReadonlySet<string>> {
-    const found = await this.em.fork().find(Namespace, { name: { $in: [...new Set(names)] } });
+  async readableNames(
+    session: Session,
+    names: readonly string[],
+    em: EntityManager = this.em.fork(),
+  ): Promise<ReadonlySet<string>> {
+    const found = await em.find(Namespace, { name: { $in: [...new Set(names)] } });
     return new Set(found.filter((one) => this.mayRead(session, one)).map(({ name }) => name));
   }
 
@@ -41,6 +45,7 @@ export class NamespaceService extends ScopeService<Namespace> {
    * The namespace that a new image is to belong to.
    *
    * @param name one that is no legal name is not looked up: who has checked it has said so
+   * @param em a transaction's inside of one
    * @returns `null` if there is none of this name: what an administrator names is made with the image ({@link ensure}),
    *   for anyone else it is a problem, the same one as with a namespace that the viewer may not see
    * @throws ForbiddenError where the viewer sees it but may not make images in it
@@ -50,9 +55,10 @@ export class NamespaceService extends ScopeService<Namespace> {
     name: string,
     path: readonly string[],
     problems: Problems,
+    em?: EntityManager,
   ): Promise<Namespace | null> {
     if (!SCOPE_NAME.test(name)) return null;
-    const namespace = await this.find(session, { name });
+    const namespace = await this.find(session, { name }, em);
     if (namespace !== null) session.assertCan('image:create', namespace.id);
     else if (!session.isAdmin) {
       problems.add(

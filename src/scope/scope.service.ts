@@ -84,9 +84,17 @@ export abstract class ScopeService<S extends Scope> {
     return (await this.em.fork().find(this.entity, where as FilterQuery<S>)) as S[];
   }
 
-  /** The one of this id or name, if it exists and the viewer may see it. */
-  async find(session: Session, by: { readonly id: string } | { readonly name: string }): Promise<S | null> {
-    const found = await this.em.fork().findOne(this.entity, by as FilterQuery<S>);
+  /**
+   * The one of this id or name, if it exists and the viewer may see it.
+   *
+   * @param em a transaction's inside of one: who holds a connection and waits for another can wait for ever
+   */
+  async find(
+    session: Session,
+    by: { readonly id: string } | { readonly name: string },
+    em: EntityManager = this.em.fork(),
+  ): Promise<S | null> {
+    const found = await em.findOne(this.entity, by as FilterQuery<S>);
     return found !== null && this.mayRead(session, found as S) ? (found as S) : null;
   }
 

@@ -26,8 +26,10 @@ const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 
-/** Hex digits of the algorithms that are in use; of others only the least length is known. */
+/** Hex digits of the algorithms that are in use; of others only the least length is known, and no digest is longer than this. */
 const HEX_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+const MAX_DIGEST_LENGTH = 255;
 
 /** The longest `host/path` that engines and registries take. */
 const MAX_REPOSITORY_LENGTH = 255;
@@ -79,7 +81,7 @@ function splitHost(named: string): { host: string | null; rest: string } {
 }
 
 function isDigest(text: string): boolean {
-  if (!DIGEST.test(text)) return false;
+  if (text.length > MAX_DIGEST_LENGTH || !DIGEST.test(text)) return false;
   const [algorithm = '', hex = ''] = text.split(':');
   const length = HEX_LENGTH[algorithm];
   return length === undefined || (hex.length === length && hex === hex.toLowerCase());

@@ -30,20 +30,24 @@ export class WorkspaceService extends ScopeService<Workspace> {
   }
 
   /** By name, whoever asks: for labels that name a workspace. */
-  async byNames(names: readonly string[]): Promise<Map<string, Workspace>> {
-    const found = await this.em.fork().find(Workspace, { name: { $in: [...new Set(names)] } });
+  async byNames(
+    names: readonly string[],
+    em: EntityManager = this.em.fork(),
+  ): Promise<Map<string, Workspace>> {
+    const found = await em.find(Workspace, { name: { $in: [...new Set(names)] } });
     return new Map(found.map((workspace) => [workspace.name, workspace]));
   }
 
   /** The workspace that is meant where none is named. */
-  async default(): Promise<Workspace> {
-    return await this.em.fork().findOneOrFail(Workspace, { isDefault: true });
+  async default(em: EntityManager = this.em.fork()): Promise<Workspace> {
+    return await em.findOneOrFail(Workspace, { isDefault: true });
   }
 
   /**
    * The workspace that new work is to belong to.
    *
    * @param uid `undefined`: the default one; `null`: an id that names no workspace
+   * @param em a transaction's inside of one
    * @throws ForbiddenError where the viewer sees it but may not work in it
    */
   async findTarget(
@@ -51,9 +55,10 @@ export class WorkspaceService extends ScopeService<Workspace> {
     uid: string | null | undefined,
     path: readonly string[],
     problems: Problems,
+    em?: EntityManager,
   ): Promise<Workspace | null> {
-    if (uid === undefined) return await this.default();
-    const workspace = uid === null ? null : await this.find(session, { id: uid });
+    if (uid === undefined) return await this.default(em);
+    const workspace = uid === null ? null : await this.find(session, { id: uid }, em);
     if (workspace === null) problems.add('NOT_FOUND', path, 'there is no such workspace');
     else if (!workspace.isDefault) session.assertCan('workspace:work', workspace.id);
     return workspace;

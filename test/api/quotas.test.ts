@@ -606,6 +606,8 @@ describe.each(SCOPE_KINDS)('a build that was accepted and finds its %s full when
       `take 0 of at most ${PUSHED_BYTES - 1} bytes in the registry, and this takes at least ${PUSHED_BYTES} more`,
     );
     expect(await at.used()).toEqual([0, 0, 0]);
+    // Nothing is left of it in the registry.
+    expect(await slipway.engine.registry.manifest(`${at.namespace}/large`, 'latest')).toBeNull();
     await setQuota(admin, kind, at.ids[kind], { storageBytes: PUSHED_BYTES });
     expect((await done(build(at, 'large'))).status).toBe('SUCCEEDED');
   });

@@ -40,6 +40,13 @@ beforeAll(async () => {
   await database.query(
     'update image_build set image_id = image.id from image where image.source_build_id = image_build.id',
   );
+  await database.query(
+    `insert into image_dependency (image_id, position, reference, namespace, name, tag)
+      select image.id, needed, 'row', n.name, target.name, target.tag
+        from image cross join generate_series(0, 2) needed join image target
+          on target.name = 'row-' || lpad((1 + (right(image.name, 4)::int + needed) % 60)::text, 4, '0')
+        join namespace n on n.id = target.namespace_id`,
+  );
   const images = await database.query<{ id: string }>("select id from image where name like 'row-%'");
   for (const [i, { id }] of images.entries()) {
     const notebook = randomUUID();
@@ -80,7 +87,21 @@ describe('a page of 2 rows and one of 50 cost the same number of statements', ()
     ['images with more of their builds', `images(first: $n) { ${DEEPER} }`, 8],
     ['images alone', 'images(first: $n) { nodes { id name tag } }', 1],
     ['images backwards', `images(last: $n) { nodes { id } ${PAGE} }`, 1],
-    ['the count alone', 'images(first: $n) { totalCount }', 2],
+    ['the count alone', 'images(first: $n) { totalCount }', 1],
+    ['how many builds there are', 'imageBuilds(first: $n) { totalCount }', 1],
+    [
+      'how many namespaces and workspaces',
+      'namespaces(first: $n) { totalCount } workspaces { totalCount }',
+      2,
+    ],
+    // Workspaces by name and the default workspace: who may see a notebook hangs on them.
+    ['how many notebooks', 'notebooks(first: $n) { totalCount }', 2],
+    // The page, what its images need, and the images of these names.
+    [
+      'what images need',
+      'images(first: $n) { nodes { dependencies { reference image { name dependents { __typename } } } } }',
+      3,
+    ],
     [
       'images of a namespace',
       'namespace(name: "default") { images(first: $n, filter: { search: "r" }) { nodes { id } } }',
@@ -115,6 +136,13 @@ describe('a page of 2 rows and one of 50 cost the same number of statements', ()
     ["workspaces' images", 'workspaces(first: $n) { nodes { images { edges { cursor } COUNT } } }', 2, 1],
     ["workspaces' builds", 'workspaces(first: $n) { nodes { builds { nodes { id } COUNT } } }', 2, 1],
     ["images' builds", `images(first: $n) { nodes { builds(first: 1) { ${PAGE} COUNT } } }`, 2, 1],
+    ['what needs images', `images(first: $n) { nodes { dependents(first: 2) { ${PAGE} COUNT } } }`, 2, 1],
+    [
+      'nested counts alone',
+      'namespaces(first: $n) { nodes { name images(first: 3) { __typename COUNT } } }',
+      1,
+      1,
+    ],
     // notebooks: workspaces by name and the default workspace.
     ["notebooks' images", 'notebooks(first: $n) { nodes { savedImages { nodes { id } COUNT } } }', 3, 1],
     [

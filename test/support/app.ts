@@ -17,8 +17,14 @@ export interface TestApp extends AsyncDisposable {
   readonly admin: ApiClient;
   /** A user with these roles on the default namespace and workspace. */
   user(name: string, roles?: { namespace?: string; workspace?: string }): Promise<ApiClient>;
-  /** How many SQL statements `run` costs the API. */
+  /** The SQL statements that `run` costs the API. */
+  statementsOf(run: () => Promise<unknown>): Promise<Statement[]>;
   countStatements(run: () => Promise<unknown>): Promise<number>;
+}
+
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
 }
 
 const ADMIN_TOKEN = `admin-${randomBytes(16).toString('hex')}`;
@@ -40,7 +46,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     { PORT: '0', SLIPWAY_LOG_LEVEL: 'error', SLIPWAY_DRAIN_SECONDS: '1', ...options.env },
     '.',
   );
-  const statements: string[] = [];
+  const statements: Statement[] = [];
   const connections = {
     databaseUrl: database.url,
     engineEndpoint: null,
@@ -52,13 +58,18 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     await createApp(config, connections, createLogger(config.logLevel), {
       engine,
       registry: engine.registry,
-      onStatement: (statement) => statements.push(statement),
+      onStatement: (text, values) => statements.push({ text, values }),
     }),
   );
   const worker = options.worker === false ? null : await startWorker(app);
   opened.defer(async () => await worker?.stop());
   const server = opened.use(await startServer(app));
   const admin = createApiClient(server.url, ADMIN_TOKEN);
+  const statementsOf = async (run: () => Promise<unknown>) => {
+    const before = statements.length;
+    await run();
+    return statements.slice(before);
+  };
   const closing = opened.move();
   return {
     app,
@@ -67,11 +78,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     engine,
     admin,
     user: async (name, roles = {}) => await createUser(server.url, admin, name, roles),
-    async countStatements(run) {
-      const before = statements.length;
-      await run();
-      return statements.length - before;
-    },
+    statementsOf,
+    countStatements: async (run) => (await statementsOf(run)).length,
     [Symbol.asyncDispose]: async () => await closing.disposeAsync(),
   };
 }
