@@ -34,7 +34,8 @@ import { type BuildConfigInput, dockerfileSourceOf } from './dockerfile-source.r
 const MAX_JOB_NAME = 128;
 
 export interface BuildRequest {
-  readonly workspaceUid: string | null;
+  /** `undefined`: the default one; `null` names none that exists. */
+  readonly workspaceUid: string | null | undefined;
   readonly image: BuildTargetInput;
   readonly buildConfig: BuildConfigInput;
   readonly overwriteTag?: boolean | null | undefined;

@@ -148,7 +148,7 @@ export function saveTargetOf(
 
 /** A namespace may have capital letters (S2); what is pushed below it may not, for OCI's paths have none. */
 function checkRegistryPath(namespace: string, path: readonly string[], problems: Problems): void {
-  if (IMAGE_NAME.test(namespace) || !SCOPE_NAME.test(namespace)) return;
+  if (!SCOPE_NAME.test(namespace) || IMAGE_NAME.test(namespace)) return;
   const message =
     'images are pushed below it, and a registry path has no capital letters and no separators side by side';
   problems.add('PATTERN', path, message, { pattern: IMAGE_NAME.source });

@@ -87,7 +87,7 @@ export class BuildResolver {
     @Ctx() { buildRequests, session }: Context,
   ) {
     const ids = new InputIds();
-    const workspaceUid = ids.uid('Workspace', input.workspaceId, ['workspaceId']);
+    const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
     const run = () => buildRequests.request(session, { ...input, workspaceUid });
     const refused = { build: null, warnings: [] };
     return await answer<{ build: BuildRow | null; warnings: string[] }>(input, refused, run, ids);
@@ -103,7 +103,7 @@ export class BuildResolver {
   ) {
     const ids = new InputIds();
     const notebookUid = ids.uid('Notebook', input.notebookId, ['notebookId']);
-    const workspaceUid = ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
+    const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
     const refused = { image: null, build: null, warnings: [] };
     return await answer<{ image: ImageRow | null; build: BuildRow | null; warnings: string[] }>(
       input,

@@ -2,13 +2,12 @@ import { excerpt } from '../shared/excerpt.ts';
 import type { Problems } from '../shared/problems.ts';
 import { checkStorable } from '../shared/text.rules.ts';
 import type { DockerfileSource } from './build.entity.ts';
-import { checkDockerfile } from './dockerfile.rules.ts';
+import { checkDockerfile, MAX_DOCKERFILE_BYTES } from './dockerfile.rules.ts';
 import { type GuardedBase, guardedBases } from './dockerfile-base.rules.ts';
 
 const ARG_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_FILES = 1000;
 const MAX_FILES_BYTES = 8 * 1024 * 1024;
-const MAX_DOCKERFILE_BYTES = 1024 * 1024;
 const DEFAULT_MODE = 0o644;
 
 export interface BuildFileInput {

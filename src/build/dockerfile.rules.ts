@@ -11,6 +11,8 @@ import { baseProblems } from './dockerfile-base.rules.ts';
 import { contextProblems } from './dockerfile-context.rules.ts';
 import { ambiguityProblems, remoteProblems } from './dockerfile-remote.rules.ts';
 
+export const MAX_DOCKERFILE_BYTES = 1024 * 1024;
+
 /** Something wrong with a Dockerfile, and where. Only an ERROR keeps it from being built. */
 export interface DockerfileProblem extends TextRange {
   readonly severity: 'ERROR' | 'WARNING' | 'INFO';

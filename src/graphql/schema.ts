@@ -7,6 +7,7 @@ import {
   NotebookSavesResolver,
   WorkspaceBuildsResolver,
 } from '../build/build.resolver.ts';
+import { DockerfileReportResolver } from '../build/dockerfile-report.resolver.ts';
 import { BuildSubscriptions } from '../build/build.subscriptions.ts';
 import { QuotaBuildsResolver } from '../build/build-quota.resolver.ts';
 import { ImageResolver, NamespaceImagesResolver, WorkspaceImagesResolver } from '../image/image.resolver.ts';
@@ -54,6 +55,7 @@ export function createSchema(): GraphQLSchema {
       QuotaImagesResolver,
       NotebookResolver,
       BuildResolver,
+      DockerfileReportResolver,
       ImageBuildsResolver,
       WorkspaceBuildsResolver,
       NotebookSavesResolver,
