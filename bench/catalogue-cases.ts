@@ -39,7 +39,8 @@ export async function casesOf(client: pg.Client, askAsAdmin: Ask): Promise<Case[
   const wide = await member(client, askAsAdmin, 'wide', 'ns-1%');
   const nobody = await member(client, askAsAdmin, 'nobody', '');
   const fields = ['CREATED_AT', 'UPDATED_AT', 'NAME', 'SIZE'] as const;
-  const deep = await Promise.all(fields.map(async (field) => [field, await deepCursor(client, field)] as const));
+  const deep: (readonly [string, string])[] = [];
+  for (const field of fields) deep.push([field, await deepCursor(client, field)]);
   const needed = await first(
     client,
     'select image.id from image order by (created_at, id) limit 1 offset 20',
@@ -50,13 +51,15 @@ export async function casesOf(client: pg.Client, askAsAdmin: Ask): Promise<Case[
   return [
     list('newest', {}),
     list('newest 100', { first: 100 }),
-    ...[['member of 1 namespace', narrow] as const, ['member of 11', wide] as const, ['of none', nobody] as const].flatMap(
-      ([who, token]) => [
-        list(`newest, ${who}`, {}, token),
-        list(`newest backwards, ${who}`, { last: 20 }, token),
-        list(`by name, ${who}`, { orderBy: { field: 'NAME', direction: 'ASC' } }, token),
-      ],
-    ),
+    ...[
+      ['member of 1 namespace', narrow] as const,
+      ['member of 11', wide] as const,
+      ['of none', nobody] as const,
+    ].flatMap(([who, token]) => [
+      list(`newest, ${who}`, {}, token),
+      list(`newest backwards, ${who}`, { last: 20 }, token),
+      list(`by name, ${who}`, { orderBy: { field: 'NAME', direction: 'ASC' } }, token),
+    ]),
     ...fields.flatMap((field) => [
       list(`by ${field}`, { orderBy: { field } }),
       list(`by ${field} backwards`, { orderBy: { field, direction: 'ASC' }, last: 20 }),
@@ -164,7 +167,10 @@ async function deepCursor(
       offset (select count(*) * 9 / 10 from image)`,
   );
   const { value, id } = rows[0] as (typeof rows)[number];
-  return printCursor(`images ${field} ASC`, { value: value instanceof Date ? value.toISOString() : value, id });
+  return printCursor(`images ${field} ASC`, {
+    value: value instanceof Date ? value.toISOString() : value,
+    id,
+  });
 }
 
 async function first(client: pg.Client, query: string): Promise<string> {

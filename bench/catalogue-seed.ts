@@ -32,7 +32,9 @@ const hash = (salt: string, below: number) => `(hashtext(i || '${salt}') & 21474
 /** Each word in the share of the images that it should have. */
 const pick = (words: readonly (readonly [string, number])[], salt: string) =>
   words
-    .map(([word, share]) => `case when ${hash(`${salt}${word}`, 10_000)} < ${share} then '${word} ' else '' end`)
+    .map(
+      ([word, share]) => `case when ${hash(`${salt}${word}`, 10_000)} < ${share} then '${word} ' else '' end`,
+    )
     .join(' || ');
 
 /**

@@ -100,7 +100,9 @@ async function measure(images: number, rounds: number): Promise<void> {
     statements.length = 0;
     const answer = await run();
     // Without signing in, which every request begins with.
-    const own = statements.filter(({ text }) => !text.includes('access_token') && !text.includes('user_account'));
+    const own = statements.filter(
+      ({ text }) => !text.includes('access_token') && !text.includes('user_account'),
+    );
     if (options.explain) await explain(client, one, own);
     else rows.push(await timesOf(one, answer, run, client, [...own], rounds));
   }

@@ -25,9 +25,16 @@ export class Migration20261121134944_catalogue_in_full extends Migration {
     this.addSql(`create index "image_by_name" on "image" ((name collate "C"), id);`);
     this.addSql(`create index "image_by_size" on "image" ((coalesce(size_bytes, -1)::float8), id);`);
     this.addSql(`create index "image_repository" on "image" ("repository", "registry_host");`);
-    this.addSql(`create index "image_search_text" on "image" using gin (search_text gin_trgm_ops);`);
-    this.addSql(`create index "image_search_grams" on "image" using gin (search_grams);`);
-    this.addSql(`create index "image_labels" on "image" using gin (labels jsonb_path_ops);`);
+    this.addSql(`create index "image_search_text" on "image" using gin (search_text gin_trgm_ops) with (gin_pending_list_limit = 1024);`);
+    this.addSql(`create index "image_search_grams" on "image" using gin (search_grams) with (gin_pending_list_limit = 1024);`);
+    this.addSql(`create index "image_labels" on "image" using gin (labels jsonb_path_ops) with (gin_pending_list_limit = 1024);`);
+    this.addSql(`create index "image_newest_built_in" on "image" ("created_at", "id") where type = 'BUILD_IN';`);
+    this.addSql(`create index "image_newest_not_active" on "image" ("created_at", "id") where status <> 'ACTIVE' and status <> 'DELETED';`);
+    this.addSql(`create index "image_newest_in_group" on "image" ("work_group", "created_at", "id");`);
+    this.addSql(`create index "image_newest_of_tag" on "image" ("tag", "created_at", "id");`);
+    this.addSql(`create index "image_resource_categories" on "image" using gin (resource_categories) with (gin_pending_list_limit = 1024);`);
+    // Twice as fine as by default: a term that one image of 300 has should not count as one that one of 100 has.
+    this.addSql(`alter table "image" alter "search_text" set statistics 200, alter "search_grams" set statistics 200;`);
 
     this.addSql(`alter table "image_dependency" add constraint "image_dependency_image_id_foreign" foreign key ("image_id") references "image" ("id") on delete cascade;`);
   }
@@ -41,6 +48,11 @@ export class Migration20261121134944_catalogue_in_full extends Migration {
     this.addSql(`drop index "image_search_text";`);
     this.addSql(`drop index "image_search_grams";`);
     this.addSql(`drop index "image_labels";`);
+    this.addSql(`drop index "image_resource_categories";`);
+    this.addSql(`drop index "image_newest_built_in";`);
+    this.addSql(`drop index "image_newest_not_active";`);
+    this.addSql(`drop index "image_newest_in_group";`);
+    this.addSql(`drop index "image_newest_of_tag";`);
     this.addSql(`alter table "image" drop column "work_group", drop column "flavor_type", drop column "price", drop column "cover", drop column "runtime", drop column "inputs", drop column "outputs", drop column "configs", drop column "algorithm", drop column "version", drop column "last_changes", drop column "status_before", drop column "search_text", drop column "search_grams";`);
     this.addSql(`create index "image_name" on "image" ("name", "id");`);
 

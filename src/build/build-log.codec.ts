@@ -52,3 +52,14 @@ export function decodeLines(
     };
   });
 }
+
+// A mark for the byte order at the start of a line is a part of the line.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** A line as the API shows it: bytes that are no UTF-8 as U+FFFD. */
+export function readableLine<Line extends LogLine>({
+  data,
+  ...line
+}: Line): Omit<Line, 'data'> & { text: string } {
+  return { ...line, text: decoder.decode(data) };
+}

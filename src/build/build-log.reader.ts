@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { type EventBus, logKey } from '../events/event-bus.ts';
 import type { ImageBuildStatus, LogGapReason, LogStream } from '../shared/enums.ts';
+import { type PageArgs, printCursor, readWindow } from '../shared/keyset.ts';
 import { isFinal } from './build.rules.ts';
 import { decodeLines, type NumberedLine } from './build-log.codec.ts';
 
@@ -22,6 +23,8 @@ const LINES_PER_EVENT = 1000;
 export type TextLine = NumberedLine & { readonly stream: LogStream };
 const isText = (line: NumberedLine): line is TextLine => line.stream !== 'GAP';
 
+const gapOf = ({ seq }: NumberedLine) => ({ fromSeq: seq, toSeq: seq, reason: 'LIMIT_EXCEEDED' }) as const;
+
 /** Lines as events: runs of text, and the gaps between them. */
 function* eventsOf(lines: readonly NumberedLine[]): Generator<LogEvent> {
   let rest = lines;
@@ -33,10 +36,28 @@ function* eventsOf(lines: readonly NumberedLine[]): Generator<LogEvent> {
       yield { kind: 'lines', lines: part, lastSeq: (part.at(-1) as TextLine).seq };
     }
     if (cut < 0) return;
-    const { seq } = rest[cut] as NumberedLine;
-    yield { kind: 'gap', fromSeq: seq, toSeq: seq, reason: 'LIMIT_EXCEEDED' };
+    yield { kind: 'gap', ...gapOf(rest[cut] as NumberedLine) };
     rest = rest.slice(cut + 1);
   }
+}
+
+/** Lines of a page of a log at the most. */
+const MAX_LINES_PER_PAGE = 1000;
+const DEFAULT_LINES_PER_PAGE = 100;
+
+/** A page of a log. The lines' numbers are without a gap, so the places of all pages are known without reading them. */
+export interface LogPage {
+  readonly lines: readonly TextLine[];
+  readonly gaps: readonly {
+    readonly fromSeq: number;
+    readonly toSeq: number;
+    readonly reason: LogGapReason;
+  }[];
+  readonly cursorOf: (line: TextLine) => string;
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  /** Lines that there are by now; one that is missing counts where the gap stands for it. */
+  readonly count: number;
 }
 
 /** Reads builds' logs. Whoever calls has checked that the viewer may. */
@@ -65,6 +86,44 @@ export class BuildLogReader {
     return rows
       .flatMap((row) => decodeLines(row.firstSeq, row.data, row.lines))
       .filter((line) => line.seq > afterSeq);
+  }
+
+  /** Lines `fromSeq` to `toSeq`, in order, as far as they are stored. */
+  async readRange(buildId: string, fromSeq: number, toSeq: number): Promise<NumberedLine[]> {
+    const lines: NumberedLine[] = [];
+    for (let last = fromSeq - 1; last < toSeq; ) {
+      const read = await this.read(buildId, last);
+      if (read.length === 0) break;
+      lines.push(...read.filter(({ seq }) => seq <= toSeq));
+      last = (read.at(-1) as NumberedLine).seq;
+    }
+    return lines;
+  }
+
+  /**
+   * A page of what the log has by now, 100 lines where nothing is said and 1,000 at the most.
+   *
+   * @throws BadInputError for sizes out of range, `first` with `last`, and cursors of other logs
+   */
+  async page(buildId: string, args: PageArgs): Promise<LogPage> {
+    const list = `log ${buildId}`;
+    const isSized = typeof args.first === 'number' || typeof args.last === 'number';
+    const sized = isSized ? args : { ...args, first: DEFAULT_LINES_PER_PAGE };
+    const { limit, backward, after, before } = readWindow(list, 'float8', sized, MAX_LINES_PER_PAGE);
+    const count = (await this.#state(buildId))?.lineCount ?? 0;
+    const first = after === null ? 1 : Number(after.value) + 1;
+    const last = Math.min(before === null ? count : Number(before.value) - 1, count);
+    const from = backward ? Math.max(first, last - limit + 1) : first;
+    const to = backward ? last : Math.min(last, first + limit - 1);
+    const lines = await this.readRange(buildId, from, to);
+    return {
+      lines: lines.filter(isText),
+      gaps: lines.filter((line) => !isText(line)).map(gapOf),
+      cursorOf: ({ seq }) => printCursor(list, { value: seq, id: buildId }),
+      hasNextPage: backward ? before !== null && last < count : to < last,
+      hasPreviousPage: backward ? from > first : first > 1,
+      count,
+    };
   }
 
   /**

@@ -1,6 +1,8 @@
-import { createUnionType, Field, Int, ObjectType } from 'type-graphql';
+import { ArgsType, createUnionType, Field, Int, ObjectType } from 'type-graphql';
+import { PageInfo } from '../graphql/connection.ts';
 import { DateTime, SafeInt } from '../graphql/scalars.ts';
 import { ImageBuildStatus, LogGapReason, LogStream } from '../shared/enums.ts';
+import type { PageArgs } from '../shared/keyset.ts';
 import type { BuildRow } from './build.reads.ts';
 import { BuildObject } from './build.types.ts';
 
@@ -59,6 +61,61 @@ export class BuildLogGapObject {
 
   @Field(() => LogGapReason, { description: 'Why they are missing.' })
   reason!: LogGapReason;
+}
+
+@ObjectType('ImageBuildLogEdge', {
+  description: 'A line of an ImageBuildLogConnection.',
+  simpleResolvers: true,
+})
+export class BuildLogEdgeObject {
+  @Field(() => String, { description: 'Opaque; for `after` and `before` of the same log.' })
+  cursor!: string;
+
+  @Field(() => BuildLogLineObject, { description: 'The line itself.' })
+  node!: BuildLogLineObject;
+}
+
+@ObjectType('ImageBuildLogConnection', {
+  description: 'A page of a log, as Relay has it; of a running build, of what there is by now.',
+  simpleResolvers: true,
+})
+export class BuildLogConnectionObject {
+  @Field(() => [BuildLogEdgeObject], { description: 'The lines with their cursors.' })
+  edges!: BuildLogEdgeObject[];
+
+  @Field(() => [BuildLogLineObject], { description: 'The lines alone, in rising seq.' })
+  nodes!: BuildLogLineObject[];
+
+  @Field(() => [BuildLogGapObject], { description: 'Where lines of this page are missing.' })
+  gaps!: BuildLogGapObject[];
+
+  @Field(() => PageInfo, { description: 'Where this page stands in the log.' })
+  pageInfo!: PageInfo;
+
+  @Field(() => SafeInt, { description: 'How many numbers the log has by now; a gap has one too.' })
+  totalCount!: number;
+}
+
+/** The log's own page size. */
+@ArgsType()
+export class BuildLogArgs implements PageArgs {
+  @Field(() => Int, {
+    nullable: true,
+    description: 'How many lines, 0 to 1,000; 100 where neither first nor last is given.',
+  })
+  first?: number;
+
+  @Field(() => String, { nullable: true, description: 'Only what comes after this cursor.' })
+  after?: string;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'How many from the end, 0 to 1,000; not together with first.',
+  })
+  last?: number;
+
+  @Field(() => String, { nullable: true, description: 'Only what comes before this cursor.' })
+  before?: string;
 }
 
 @ObjectType('ImageBuildLogEnd', {

@@ -6,7 +6,7 @@ import { SafeInt } from '../graphql/scalars.ts';
 import { BadInputError, DomainError, UnauthenticatedError, UnavailableError } from '../shared/errors.ts';
 import { uidOf } from '../shared/global-id.ts';
 import type { BuildRow } from './build.reads.ts';
-import type { TextLine } from './build-log.reader.ts';
+import { readableLine } from './build-log.codec.ts';
 import { BuildLogEventUnion, BuildStatusEventObject } from './build-log.types.ts';
 import type { BuildStatusEvent } from './build-status.reader.ts';
 
@@ -15,10 +15,6 @@ interface SubscribeParams<A> {
   readonly context: Context;
   readonly info: GraphQLResolveInfo;
 }
-
-// A mark for the byte order at the start of a line is a part of the line.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-const readable = ({ data, ...line }: TextLine) => ({ ...line, text: decoder.decode(data) });
 
 /** type-graphql checks neither rights nor arguments before `subscribe`: both are checked in here. */
 async function visibleBuild({ args, context }: SubscribeParams<{ buildId: string }>): Promise<BuildRow> {
@@ -113,7 +109,7 @@ async function* readableEvents(
   signal: AbortSignal,
 ) {
   for await (const event of buildLogs.follow(id, after, signal)) {
-    if (event.kind === 'lines') yield { lines: event.lines.map(readable), lastSeq: event.lastSeq };
+    if (event.kind === 'lines') yield { lines: event.lines.map(readableLine), lastSeq: event.lastSeq };
     else if (event.kind === 'gap') yield event;
     else yield { lastSeq: event.lastSeq, status: event.status, build: await builds.get(session, id) };
   }

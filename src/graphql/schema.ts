@@ -7,9 +7,10 @@ import {
   NotebookSavesResolver,
   WorkspaceBuildsResolver,
 } from '../build/build.resolver.ts';
-import { DockerfileReportResolver } from '../build/dockerfile-report.resolver.ts';
 import { BuildSubscriptions } from '../build/build.subscriptions.ts';
+import { BuildLogResolver } from '../build/build-log.resolver.ts';
 import { QuotaBuildsResolver } from '../build/build-quota.resolver.ts';
+import { DockerfileReportResolver } from '../build/dockerfile-report.resolver.ts';
 import { ImageResolver, NamespaceImagesResolver, WorkspaceImagesResolver } from '../image/image.resolver.ts';
 import { ImageCommandResolver } from '../image/image-command.resolver.ts';
 import { ImageDependenciesResolver, ImageDependencyResolver } from '../image/image-dependency.resolver.ts';
@@ -55,6 +56,7 @@ export function createSchema(): GraphQLSchema {
       QuotaImagesResolver,
       NotebookResolver,
       BuildResolver,
+      BuildLogResolver,
       DockerfileReportResolver,
       ImageBuildsResolver,
       WorkspaceBuildsResolver,

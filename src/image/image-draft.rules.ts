@@ -61,7 +61,7 @@ export function draftOf(
   const isTemplateGiven = [edit.runtime, edit.inputs, edit.outputs, edit.configs].some(
     (part) => part !== undefined,
   );
-  if (isTemplateGiven) warnings.push(...commandTemplateOf(content).warnings);
+  if (isTemplateGiven && !problems.any) warnings.push(...commandTemplateOf(content).warnings);
   return {
     draft: {
       ...named,

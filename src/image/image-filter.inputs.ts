@@ -72,7 +72,8 @@ export class ImageFilter implements ImageFiltering {
 
   @Field(() => ID, {
     nullable: true,
-    description: 'They depend on the image of this id, by its name in the catalogue.',
+    description:
+      'They need the image of this id, by its name in the catalogue; an image that the viewer may not see names nothing.',
   })
   dependsOn?: string | null;
 

@@ -50,7 +50,7 @@ export function catalogueNameOf(
   const namespace = input.namespace || (segments.length > 1 ? (segments[0] as string) : DEFAULT_NAMESPACE);
   checkScopeName(problems, ['namespace'], namespace);
   if (tag) checkTag(tag, ['tag'], problems);
-  const legal = typeof input.name === 'string' && IMAGE_NAME.test(input.name);
+  const legal = typeof input.name === 'string' && isImageName(input.name);
   if (!legal) checkText(problems, ['name'], input.name, MAX_DISPLAY_NAME);
   if (parsed === null) return null;
   const name = legal ? (input.name as string) : segments.slice(segments.length > 1 ? 1 : 0).join('/');
@@ -78,6 +78,11 @@ export function tagOfReference(reference: string): string | null {
   const parsed = parseImageReference(reference);
   if ('problem' in parsed) return DEFAULT_TAG;
   return parsed.tag ?? (parsed.digest === null ? DEFAULT_TAG : null);
+}
+
+/** A name of megabytes would overflow the regular expression's stack; one that is a little too long is still told so. */
+function isImageName(text: string): boolean {
+  return text.length <= 2 * MAX_REGISTERED_NAME && IMAGE_NAME.test(text);
 }
 
 /** Reads a reference, or says what is wrong with it. */

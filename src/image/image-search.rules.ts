@@ -23,7 +23,7 @@ const MAX_TERM = 512;
 /** An index narrows by a few grams as well as by all of them. */
 const MAX_GRAMS = 16;
 const CONTROL = /\p{Cc}/u;
-/** What any PostgreSQL has a trigram of: one of locale C knows no other letters than these. */
+/** What any PostgreSQL has a trigram of: one whose character type is C, as the embedded one's, knows no other letters. */
 const HAS_TRIGRAM = /^(?=.*[a-z0-9]{3})[\x20-\x7e]*$/;
 
 /**

@@ -66,24 +66,29 @@ export const Image = defineEntity({
       expression: 'create index "image_by_size" on "image" ((coalesce(size_bytes, -1)::float8), id)',
     },
     { name: 'image_repository', properties: ['repository', 'registryHost'] },
-    // Rows that are new to a GIN index wait in a list that every look-up reads. Of its usual 4 MB, PostgreSQL would rather walk
-    // the whole table; with no list, a row of 300 grams takes 4 ms to write instead of 1.
+    // Rows that are new to a GIN index wait in a list that every look-up reads. With its usual 4 MB, PostgreSQL would rather
+    // walk the whole table; with no list, 10,000 new images take 40 s to write instead of 6.
     {
       // For terms of three characters or more.
       name: 'image_search_text',
       expression:
-        'create index "image_search_text" on "image" using gin (search_text gin_trgm_ops) with (gin_pending_list_limit = 256)',
+        'create index "image_search_text" on "image" using gin (search_text gin_trgm_ops) with (gin_pending_list_limit = 1024)',
     },
     {
-      // For terms of one or two characters, which have no trigram, and for scripts that a server of locale C takes no trigrams of.
+      // For terms of one or two characters, which have no trigram, and for letters of which not every server takes trigrams.
       name: 'image_search_grams',
       expression:
-        'create index "image_search_grams" on "image" using gin (search_grams) with (gin_pending_list_limit = 256)',
+        'create index "image_search_grams" on "image" using gin (search_grams) with (gin_pending_list_limit = 1024)',
     },
     {
       name: 'image_labels',
       expression:
-        'create index "image_labels" on "image" using gin (labels jsonb_path_ops) with (gin_pending_list_limit = 256)',
+        'create index "image_labels" on "image" using gin (labels jsonb_path_ops) with (gin_pending_list_limit = 1024)',
+    },
+    {
+      name: 'image_resource_categories',
+      expression:
+        'create index "image_resource_categories" on "image" using gin (resource_categories) with (gin_pending_list_limit = 1024)',
     },
     { name: 'image_newest_in_workspace', properties: ['workspaceId', 'createdAt', 'id'] },
     { name: 'image_newest_public', properties: ['createdAt', 'id'], where: "visibility = 'PUBLIC'" },

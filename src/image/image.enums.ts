@@ -40,7 +40,7 @@ registerEnumType(Architecture, {
 });
 registerEnumType(ImageOrigin, {
   name: 'ImageOrigin',
-  description: 'Where an image comes from.',
+  description: 'Where an image comes from; of a registered one, as whoever registered it says.',
   valuesConfig: {
     CUSTOMIZE: { description: 'Registered by a user.' },
     IMAGE_SAVE: { description: 'Saved from a running notebook.' },
@@ -63,7 +63,9 @@ registerEnumType(ImageStatus, {
     CREATING: { description: 'It is being made.' },
     ACTIVE: { description: 'It can be pulled.' },
     CREATE_FAILED: { description: 'It could not be made; statusMessage says why. Its name is free again.' },
-    ERROR: { description: 'The registry no longer has it.' },
+    ERROR: {
+      description: 'The registry did not have it when it was asked last: see updateImage with verify.',
+    },
     DELETED: { description: 'Taken out of the catalogue.' },
   },
 });

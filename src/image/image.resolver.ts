@@ -2,6 +2,7 @@ import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } fr
 import type { Action } from '../auth/session.ts';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
+import type { Loaders } from '../graphql/loaders.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
@@ -81,20 +82,24 @@ export class ImageResolver {
   })
   async registerImage(
     @Arg('input', () => RegisterImageInput) input: RegisterImageInput,
-    @Ctx() { imageEdits, session }: Context,
+    @Ctx() { imageEdits, loaders, session }: Context,
   ) {
     const ids = new InputIds();
     const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
     // Its defaults are for what is absent; null is no more than that here.
     const devServices = input.devServices ?? undefined;
-    const run = () => imageEdits.register(session, { ...plain(input), workspaceUid, devServices });
+    const run = async () =>
+      forgetImages(
+        loaders,
+        await imageEdits.register(session, { ...plain(input), workspaceUid, devServices }),
+      );
     return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
   @Mutation(() => UpdateImagePayload, { description: 'Changes what is said about an image.' })
   async updateImage(
     @Arg('input', () => UpdateImageInput) input: UpdateImageInput,
-    @Ctx() { imageEdits, session }: Context,
+    @Ctx() { imageEdits, loaders, session }: Context,
   ) {
     const ids = new InputIds();
     const uid = ids.uid('Image', input.id, ['id']);
@@ -102,7 +107,8 @@ export class ImageResolver {
     const workspaceUid = isDefault
       ? 'default'
       : ids.optionalUid('Workspace', input.workspaceId, ['workspaceId']);
-    const run = () => imageEdits.update(session, uid, { ...plain(input), workspaceUid });
+    const run = async () =>
+      forgetImages(loaders, await imageEdits.update(session, uid, { ...plain(input), workspaceUid }));
     return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
@@ -112,11 +118,12 @@ export class ImageResolver {
   })
   async deleteImage(
     @Arg('input', () => DeleteImageInput) input: DeleteImageInput,
-    @Ctx() { imageLifecycle, session }: Context,
+    @Ctx() { imageLifecycle, loaders, session }: Context,
   ) {
     const ids = new InputIds();
     const uid = ids.uid('Image', input.id, ['id']);
-    const run = () => imageLifecycle.delete(session, uid, input.force === true);
+    const run = async () =>
+      forgetImages(loaders, await imageLifecycle.delete(session, uid, input.force === true));
     return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
@@ -125,11 +132,11 @@ export class ImageResolver {
   })
   async restoreImage(
     @Arg('input', () => RestoreImageInput) input: RestoreImageInput,
-    @Ctx() { imageLifecycle, session }: Context,
+    @Ctx() { imageLifecycle, loaders, session }: Context,
   ) {
     const ids = new InputIds();
     const uid = ids.uid('Image', input.id, ['id']);
-    const run = () => imageLifecycle.restore(session, uid);
+    const run = async () => forgetImages(loaders, await imageLifecycle.restore(session, uid));
     return await answer<Edited>(input, { image: null, warnings: [] }, run, ids);
   }
 
@@ -138,11 +145,12 @@ export class ImageResolver {
   })
   async purgeImage(
     @Arg('input', () => PurgeImageInput) input: PurgeImageInput,
-    @Ctx() { imageLifecycle, session }: Context,
+    @Ctx() { imageLifecycle, loaders, session }: Context,
   ) {
     const ids = new InputIds();
     const uid = ids.uid('Image', input.id, ['id']);
-    const run = () => imageLifecycle.purge(session, uid, input.removeFromRegistry === true);
+    const run = async () =>
+      forgetImages(loaders, await imageLifecycle.purge(session, uid, input.removeFromRegistry === true));
     const refused = { image: null, removedFromRegistry: false, warnings: [] };
     return await answer<Edited & { removedFromRegistry: boolean }>(input, refused, run, ids);
   }
@@ -198,6 +206,13 @@ export class ImageResolver {
 /** An input without its types' classes: plain objects, as the database has them, or the two would never be equal. */
 function plain<T>(input: T): T {
   return structuredClone(input);
+}
+
+/** What the operation has loaded before a mutation may be different after it. */
+function forgetImages<T>({ image, dependencies }: Loaders, result: T): T {
+  image.clearAll();
+  dependencies.clearAll();
+  return result;
 }
 
 @Resolver(() => NamespaceObject)

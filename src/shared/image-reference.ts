@@ -26,17 +26,19 @@ const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
 
-/** Hex digits of the algorithms that are in use; of others only the least length is known, and no digest is longer than this. */
+/** Hex digits of the algorithms that are in use; of others only the least length is known. */
 const HEX_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
-
-const MAX_DIGEST_LENGTH = 255;
 
 /** The longest `host/path` that engines and registries take. */
 const MAX_REPOSITORY_LENGTH = 255;
+/** With a tag of 128 and a digest of 128 hex digits there is room to spare; megabytes overflow a regular expression's stack. */
+const MAX_LENGTH = 1024;
 
 /** Reads a reference by the rules of the OCI distribution specification, and tells host from path as Docker does. */
 export function parseImageReference(text: string): ImageReference | ReferenceProblem {
   if (text === '') return { problem: 'an image reference must not be empty' };
+  if (text.length > MAX_LENGTH)
+    return { problem: `"${excerpt(text)}" is longer than ${MAX_LENGTH} characters` };
   const [named = '', digest, ...moreDigests] = text.split('@');
   if (moreDigests.length > 0) return { problem: `"${excerpt(text)}" has more than one @` };
   if (digest !== undefined && !isDigest(digest))
@@ -81,7 +83,7 @@ function splitHost(named: string): { host: string | null; rest: string } {
 }
 
 function isDigest(text: string): boolean {
-  if (text.length > MAX_DIGEST_LENGTH || !DIGEST.test(text)) return false;
+  if (!DIGEST.test(text)) return false;
   const [algorithm = '', hex = ''] = text.split(':');
   const length = HEX_LENGTH[algorithm];
   return length === undefined || (hex.length === length && hex === hex.toLowerCase());

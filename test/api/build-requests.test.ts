@@ -176,7 +176,7 @@ describe('a request', () => {
   it('is not taken for a workspace that is not there, nor with a malformed id', async () => {
     const missing = Buffer.from('Workspace:11111111-2222-4333-8444-555555555555').toString('base64url');
     expect(await problemsOf({ workspaceId: missing })).toEqual(['NOT_FOUND workspaceId']);
-    const wrong = { workspaceId: '0', image: { name: 'A' }, timeoutSeconds: 0 };
+    const wrong = { workspaceId: 'zero', image: { name: 'A' }, timeoutSeconds: 0 };
     expect(await problemsOf(wrong)).toEqual([
       'INVALID workspaceId',
       'OUT_OF_RANGE timeoutSeconds',

@@ -205,7 +205,7 @@ describe('restoring an image', () => {
     await deleteImage(admin, { id });
     const holder = await make({ reference });
     expect((await restoreImage(admin, { id })).userErrors).toMatchObject([
-      { code: 'NAME_TAKEN', path: ['name'], details: { name, tag: '1', imageId: holder.id } },
+      { code: 'NAME_TAKEN', path: ['id'], details: { name, tag: '1', imageId: holder.id } },
     ]);
     await deleteImage(admin, { id: holder.id });
     imageOf(await restoreImage(admin, { id }));
@@ -232,7 +232,7 @@ describe('restoring an image', () => {
       status: 'DELETED',
       statusMessage: expect.stringContaining('replaced'),
     });
-    expect(wrong(await restoreImage(admin, { id: first }))).toEqual(['NAME_TAKEN name']);
+    expect(wrong(await restoreImage(admin, { id: first }))).toEqual(['NAME_TAKEN id']);
     await deleteImage(admin, { id: second });
     expect(imageOf(await restoreImage(admin, { id: first }))).toMatchObject({
       status: 'ACTIVE',

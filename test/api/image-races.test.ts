@@ -11,6 +11,7 @@ import {
   restoreImage,
   updateImage,
 } from '../support/images.ts';
+import { whileLocked } from '../support/locks.ts';
 import { makeScope } from '../support/scopes.ts';
 
 /** Two processes, as far as the database can tell. */
@@ -129,7 +130,7 @@ describe('a name', () => {
     const answers = await times(10, async (client, i) =>
       answerOf(await restoreImage(client, { id: ids[i] })),
     );
-    expect(tally(answers)).toEqual({ done: 1, 'NAME_TAKEN name': 9 });
+    expect(tally(answers)).toEqual({ done: 1, 'NAME_TAKEN id': 9 });
   });
 
   it('in a namespace that is not there yet is made once, with its namespace', async () => {
@@ -187,6 +188,23 @@ describe('dependencies that are made at once', () => {
 });
 
 describe('an import', () => {
+  it.each([
+    ['change the dependencies of', async (id: string) => await updateImage(admin, { id, dependencies: [] })],
+    ['rename', async (id: string) => await updateImage(admin, { id, tag: 'renamed' })],
+    ['delete', async (id: string) => await deleteImage(admin, { id })],
+    ['restore', async (id: string) => await restoreImage(admin, { id })],
+  ])('can lock the images that others are about to %s', async (what, run) => {
+    const { id, uid } = await makeImage(admin, { reference: `default/locked-${what.split(' ')[0]}:1` });
+    if (what === 'restore') await deleteImage(admin, { id });
+    const answer = await whileLocked(
+      slipway.database,
+      ["select pg_advisory_xact_lock(hashtext('slipway image dependencies'))"],
+      async () => await run(id),
+      ['select 1 from image where id = $1 for update nowait', [uid]],
+    );
+    expect(answer.userErrors).toEqual([]);
+  });
+
   it('and changes, deletions and restorations of its images at once all end without a fault', async () => {
     const names = Array.from({ length: 8 }, (_, i) => `imported-${i}`);
     const images = await Promise.all(

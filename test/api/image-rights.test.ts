@@ -14,6 +14,7 @@ import {
   readImage,
   UPDATE_IMAGE,
 } from '../support/images.ts';
+import { whileLocked } from '../support/locks.ts';
 import { makeScope, setRole } from '../support/scopes.ts';
 
 /** The stage: a namespace `space` and a workspace `work`, and somebody for each role on one of them. */
@@ -121,6 +122,26 @@ describe.each(Object.entries(MUTATIONS))('%s', (_, { query, more, action, role, 
     const ask = async (id: string) => await people['stranger']?.ask(query, { input: { id, ...more } });
     expect(await ask(await make(of, 'PRIVATE'))).toEqual(await ask(globalId('Image')));
   });
+});
+
+describe('an image that is moved away between a look and a change', () => {
+  it.each(Object.entries(MUTATIONS))(
+    'is not for %s by those who had the right before',
+    async (_, mutation) => {
+      const { query, more, action, role, of } = mutation;
+      const id = await make(of, 'PRIVATE');
+      const { uid } = await readImage<{ uid: string }>(slipway.admin, id, 'uid');
+      const outcome = await whileLocked(
+        slipway.database,
+        [
+          "update image set namespace_id = (select id from namespace where name = 'default') where id = $1",
+          [uid],
+        ],
+        async () => await outcomeOf('owner', query, { id, ...more }),
+      );
+      expect(outcome).toEqual(forbidden(action, role));
+    },
+  );
 });
 
 describe('registerImage', () => {

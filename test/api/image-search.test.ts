@@ -8,7 +8,7 @@ const SEARCH = `query ($search: String, $namespace: String) {
   images(filter: { search: $search, namespace: $namespace }) { nodes { name } totalCount }
 }`;
 
-// A server of locale C takes trigrams of ASCII alone, and knows no other letter's case.
+// A server of locale C knows no other letters than ASCII's, nor their case.
 describe.each(['C.UTF-8', 'C'] as const)('searching a database of locale %s', (locale) => {
   let database: TestDatabase;
   let slipway: TestApp;

@@ -38,6 +38,7 @@ describe('a reference that is not', () => {
     [`a@${SHA}@${SHA}`, /more than one @/],
     [`a:${'x'.repeat(129)}`, /is not a tag/],
     ['a b', /not a repository name/],
+    [`a@blake3:${'0'.repeat(1024)}`, /longer than 1024/],
     ['a\n', /not a repository name/],
   ])('refuses %j', (text, problem) => {
     expect(parseImageReference(text)).toEqual({ problem: expect.stringMatching(problem) });
