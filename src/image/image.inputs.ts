@@ -1,9 +1,7 @@
-import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
-import { MutationInput, Payload } from '../graphql/payload.types.ts';
+import { Field, ID, InputType, Int } from 'type-graphql';
+import { MutationInput } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { DevService, ImageOrigin, ServiceType, Visibility } from '../shared/enums.ts';
-import type { ImageRow } from './image.reads.ts';
-import { ImageObject } from './image.types.ts';
 import { ImageContentInput } from './image-content.inputs.ts';
 
 const VALIDATE_ONLY = 'Check everything, change nothing.';
@@ -127,63 +125,4 @@ export class PurgeImageInput extends MutationInput {
     description: "Remove it from this server's registry too.",
   })
   removeFromRegistry?: boolean | null;
-}
-
-const WARNINGS = 'What is not wrong but worth knowing.';
-
-@ObjectType({ description: 'The registered image.', simpleResolvers: true })
-export class RegisterImagePayload extends Payload {
-  @Field(() => ImageObject, {
-    nullable: true,
-    description: 'Null where the input was refused or only checked.',
-  })
-  image!: ImageRow | null;
-
-  @Field(() => [String], { description: WARNINGS })
-  warnings!: readonly string[];
-}
-
-@ObjectType({ description: 'The changed image.', simpleResolvers: true })
-export class UpdateImagePayload extends Payload {
-  @Field(() => ImageObject, {
-    nullable: true,
-    description: 'Null where the input was refused; unchanged where it was only checked.',
-  })
-  image!: ImageRow | null;
-
-  @Field(() => [String], { description: WARNINGS })
-  warnings!: readonly string[];
-}
-
-@ObjectType({ description: 'The deleted image, as it was left.', simpleResolvers: true })
-export class DeleteImagePayload extends Payload {
-  @Field(() => ImageObject, { nullable: true, description: 'Null where the input was refused.' })
-  image!: ImageRow | null;
-
-  @Field(() => [String], { description: WARNINGS })
-  warnings!: readonly string[];
-}
-
-@ObjectType({ description: 'The image that is in the catalogue again.', simpleResolvers: true })
-export class RestoreImagePayload extends Payload {
-  @Field(() => ImageObject, { nullable: true, description: 'Null where the input was refused.' })
-  image!: ImageRow | null;
-
-  @Field(() => [String], { description: WARNINGS })
-  warnings!: readonly string[];
-}
-
-@ObjectType({ description: 'What is gone.', simpleResolvers: true })
-export class PurgeImagePayload extends Payload {
-  @Field(() => ImageObject, {
-    nullable: true,
-    description: 'The image as it was; null where the input was refused.',
-  })
-  image!: ImageRow | null;
-
-  @Field(() => Boolean, { description: 'Was something removed from the registry?' })
-  removedFromRegistry!: boolean;
-
-  @Field(() => [String], { description: WARNINGS })
-  warnings!: readonly string[];
 }

@@ -13,15 +13,10 @@ import { WorkspaceObject } from '../workspace/workspace.types.ts';
 import { ImagePermission } from './image.enums.ts';
 import {
   DeleteImageInput,
-  DeleteImagePayload,
   PurgeImageInput,
-  PurgeImagePayload,
   RegisterImageInput,
-  RegisterImagePayload,
   RestoreImageInput,
-  RestoreImagePayload,
   UpdateImageInput,
-  UpdateImagePayload,
 } from './image.inputs.ts';
 import type { ImageRow } from './image.reads.ts';
 import { DEFAULT_TAG } from './image.rules.ts';
@@ -29,6 +24,13 @@ import { ImageConnection, ImageObject } from './image.types.ts';
 import type { Edited } from './image-edit.service.ts';
 import { ImageFilter, ImageOrder } from './image-filter.inputs.ts';
 import { criteriaOf } from './image-filter.rules.ts';
+import {
+  DeleteImagePayload,
+  PurgeImagePayload,
+  RegisterImagePayload,
+  RestoreImagePayload,
+  UpdateImagePayload,
+} from './image-payload.types.ts';
 
 const NEWEST_FIRST: ImageOrder = { field: 'CREATED_AT', direction: 'DESC' };
 
