@@ -9,10 +9,12 @@ import { BuildLogReader } from './build/build-log.reader.ts';
 import { BuildQuotaService } from './build/build-quota.service.ts';
 import { BuildRequestService } from './build/build-request.service.ts';
 import { BuildStatusReader } from './build/build-status.reader.ts';
+import { registryPushes } from './build/registry-pushes.ts';
 import { scopeContents } from './build/scope-contents.ts';
 import type { Config } from './config.ts';
 import { MIGRATIONS_DIR } from './db/migrate.ts';
 import { kysely, type OnStatement, type Orm, openOrm } from './db/orm.ts';
+import { WriteGate } from './db/write-gate.ts';
 import type { ContainerEngine, RegistryCredentials } from './engine/container-engine.ts';
 import { createDockerEngine } from './engine/docker/docker-engine.ts';
 import { PostgresEventBus } from './events/postgres-event-bus.ts';
@@ -108,16 +110,18 @@ export async function createApp(
   });
 
   const em = orm.em;
+  const writes = new WriteGate(em);
   const users = new UserService(em);
-  const namespaces = new NamespaceService(em, users, scopeContents);
-  const workspaces = new WorkspaceService(em, users, scopeContents);
+  const namespaces = new NamespaceService(em, users, scopeContents, writes);
+  const workspaces = new WorkspaceService(em, users, scopeContents, writes);
   const imageQuotas = new ImageQuotaService(em, registry?.host ?? null);
   const images = new ImageService(em, namespaces, registry?.host ?? null);
   const verification = new ImageVerification(images, registry, registries);
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
-  const builds = new BuildService(em, queue, events);
+  const builds = new BuildService(em, queue, events, writes);
   const buildQuotas = new BuildQuotaService(em, imageQuotas);
   const buildRequests = new BuildRequestService(em, {
+    writes,
     builds,
     quotas: buildQuotas,
     queue,
@@ -135,14 +139,16 @@ export async function createApp(
     workspaces,
     images,
     imageEdits: new ImageEditService(em, {
+      writes,
       images,
       namespaces,
       workspaces,
       verification,
       quotas: imageQuotas,
     }),
-    imageLifecycle: new ImageLifecycleService(em, imageQuotas, registry),
-    imageImports: new ImageImportService(em, {
+    imageLifecycle: new ImageLifecycleService(writes, imageQuotas, registry, registryPushes),
+    imageImports: new ImageImportService({
+      writes,
       namespaces,
       workspaces,
       verification,

@@ -22,9 +22,14 @@ export class BuildAttempt {
     readonly fence: Fence,
   ) {}
 
-  /** Moves the build to another phase; steps that wait to be written go with it. */
-  async enter(phase: ImageBuildPhase): Promise<void> {
+  /**
+   * Moves the build to another phase; steps that wait to be written go with it.
+   *
+   * @param before what has to be done in the same transaction first
+   */
+  async enter(phase: ImageBuildPhase, before?: (tx: EntityManager) => Promise<void>): Promise<void> {
     await this.#write(async (build, tx, now) => {
+      await before?.(tx);
       movePhase(build, phase, now);
       if (phase === 'COMMITTING' && build.imageId !== null) {
         await tx.nativeUpdate(

@@ -6,7 +6,7 @@ import { isTaken } from '../db/violations.ts';
 import { type ContainerEngine, EngineError, type RegistryCredentials } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
 import { architectureOf, isUnfinished, moveToDeleted } from '../image/image.rules.ts';
-import { findLive, isManifestShared } from '../image/image-access.ts';
+import { findLive, lockRepository, sharingOf } from '../image/image-access.ts';
 import { NO_CONTENT } from '../image/image-content.ts';
 import { holdsName } from '../image/image-quota.service.ts';
 import { type ImageRegistry, RegistryError, type RegistryImage } from '../registry/image-registry.ts';
@@ -18,6 +18,7 @@ import type { BuildAttempt } from './build-attempt.ts';
 import type { BuildLogWriter } from './build-log.writer.ts';
 import type { BuildQuotaService } from './build-quota.service.ts';
 import { BuildFailedError } from './build-settle.ts';
+import { registryPushes } from './registry-pushes.ts';
 
 /** A push that fails for a passing reason is tried this often, with these pauses. */
 const PUSH_PAUSES_MS = [1000, 3000, 8000];
@@ -50,14 +51,10 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
   await attempt.enter('REGISTERING');
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
   await lines.finish();
-  let manifestMayGo = false;
   try {
     await store.change(attempt.fence, async (current, tx, now) => {
       const images = await lockImages(tx, current);
-      await assertRoom(tx, current, images, pushed.sizeBytes, tools).catch(async (error: unknown) => {
-        manifestMayGo = !(await isManifestShared(tx, placeOf(current, pushed), null));
-        throw error;
-      });
+      await assertRoom(tx, current, images, pushed.sizeBytes, tools);
       current.imageId = await activateImage(tx, current, images, pushed, now);
       moveTo(current, 'SUCCEEDED', now);
       movePhase(current, null, now);
@@ -65,30 +62,31 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
   } catch (error) {
     if (isTaken(error, 'image_catalogue_name')) throw nameTaken(build);
     if (error instanceof BuildFailedError && error.reason === 'QUOTA_EXCEEDED') {
-      await takeBack(build, pushed.digest, manifestMayGo, tools.registry);
+      await takeBack(pushed.digest, tools);
     }
     throw error;
   }
 }
 
-/** Removes a pushed image that there is no room for, as far as the registry can: nothing in the catalogue would lead to it. */
-async function takeBack(
-  build: Build,
-  digest: string,
-  manifestMayGo: boolean,
-  registry: ImageRegistry,
-): Promise<void> {
-  try {
-    await registry.removeTag(targetOf(build).path, build.targetTag, digest, { manifestMayGo });
-  } catch (error) {
-    // The build fails anyway, and its reason is the quota.
-    if (!(error instanceof RegistryError)) throw error;
-  }
-}
-
-function placeOf(build: Build, { digest }: RegistryImage) {
-  const { host, path } = targetOf(build);
-  return { registryHost: host, repository: path, digest };
+/**
+ * Removes a pushed image that there is no room for, as far as the registry can: nothing in the catalogue would lead to it. A tag
+ * that an image of the catalogue names stays: what it led to before, nobody knows any more.
+ */
+async function takeBack(digest: string, { store, attempt, registry }: PublishTools): Promise<void> {
+  await store.change(attempt.fence, async (build, tx) => {
+    const { host, path } = targetOf(build);
+    const tag = build.targetTag;
+    await lockRepository(tx, path);
+    const place = { registryHost: host, repository: path, tag, digest };
+    const shared = await sharingOf(tx, place, build.imageId);
+    if (shared.tag || shared.liveTag) return;
+    const other = await registryPushes.pushing(tx, `${host}/${path}`, build.id);
+    const manifestMayGo = !shared.manifest && other === null;
+    await registry.removeTag(path, tag, digest, { manifestMayGo }).catch((error: unknown) => {
+      // The build fails anyway, and its reason is the quota.
+      if (!(error instanceof RegistryError)) throw error;
+    });
+  });
 }
 
 /** What a build pushes; it was checked when the build was asked for. */
@@ -103,7 +101,8 @@ function targetOf(build: Pick<Build, 'targetReference'>): ImageReference & { rea
 async function enterPushing(build: Build, { attempt, lines, signal }: PublishTools): Promise<void> {
   for (let told = false; ; told = true) {
     try {
-      await attempt.enter('PUSHING');
+      // Waits until nobody removes anything from there, and whoever wants to afterwards sees this build.
+      await attempt.enter('PUSHING', async (tx) => await lockRepository(tx, targetOf(build).path));
       await lines.say(`Pushing ${build.targetReference}`);
       return;
     } catch (error) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Session } from '../auth/session.ts';
 import type { EntityManager } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
 import { Image } from '../image/image.entity.ts';
 import type { ImageService } from '../image/image.service.ts';
@@ -67,6 +68,7 @@ export class BuildRequestService {
   constructor(
     private readonly em: EntityManager,
     private readonly parts: {
+      readonly writes: WriteGate;
       readonly builds: BuildService;
       readonly quotas: BuildQuotaService;
       readonly queue: JobQueue;
@@ -115,7 +117,7 @@ export class BuildRequestService {
     problems.refuseIfAny();
     if (target === null || workspace === null || input.validateOnly === true)
       return { build: null, warnings };
-    const build = await this.em.fork().transactional(async (tx) => {
+    const build = await this.parts.writes.run(async (tx) => {
       const { id: namespaceId } = namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace));
       await this.#takeRoom(tx, { namespaceId, workspaceId: workspace.id }, taken, paths);
       return await this.#queue(tx, {
@@ -171,7 +173,7 @@ export class BuildRequestService {
       return { build: null, image: null, warnings };
     }
     try {
-      const saved = await this.em.fork().transactional(async (tx) => {
+      const saved = await this.parts.writes.run(async (tx) => {
         const namespaceId = (namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace))).id;
         const build = {
           ...queuedBuild(session, target),

@@ -2,6 +2,7 @@ import { LockMode } from '@mikro-orm/core';
 import type { Session } from '../auth/session.ts';
 import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import { buildKey, type EventBus, logKey } from '../events/event-bus.ts';
 import type { JobQueue } from '../queue/job-queue.ts';
 import { NotFoundError } from '../shared/errors.ts';
@@ -31,6 +32,7 @@ export class BuildService {
     private readonly em: EntityManager,
     private readonly queue: JobQueue,
     private readonly events: EventBus,
+    private readonly writes: WriteGate,
   ) {}
 
   async byIds(session: Session, ids: readonly string[]): Promise<BuildRow[]> {
@@ -95,7 +97,7 @@ export class BuildService {
     if (seen === null) return problems.refuse('NOT_FOUND', ['id'], 'there is no such build');
     if (seen.createdById !== session.user.id) session.assertCan('build:cancel', seen.namespaceId);
     problems.refuseIfAny();
-    const canceled = await this.em.fork().transactional(async (tx) => {
+    const canceled = await this.writes.run(async (tx) => {
       const build = await tx.findOneOrFail(Build, { id: seen.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
       if (isFinal(build.status)) {
         return refuse('BUILD_ALREADY_FINISHED', ['id'], `the build has ended: it is ${build.status}`, {

@@ -1,5 +1,5 @@
 import type { EntityName } from '@mikro-orm/core';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { type EntityManager, kysely } from './orm.ts';
 
 /** 1,000 images are some 4 MB of JSON. */
@@ -13,17 +13,19 @@ type Rows<T> = readonly { readonly [name in keyof T]?: unknown }[];
  * column types. The entity manager would write every value into the statement.
  *
  * @param properties those that the rows have; PostgreSQL's default for the others
+ * @param onConflict what becomes of rows that are there already, e.g. `on conflict (name) do nothing`; an error by itself
  */
 export async function insertRows<T>(
   em: EntityManager,
   entity: EntityName<T & object>,
   properties: readonly (keyof T & string)[],
   rows: Rows<T>,
+  onConflict: RawBuilder<unknown> = sql``,
 ): Promise<void> {
   const { table, columns, records } = describe(em, entity, properties);
   for (const json of records(rows)) {
     await sql`insert into ${table} (${sql.join(columns)})
-      select ${sql.join(columns)} from jsonb_populate_recordset(null::${table}, ${json}::jsonb)`.execute(
+      select ${sql.join(columns)} from jsonb_populate_recordset(null::${table}, ${json}::jsonb) ${onConflict}`.execute(
       kysely(em),
     );
   }

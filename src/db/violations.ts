@@ -1,10 +1,13 @@
 import { UniqueConstraintViolationException } from '@mikro-orm/core';
 
-/** Did a write fail because somebody else has taken what `constraint` keeps unique? */
+/** PostgreSQL's `unique_violation`. */
+const UNIQUE_VIOLATION = '23505';
+
+/** Did a write, the entity manager's or the query builder's, fail because somebody else has taken what `constraint` keeps unique? */
 export function isTaken(error: unknown, constraint: string): boolean {
-  return (
-    error instanceof UniqueConstraintViolationException &&
-    'constraint' in error &&
-    error.constraint === constraint
-  );
+  if (!(error instanceof Error)) return false;
+  const isUnique =
+    error instanceof UniqueConstraintViolationException ||
+    ('code' in error && error.code === UNIQUE_VIOLATION);
+  return isUnique && 'constraint' in error && error.constraint === constraint;
 }

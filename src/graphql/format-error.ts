@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
 import { DomainError, type ErrorDetails } from '../shared/errors.ts';
-import { isLostConnection } from '../shared/faults.ts';
+import { isGivenUp, isLostConnection } from '../shared/faults.ts';
 import type { Logger } from '../shared/logger.ts';
 
 /** Facts about the request that failed, for the log line of an error that is masked. */
@@ -11,7 +11,9 @@ export type ErrorFacts = Readonly<Record<string, string | undefined>>;
  * Turns whatever an operation failed with into what its caller may read; the same one serves HTTP and the WebSocket.
  *
  * A domain error keeps its message, code and details; so does what GraphQL itself says about the document or the variables.
- * A lost connection becomes UNAVAILABLE, a text that PostgreSQL cannot hold BAD_USER_INPUT. Everything else is logged with its cause under a fresh `errorId`, and only that id goes out.
+ * A lost connection becomes UNAVAILABLE, as does a transaction that PostgreSQL gave up for another one's sake; a text that
+ * PostgreSQL cannot hold becomes BAD_USER_INPUT. Everything else is logged with its cause under a fresh `errorId`, and only that
+ * id goes out.
  */
 export type ErrorFormatter = (error: unknown, facts?: ErrorFacts) => GraphQLFormattedError;
 
@@ -34,6 +36,8 @@ const PUBLIC_CODES: ReadonlySet<unknown> = new Set([
 
 const UNAVAILABLE_MESSAGE = 'A part of the server is away for the moment; try again in a few seconds.';
 
+const GIVEN_UP_MESSAGE = 'Others are changing the same things; try again in a few seconds.';
+
 const UNSTORABLE_MESSAGE = 'A text in the request holds the character U+0000, which cannot be stored.';
 
 // GraphQL quotes a bad value whole, so that a 10 MB variable would come back as a 10 MB message.
@@ -52,13 +56,12 @@ export function createErrorFormatter(log: Logger): ErrorFormatter {
     if (error instanceof GraphQLError && code) {
       return { message: shorten(error.message), ...where, extensions: extensions(code, detailsOf(error)) };
     }
-    if (causes.some(isLostConnection)) {
-      log.warn({ ...facts, err: innermost(error) }, 'a connection was lost');
-      return {
-        message: UNAVAILABLE_MESSAGE,
-        ...where,
-        extensions: extensions('UNAVAILABLE', { retryable: true }),
-      };
+    const isAway = causes.some(isLostConnection);
+    if (isAway || causes.some(isGivenUp)) {
+      const err = innermost(error);
+      log.warn({ ...facts, err }, isAway ? 'a connection was lost' : 'a transaction was given up');
+      const message = isAway ? UNAVAILABLE_MESSAGE : GIVEN_UP_MESSAGE;
+      return { message, ...where, extensions: extensions('UNAVAILABLE', { retryable: true }) };
     }
     if (causes.some(isUnstorableText)) {
       return { message: UNSTORABLE_MESSAGE, ...where, extensions: { code: 'BAD_USER_INPUT' } };

@@ -1,4 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
+import { sql } from 'kysely';
 import type { Action, Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { excerpt } from '../shared/excerpt.ts';
@@ -7,7 +8,7 @@ import type { Problems } from '../shared/problems.ts';
 import { isSameRegistry } from '../shared/registry-host.ts';
 import { Image } from './image.entity.ts';
 import { imagesByIds } from './image.reads.ts';
-import { tagOfReference } from './image-name.rules.ts';
+import { DEFAULT_TAG } from './image.rules.ts';
 
 const NO_SUCH_IMAGE = 'there is no such image';
 
@@ -28,8 +29,10 @@ export async function lockImage(
   problems: Problems,
 ): Promise<Image> {
   const [seen] = uid === null ? [] : await imagesByIds(kysely(tx), session, [uid]);
-  if (seen === undefined || (which === 'live' && seen.status === 'DELETED')) {
-    return problems.refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
+  if (seen === undefined) return problems.refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
+  if (which === 'live' && seen.status === 'DELETED') {
+    const { status } = seen;
+    return problems.refuse('NOT_FOUND', ['id'], 'the image is deleted: restore it first', { status });
   }
   session.assertCan(action, seen.namespaceId);
   if (seen.type === 'BUILD_IN') problems.refuse('BUILT_IN', ['id'], 'built-in images are read-only');
@@ -38,8 +41,10 @@ export async function lockImage(
   if (image === null || (which === 'live' && image.status === 'DELETED')) {
     return problems.refuse('NOT_FOUND', ['id'], NO_SUCH_IMAGE);
   }
+  // They may have moved it.
+  session.assertCan(action, image.namespaceId);
   if (which === 'deleted' && image.status !== 'DELETED') {
-    const message = `the image is ${image.status}: delete it first`;
+    const message = `the image is ${image.status}; this is for deleted images`;
     return problems.refuse('INVALID', ['id'], message, { status: image.status });
   }
   return image;
@@ -60,52 +65,70 @@ export async function findLive(
   });
 }
 
-/** @param holder the image that has the name; only the name where it has just gone again, or may not be seen */
-export function nameTaken(holder: { readonly name: string; readonly tag: string; readonly id?: string }) {
+/**
+ * @param holder the image that has the name; only the name where it has just gone again, or may not be seen
+ * @param path what asks for the name
+ */
+export function nameTaken(
+  holder: { readonly name: string; readonly tag: string; readonly id?: string },
+  path: readonly string[] = ['name'],
+) {
   const { id, name, tag } = holder;
   const message = `a live image has the name ${excerpt(`${name}:${tag}`)} in this namespace`;
   const imageId = id === undefined ? {} : { imageId: toGlobalId('Image', id) };
-  return ['NAME_TAKEN', ['name'], message, { name, tag, ...imageId }] as const;
+  return ['NAME_TAKEN', path, message, { name, tag, ...imageId }] as const;
 }
 
-/** Where something lies in a registry. */
-type Place = Pick<Image, 'registryHost' | 'repository' | 'digest'>;
-
-/**
- * Has another image of the catalogue, deleted ones among them, the same manifest in the same repository? One whose digest nobody
- * knows may have.
- */
-export async function isManifestShared(
-  em: EntityManager,
-  place: Place,
-  exceptId: string | null,
-): Promise<boolean> {
-  const others = await imagesIn(em, place, exceptId);
-  return others.some(({ digest }) => digest === place.digest || digest === null);
+/** Where something lies in the platform's own registry. */
+interface Place {
+  readonly registryHost: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly digest: string;
 }
 
-/**
- * Does another image, deleted ones among them, need a tag that leads to a digest: is it found by this tag alone, or would its
- * manifest be garbage without it?
- */
-export async function isTagShared(
-  em: EntityManager,
-  place: Place & { readonly tag: string },
-  exceptId: string | null,
-): Promise<boolean> {
-  const others = await imagesIn(em, place, exceptId);
-  return others.some(({ reference, digest }) => {
-    const tag = tagOfReference(reference);
-    const isSame = digest === place.digest;
-    return tag === place.tag ? isSame || !reference.includes('@') : isSame && tag === null;
-  });
+/** What other images of the catalogue, deleted ones among them, need of a place in a registry. */
+export interface Sharing {
+  /** Another image has the same manifest in the same repository; one whose digest nobody knows may have. */
+  readonly manifest: boolean;
+  /** Another image is found by this tag alone, or its manifest would be garbage without it. */
+  readonly tag: boolean;
+  /** A live image has this tag in its reference, whatever the tag leads to by now. */
+  readonly liveTag: boolean;
 }
 
-async function imagesIn(em: EntityManager, { registryHost, repository }: Place, exceptId: string | null) {
-  const found = await em.find(
-    Image,
-    { repository },
-    { fields: ['registryHost', 'reference', 'digest'], disableIdentityMap: true },
+/** @param exceptId the image that is asked for, which does not count */
+export async function sharingOf(em: EntityManager, place: Place, exceptId: string | null): Promise<Sharing> {
+  const db = kysely(em);
+  const { registryHost, repository, tag, digest } = place;
+  const written = await db
+    .selectFrom('Image')
+    .select('registryHost')
+    .distinct()
+    .where('repository', '=', repository)
+    .execute();
+  const hosts = written.map((row) => row.registryHost).filter((host) => isSameRegistry(host, registryHost));
+  // `named.tag` is what tagOfReference says.
+  const { rows } = await sql<Sharing>`
+    select coalesce(bool_or(is_same or digest is null), false) as manifest,
+      coalesce(bool_or(case when named.tag = ${tag} then is_same or reference not like '%@%'
+        else is_same and named.tag is null end), false) as tag,
+      coalesce(bool_or(named.tag = ${tag} and status not in ('DELETED', 'CREATE_FAILED')), false) as "liveTag"
+    from image
+      cross join lateral (select coalesce(substring(split_part(reference, '@', 1) from ':([^/:]+)$'),
+        case when reference not like '%@%' then ${DEFAULT_TAG} end) as tag, coalesce(digest = ${digest}, false) as is_same) named
+    where repository = ${repository} and registry_host = any(${hosts}) and id is distinct from ${exceptId}::uuid`.execute(
+    db,
   );
-  return found.filter((image) => image.id !== exceptId && isSameRegistry(image.registryHost, registryHost));
+  return rows[0] as Sharing;
+}
+
+/**
+ * Keeps everybody else from beginning to push to a repository of the platform's own registry, and from removing anything there,
+ * until the transaction ends. Take it after images and builds are locked: who has it waits for neither.
+ */
+export async function lockRepository(tx: EntityManager, repository: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`slipway registry ${repository}`}, 0))`.execute(
+    kysely(tx),
+  );
 }

@@ -115,15 +115,20 @@ function changedRuntime(
   const list = <K extends keyof typeof TEXTS>(name: K): ImageRuntime[K] => {
     const { text, parse } = TEXTS[name];
     const given = changes[text];
-    if (given === undefined) return part(name);
+    // Clients send null for the form that they do not use.
+    if (typeof given !== 'string') {
+      return given === null && changes[name] === undefined ? NO_RUNTIME[name] : part(name);
+    }
     const path = ['runtime', text];
-    if (changes[name] !== undefined) problems.add('NOT_ALLOWED', path, `give ${name} or ${text}, not both`);
-    return (given === null ? [] : parse(given, path, problems)) as unknown as ImageRuntime[K];
+    const isBoth = changes[name] !== undefined && changes[name] !== null;
+    if (isBoth) problems.add('NOT_ALLOWED', path, `give ${name} or ${text}, not both`);
+    return parse(given, path, problems) as unknown as ImageRuntime[K];
   };
   const runtime: ImageRuntime = {
     command: part('command'),
     args: part('args'),
-    workingDir: part('workingDir'),
+    // S1 writes an empty text for what is not there.
+    workingDir: part('workingDir') || null,
     env: list('env'),
     // The input type leaves the port of the nodes out where there is none.
     ports: list('ports').map((port) => ({ ...port, nodePort: port.nodePort ?? null })),

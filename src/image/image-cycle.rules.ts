@@ -1,45 +1,59 @@
-import { type ImageName, isSameName, printImageName } from './image-dependency.rules.ts';
-
-/** A step on the way, and the one before it; the first has none. */
-interface Step {
-  readonly name: ImageName;
-  readonly before: Step | null;
+/** An image on the search's way, or one that it has left. */
+interface Visit {
+  readonly name: string;
+  readonly targets: readonly string[];
+  /** Which of the targets is next. */
+  next: number;
+  readonly order: number;
+  /** The earliest one that can be reached from here and is open. */
+  lowest: number;
+  /** Not known yet to which circle it belongs. */
+  isOpen: boolean;
 }
 
 /**
- * The shortest way from an image over what it depends on back to itself.
+ * Finds what needs itself over others: the strongly connected components of more than one member, by Tarjan's algorithm, each
+ * image and each dependency looked at once.
  *
- * @param targets what it depends on; itself among them is no way
- * @param graph what others depend on, by their names as they are printed; what is said there of the image itself does not count
- * @returns the image's own name at both ends; `null`: no way leads back
+ * @param graph what each image depends on, by their names
+ * @returns for each image on a circle a number that is the same for all of the circles that hang together
  */
-export function shortestWayBack(
-  self: ImageName,
-  targets: readonly ImageName[],
-  graph: ReadonlyMap<string, readonly ImageName[]>,
-): readonly ImageName[] | null {
-  const start: Step = { name: self, before: null };
-  const seen = new Set([printImageName(self)]);
-  const steps: Step[] = [];
-  const go = (from: Step, to: readonly ImageName[]) => {
-    for (const name of to) {
-      if (seen.has(printImageName(name))) continue;
-      seen.add(printImageName(name));
-      steps.push({ name, before: from });
-    }
+export function* circlesOf(
+  graph: ReadonlyMap<string, readonly string[]>,
+): Generator<void, ReadonlyMap<string, number>> {
+  const circles = new Map<string, number>();
+  const visits = new Map<string, Visit>();
+  const open: Visit[] = [];
+  const enter = (name: string, targets: readonly string[]): Visit => {
+    const order = visits.size;
+    const visit = { name, targets, next: 0, order, lowest: order, isOpen: true };
+    visits.set(name, visit);
+    open.push(visit);
+    return visit;
   };
-  go(start, targets);
-  // Grows while it is walked: those of one distance stand before those of the next.
-  for (const step of steps) {
-    const needed = graph.get(printImageName(step.name)) ?? [];
-    if (needed.some((name) => isSameName(name, self))) return [...wayTo(step), self];
-    go(step, needed);
+  for (const [name, needed] of graph) {
+    // Not by recursion: a chain may be longer than the stack is deep.
+    const way = visits.has(name) ? [] : [enter(name, needed)];
+    for (let at = way.at(-1); at !== undefined; at = way.at(-1)) {
+      yield;
+      const target = at.targets[at.next++];
+      if (target !== undefined) {
+        const seen = visits.get(target);
+        const targets = graph.get(target);
+        if (seen === undefined && targets !== undefined) way.push(enter(target, targets));
+        else if (seen?.isOpen) at.lowest = Math.min(at.lowest, seen.order);
+        continue;
+      }
+      way.pop();
+      const before = way.at(-1);
+      if (before !== undefined) before.lowest = Math.min(before.lowest, at.lowest);
+      if (at.lowest < at.order) continue;
+      const members = open.splice(open.lastIndexOf(at));
+      for (const member of members) {
+        member.isOpen = false;
+        if (members.length > 1) circles.set(member.name, at.order);
+      }
+    }
   }
-  return null;
-}
-
-function wayTo(step: Step): ImageName[] {
-  const way: ImageName[] = [];
-  for (let at: Step | null = step; at !== null; at = at.before) way.unshift(at.name);
-  return way;
+  return circles;
 }

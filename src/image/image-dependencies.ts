@@ -4,7 +4,7 @@ import { type EntityManager, kysely } from '../db/orm.ts';
 import type { Db } from '../db/tables.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import type { Problems } from '../shared/problems.ts';
-import { dependentsOf, findCycle, resolveTargets } from './image-dependency.reads.ts';
+import { dependenciesOf, dependentsOf, leadingBack, resolveTargets } from './image-dependency.reads.ts';
 import {
   type GivenDependency,
   type ImageName,
@@ -82,8 +82,9 @@ export async function checkCycle(
   pathOf: (dependency: GivenDependency) => readonly string[],
   problems: Problems,
 ): Promise<void> {
-  const [, next] = (await findCycle(db, self, dependencies)) ?? [];
-  const through = next && dependencies.find((dependency) => isSameName(dependency, next));
+  const others = dependencies.filter((dependency) => !isSameName(dependency, self));
+  const leading = others.length === 0 ? [] : await leadingBack(db, self, others);
+  const through = others.find((dependency) => leading.some((name) => isSameName(name, dependency)));
   if (through === undefined) return;
   // The images further along are not named: the viewer may not be allowed to see them.
   const name = printImageName(through);
@@ -93,10 +94,7 @@ export async function checkCycle(
 
 /** What an image depends on, as it was written. */
 export async function readDependenciesOf(em: EntityManager, imageId: string): Promise<GivenDependency[]> {
-  const { rows } = await sql<GivenDependency>`
-    select position as index, reference, namespace, name, tag from image_dependency
-      where image_id = ${imageId} order by position`.execute(kysely(em));
-  return rows;
+  return await dependenciesOf(kysely(em), [imageId]);
 }
 
 /** Writes what an image depends on, in the place of what it depended on before. */
@@ -130,11 +128,20 @@ export async function checkNotNeeded(
 ): Promise<void> {
   const { count, shown } = await dependentsOf(db, session, image);
   if (count === 0) return;
-  const names = shown.map(printImageName);
-  const more = count - names.length;
-  const who = [...names, ...(more > 0 ? [`${more} more`] : [])].join(', ');
-  problems.add('IN_USE', path, `${who} ${count === 1 ? 'depends' : 'depend'} on it; ${advice}`, {
+  problems.add('IN_USE', path, inUse(count, shown, advice), {
     count,
     dependents: shown.map((one) => ({ id: toGlobalId('Image', one.id), name: printImageName(one) })),
   });
+}
+
+/**
+ * Says who is in the way of something.
+ *
+ * @param count of all who depend on it
+ * @param shown those of them that are named
+ */
+export function inUse(count: number, shown: readonly ImageName[], advice: string): string {
+  const more = count - shown.length;
+  const who = [...shown.map(printImageName), ...(more > 0 ? [`${more} more`] : [])].join(', ');
+  return `${who} ${count === 1 ? 'depends' : 'depend'} on it; ${advice}`;
 }

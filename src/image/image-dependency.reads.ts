@@ -1,18 +1,15 @@
 import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import type { Db } from '../db/tables.ts';
-import { shortestWayBack } from './image-cycle.rules.ts';
-import { type ImageName, printImageName } from './image-dependency.rules.ts';
+import type { GivenDependency, ImageName } from './image-dependency.rules.ts';
 import { liveImages, readableImages } from './image-filter.reads.ts';
 
 /** How many of the images that are in the way of something are named. */
 const SHOWN = 10;
 
 /** One of the images that an image needs. */
-export interface DependencyRow extends ImageName {
+export interface DependencyRow extends GivenDependency {
   readonly imageId: string;
-  /** As it was written. */
-  readonly reference: string;
   /** The live image of that name, whoever may read it; `null`: there is none. */
   readonly targetId: string | null;
 }
@@ -20,7 +17,7 @@ export interface DependencyRow extends ImageName {
 /** What these images need, each one's in the order in which it was given. */
 export async function dependenciesOf(db: Db, imageIds: readonly string[]): Promise<DependencyRow[]> {
   const { rows } = await sql<DependencyRow>`
-    select dependency.image_id as "imageId", dependency.namespace, dependency.name, dependency.tag,
+    select dependency.image_id as "imageId", dependency.position as index, dependency.namespace, dependency.name, dependency.tag,
         dependency.reference, target.id as "targetId"
       from image_dependency dependency
       left join namespace on namespace.name = dependency.namespace
@@ -71,49 +68,85 @@ export async function dependentsOf(
   };
 }
 
+/** A live image that needs one of some names. */
+export interface Dependent {
+  readonly imageId: string;
+  readonly image: ImageName;
+  readonly needs: ImageName;
+  /** The viewer may read it. */
+  readonly isShown: boolean;
+}
+
+/** All live images that depend on any of these names, in the order of their own names. */
+export async function dependentsOfNames(
+  db: Db,
+  session: Session,
+  names: readonly ImageName[],
+): Promise<Dependent[]> {
+  const { rows } = await sql<Dependent>`
+    select image.id as "imageId", ${readableImages(session)} as "isShown",
+        json_build_object('namespace', namespace.name, 'name', image.name, 'tag', image.tag) as image,
+        json_build_object('namespace', target.namespace, 'name', target.name, 'tag', target.tag) as needs
+      from ${rowsOf(names)}
+      join image_dependency dependency using (namespace, name, tag)
+      join image on image.id = dependency.image_id
+      join namespace on namespace.id = image.namespace_id
+      where ${liveImages()}
+      order by namespace.name collate "C", image.name collate "C", image.tag collate "C"`.execute(db);
+  return rows;
+}
+
 /**
- * Looks for a way from an image over its dependencies, and those of the live images that have these names, back to itself.
+ * Those of some dependencies from which dependencies of live images lead back to an image. It walks upwards from the image's own
+ * name: few images are needed by many, and a new name by none, while everything may lie below one.
  *
- * @param self the image's name; what it depends on by now does not count
- * @param targets what it is to depend on; itself among them is no cycle
- * @returns the shortest way, the image's own name at both ends; `null`: there is none
+ * @param self the image's name, which is none of the targets
  */
-export async function findCycle(
+export async function leadingBack(
   db: Db,
   self: ImageName,
   targets: readonly ImageName[],
-): Promise<readonly ImageName[] | null> {
-  return shortestWayBack(self, targets, await dependencyGraph(db, targets));
+): Promise<ImageName[]> {
+  const { rows } = await sql<ImageName>`
+    with recursive ${dependents([self])}
+    select target.* from ${rowsOf(targets)} join dependent using (namespace, name, tag)`.execute(db);
+  return rows;
 }
 
-/** What every live image depends on to which dependencies lead from these names, by its name as it is printed. */
-export async function dependencyGraph(
-  db: Db,
-  names: readonly ImageName[],
-): Promise<ReadonlyMap<string, readonly ImageName[]>> {
-  // Each image is reached once, however many ways lead to it: `union` keeps only what is new.
-  const { rows } = await sql<{ readonly from: ImageName; readonly to: ImageName }>`
-    with recursive needed as not materialized (
-      select namespace.name as namespace, image.name, image.tag, dependency.position,
-          dependency.namespace as to_namespace, dependency.name as to_name, dependency.tag as to_tag
-        from namespace join image on image.namespace_id = namespace.id
-        join image_dependency dependency on dependency.image_id = image.id
-        where ${liveImages()}
-    ), reached as (
-      select namespace, name, tag from ${rowsOf(names)}
-      union
-      select to_namespace, to_name, to_tag from reached join needed using (namespace, name, tag)
-    )
-    select json_build_object('namespace', namespace, 'name', name, 'tag', tag) as "from",
-        json_build_object('namespace', to_namespace, 'name', to_name, 'tag', to_tag) as "to"
-      from reached join needed using (namespace, name, tag)
-      order by namespace, name, tag, position`.execute(db);
-  return new Map(
-    [...Map.groupBy(rows, ({ from }) => printImageName(from))].map(([name, edges]) => [
-      name,
-      edges.map(({ to }) => to),
-    ]),
-  );
+/** One dependency of a live image, of printed names. */
+export interface DependencyEdge {
+  readonly imageId: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The dependencies of all live images over which they need one of these names, directly or over others. */
+export async function edgesUpwards(db: Db, names: readonly ImageName[]): Promise<DependencyEdge[]> {
+  const { rows } = await sql<DependencyEdge>`
+    with recursive ${dependents(names)}
+    select image.id as "imageId", namespace.name || '/' || image.name || ':' || image.tag as "from",
+        dependent.namespace || '/' || dependent.name || ':' || dependent.tag as "to"
+      from dependent
+      join image_dependency dependency using (namespace, name, tag)
+      join image on image.id = dependency.image_id
+      join namespace on namespace.id = image.namespace_id
+      where ${liveImages()}`.execute(db);
+  return rows;
+}
+
+/** A statement's table `dependent`: the names, and those of the live images that need one of them, directly or over others. */
+function dependents(names: readonly ImageName[]) {
+  // Each is reached once, however many ways lead to it: `union` keeps only what is new.
+  return sql`dependent as (
+    select namespace, name, tag from ${rowsOf(names)}
+    union
+    select namespace.name, image.name, image.tag
+      from dependent
+      join image_dependency dependency on dependency.namespace = dependent.namespace
+        and dependency.name = dependent.name and dependency.tag = dependent.tag
+      join image on image.id = dependency.image_id
+      join namespace on namespace.id = image.namespace_id
+      where ${liveImages()})`;
 }
 
 /** The names as a statement's table `target`. */

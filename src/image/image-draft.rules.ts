@@ -3,8 +3,8 @@ import type { ImageOrigin } from '../shared/enums.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import type { Problems } from '../shared/problems.ts';
 import { commandTemplateOf } from './command-template.rules.ts';
-import type { EditableField } from './image.entity.ts';
-import { changedContent } from './image-content.rules.ts';
+import type { EditableField, Image } from './image.entity.ts';
+import { changedContent, contentOf } from './image-content.rules.ts';
 import { type ContentChanges, type ImageContent, NO_CONTENT } from './image-content.ts';
 import { type GivenDependency, type ImageName, readDependencies } from './image-dependency.rules.ts';
 import { catalogueNameOf, type NamedReference } from './image-name.rules.ts';
@@ -36,7 +36,7 @@ export function draftOf(
   base: ImageDraft | null,
   edit: ImageEdit,
   problems: Problems,
-): { draft: ImageDraft | null; warnings: string[] } {
+): { draft: ImageDraft | null; dependencies: readonly GivenDependency[]; warnings: string[] } {
   const content = changedContent(base?.content ?? NO_CONTENT, edit, problems);
   const dependencies =
     edit.dependencies === undefined
@@ -45,19 +45,16 @@ export function draftOf(
   const reference = edit.reference ?? base?.reference;
   if (reference === undefined || edit.reference === null) {
     problems.add('REQUIRED', ['reference'], 'an image needs a reference: what to pull');
-    return { draft: null, warnings: [] };
+    return { draft: null, dependencies, warnings: [] };
   }
   const part = (name: keyof ImageName) => (edit[name] === undefined ? base?.[name] : edit[name]);
   const name = catalogueNameOf(
     { reference, namespace: part('namespace'), name: part('name'), tag: part('tag') },
     problems,
   );
-  if (name === null) return { draft: null, warnings: [] };
+  if (name === null) return { draft: null, dependencies, warnings: [] };
   const { displayName, ...named } = name;
-  const warnings =
-    displayName === null
-      ? []
-      : [`${JSON.stringify(excerpt(displayName))} is no name for the catalogue, so it is kept for people`];
+  const warnings = displayName === null ? [] : [noNameWarning(displayName, edit.displayName)];
   const isTemplateGiven = [edit.runtime, edit.inputs, edit.outputs, edit.configs].some(
     (part) => part !== undefined,
   );
@@ -71,8 +68,38 @@ export function draftOf(
       content: { ...content, displayName: edit.displayName ?? displayName ?? content.displayName },
       dependencies,
     },
+    dependencies,
     warnings,
   };
+}
+
+/** An image as it is now, in the form in which edits are compared. */
+export function draftOfRow(
+  image: ImageContent &
+    Pick<Image, 'name' | 'tag' | 'reference' | 'registryHost' | 'repository' | 'digest' | 'origin'>,
+  namespace: string,
+  dependencies: readonly GivenDependency[],
+): ImageDraft {
+  const { name, tag, reference, registryHost, repository, digest, origin } = image;
+  return {
+    namespace,
+    name,
+    tag,
+    reference,
+    registryHost,
+    repository,
+    digest,
+    // What a reference names besides its digest is only needed to ask a registry, and then the reference is read again.
+    tagInRegistry: tag,
+    origin,
+    content: contentOf(image),
+    dependencies,
+  };
+}
+
+function noNameWarning(name: string, displayName: string | null | undefined): string {
+  const fate = displayName ? 'left out, since there is a display name' : 'kept for people';
+  return `${JSON.stringify(excerpt(name))} is no name for the catalogue, so it is ${fate}`;
 }
 
 /** In which parts two drafts of an image differ. */

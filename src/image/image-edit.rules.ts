@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RegistryImage } from '../registry/image-registry.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { EditableField, Image, LastChange } from './image.entity.ts';
-import { architectureOf, isUnfinished } from './image.rules.ts';
+import { architectureOf, canMove, isUnfinished } from './image.rules.ts';
 import type { ImageContent } from './image-content.ts';
 import type { ImageDraft } from './image-draft.rules.ts';
 import type { NamedReference } from './image-name.rules.ts';
@@ -47,6 +47,18 @@ export function changedByLooking(
     ...(said.architecture === image.architecture ? [] : (['architecture'] as const)),
   ];
   return fields.filter((field) => !changed.includes(field));
+}
+
+/** Where an image stands after its registry was asked: what is no longer there is in ERROR until it is there again. */
+export function stateAfter(
+  { status, statusMessage }: Pick<Image, 'status' | 'statusMessage'>,
+  answer: RegistryImage | 'GONE' | null,
+): Pick<Image, 'status' | 'statusMessage'> {
+  if (answer === 'GONE' && canMove(status, 'ERROR')) {
+    return { status: 'ERROR', statusMessage: 'the registry no longer has it' };
+  }
+  const isBack = answer !== null && answer !== 'GONE' && status === 'ERROR';
+  return isBack ? { status: 'ACTIVE', statusMessage: null } : { status, statusMessage };
 }
 
 /** The row of an image that people bring into the catalogue. */

@@ -1,16 +1,16 @@
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { RegistryImage } from '../registry/image-registry.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
-import { Image } from './image.entity.ts';
+import { type EditableField, Image } from './image.entity.ts';
 import { type ImageRow, imagesByIds } from './image.reads.ts';
 import type { ImageService } from './image.service.ts';
 import { findLive, lockImage, nameTaken } from './image-access.ts';
-import { contentOf } from './image-content.rules.ts';
 import {
   checkDependencies,
   checkNotNeeded,
@@ -18,8 +18,8 @@ import {
   readDependenciesOf,
   replaceDependencies,
 } from './image-dependencies.ts';
-import { isSameName } from './image-dependency.rules.ts';
-import { changedFields, draftOf, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
+import { type ImageName, isSameName } from './image-dependency.rules.ts';
+import { changedFields, draftOf, draftOfRow, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
 import {
   changedByLooking,
   checkEditable,
@@ -28,9 +28,10 @@ import {
   newImageRow,
   recordEdit,
   saidOf,
+  stateAfter,
 } from './image-edit.rules.ts';
 import { holdsName, type ImageQuotaService } from './image-quota.service.ts';
-import type { ImageVerification } from './image-verification.ts';
+import { addUnknown, type ImageVerification } from './image-verification.ts';
 
 interface Checks {
   /** Ask the registry for digest, size and architecture, and refuse what it does not know. */
@@ -64,6 +65,7 @@ export class ImageEditService {
   constructor(
     private readonly em: EntityManager,
     private readonly parts: {
+      readonly writes: WriteGate;
       readonly images: ImageService;
       readonly namespaces: NamespaceService;
       readonly workspaces: WorkspaceService;
@@ -79,20 +81,25 @@ export class ImageEditService {
    * @throws InputRefused with everything that is wrong
    */
   async register(session: Session, input: RegisterInput): Promise<Edited> {
-    const { images, namespaces, workspaces, verification, quotas } = this.parts;
+    const { writes, images, namespaces, workspaces, verification, quotas } = this.parts;
     const problems = new Problems();
-    const { draft, warnings } = draftOf(null, input, problems);
+    const { draft: written, dependencies, warnings } = draftOf(null, input, problems);
     const workspace = await workspaces.findTarget(session, input.workspaceUid, ['workspaceId'], problems);
-    if (draft === null) return problems.refuseAll();
+    const em = this.em.fork();
+    if (written === null) {
+      await checkDependencies(kysely(em), session, NO_NAME, dependencies, problems);
+      return problems.refuseAll();
+    }
+    const draft = verification.withOwnHost(written);
     const namespace = await namespaces.findTarget(session, draft.namespace, ['namespace'], problems);
-    const found = problems.has(['namespace'])
+    const looked = problems.has(['namespace'])
       ? null
       : await verification.look(session, draft, input, warnings, problems);
+    if (looked === 'GONE') addUnknown(draft, problems);
+    const found = looked === 'GONE' ? null : looked;
     const taken =
       namespace === null || problems.has(['tag']) ? null : await images.findByName(session, draft);
     if (taken !== null) problems.add(...nameTaken(taken));
-    const em = this.em.fork();
-    const { dependencies } = draft;
     warnings.push(...(await checkDependencies(kysely(em), session, draft, dependencies, problems)));
     const storageBytes = quotas.storageOf(factsOf(draft, found));
     const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
@@ -103,7 +110,7 @@ export class ImageEditService {
       return problems.refuseAll();
     }
     try {
-      return await em.transactional(async (tx) => {
+      return await writes.run(async (tx) => {
         if (dependencies.length > 0) {
           // Once more, now that nobody else can change what depends on what.
           await lockDependencies(tx);
@@ -142,18 +149,21 @@ export class ImageEditService {
     if (seen === null) draftOf(null, { reference: 'none', ...input }, problems);
     let wanted: ImageDraft | null = null;
     try {
-      return await this.em.fork().transactional(async (tx) => {
+      return await this.parts.writes.run(async (tx) => {
         if (mayChangeDependencies(input)) await lockDependencies(tx);
         const image = await lockImage(tx, session, uid, 'image:update', 'live', problems);
         const base = await draftOfImage(tx, image);
-        const { draft, warnings: drafting } = draftOf(base, input, problems);
+        const { draft: written, warnings: drafting } = draftOf(base, input, problems);
         checkFresh(image, input, problems);
-        if (draft === null) return problems.refuseAll();
+        if (written === null) return problems.refuseAll();
+        const draft = this.parts.verification.withOwnHost(written);
         wanted = draft;
         const changed = changedFields(base, draft);
         checkEditable(image, changed, problems);
         if (changed.includes('visibility')) session.assertCan('image:share', image.namespaceId);
-        const found = looked !== null && looked.reference === draft.reference ? looked.found : null;
+        const answer = looked !== null && looked.reference === draft.reference ? looked.found : null;
+        const found = answer === 'GONE' ? null : answer;
+        if (answer === 'GONE') warnings.push('the registry no longer has it');
         const isRenamed = !isSameName(base, draft);
         if (isRenamed || changed.includes('dependencies')) {
           const before = { name: base, isListKept: !changed.includes('dependencies') };
@@ -171,15 +181,17 @@ export class ImageEditService {
             namespaceId === null || problems.has(['tag']) ? null : await findLive(tx, namespaceId, draft);
           if (taken !== null && taken.id !== image.id) problems.add(...nameTaken(taken));
         }
-        const said = saidOf(draft, found);
+        const said = saidOf(withoutOldArchitecture(draft, changed, input), found);
         const facts = changed.includes('reference') || found !== null ? factsOf(draft, found) : {};
         changed.push(...changedByLooking(image, said, facts, changed));
         if (scopes.workspaceId !== image.workspaceId) changed.push('workspace');
+        const state = stateAfter(image, answer);
+        if (state.status !== image.status) changed.push('status');
         await this.#takeRoom(tx, image, { ...image, ...facts, ...scopes }, problems);
         problems.refuseIfAny();
         warnings.push(...drafting);
         if (input.validateOnly === true || changed.length === 0) return { image, warnings };
-        Object.assign(image, said, facts, {
+        Object.assign(image, said, facts, state, {
           namespaceId: scopes.namespaceId ?? (await this.parts.namespaces.ensure(tx, draft.namespace)).id,
           workspaceId: scopes.workspaceId,
         });
@@ -203,7 +215,7 @@ export class ImageEditService {
     problems: Problems,
   ): Promise<{
     seen: ImageRow | null;
-    looked: { readonly reference: string; readonly found: RegistryImage | null } | null;
+    looked: { readonly reference: string; readonly found: RegistryImage | 'GONE' | null } | null;
   }> {
     const em = this.em.fork();
     const [seen = null] = uid === null ? [] : await imagesByIds(kysely(em), session, [uid]);
@@ -218,6 +230,8 @@ export class ImageEditService {
     }
     const asked = { verify: input.verify, architecture: draft.content.architecture };
     const found = await this.parts.verification.look(session, draft, asked, warnings, problems);
+    // Of an image that is in the catalogue already it is a fact to be noted.
+    if (found === 'GONE' && draft.reference !== base.reference) addUnknown(draft, problems);
     return { seen, looked: { reference: draft.reference, found } };
   }
 
@@ -270,28 +284,25 @@ export class ImageEditService {
   }
 }
 
+/** For an image whose name cannot be read: no dependency is itself. */
+const NO_NAME: ImageName = { namespace: '', name: '', tag: '' };
+
+/** What was said or found of another image does not hold of this one. */
+function withoutOldArchitecture(
+  draft: ImageDraft,
+  changed: readonly EditableField[],
+  { architecture }: UpdateInput,
+): ImageDraft {
+  const isOld = changed.includes('reference') && architecture === undefined;
+  return isOld ? { ...draft, content: { ...draft.content, architecture: null } } : draft;
+}
+
 /** May an edit change what depends on what, by the image's own dependencies or by its name? */
 function mayChangeDependencies({ namespace, name, tag, dependencies }: ImageEdit): boolean {
   return [namespace, name, tag, dependencies].some((part) => part !== undefined);
 }
 
-/** An image as it is now, in the form in which edits are compared. */
 async function draftOfImage(em: EntityManager, image: ImageRow): Promise<ImageDraft> {
   const namespace = await em.findOneOrFail(Namespace, { id: image.namespaceId });
-  const { name, tag, reference, registryHost, repository, digest, origin } = image;
-  const dependencies = await readDependenciesOf(em, image.id);
-  return {
-    namespace: namespace.name,
-    name,
-    tag,
-    reference,
-    registryHost,
-    repository,
-    digest,
-    // What a reference names besides its digest is only needed to ask a registry, and then the reference is read again.
-    tagInRegistry: tag,
-    origin,
-    content: contentOf(image),
-    dependencies,
-  };
+  return draftOfRow(image, namespace.name, await readDependenciesOf(em, image.id));
 }

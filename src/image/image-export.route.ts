@@ -3,6 +3,7 @@ import { coerceInputValue, type GraphQLSchema, isInputType } from 'graphql';
 import type { Session } from '../auth/session.ts';
 import type { Route } from '../http/exchange.ts';
 import { BadInputError } from '../shared/errors.ts';
+import { excerpt } from '../shared/excerpt.ts';
 import { FILE_NAME, type ImageExportService, MEDIA_TYPE } from './image-export.service.ts';
 import { criteriaOf, type ImageFiltering } from './image-filter.rules.ts';
 
@@ -16,7 +17,7 @@ export function imageExportRoute(schema: GraphQLSchema, exports: ImageExportServ
     pattern: `/exports/${FILE_NAME}`,
     handler: async ({ req, res, url, session }) => {
       const viewer = await session();
-      const criteria = criteriaOf(readFilter(schema, url.searchParams.get('filter')));
+      const criteria = criteriaOf(readFilter(schema, url.searchParams));
       res.writeHead(200, {
         'content-type': `${MEDIA_TYPE}; charset=utf-8`,
         'content-disposition': `attachment; filename="${FILE_NAME}"`,
@@ -24,12 +25,24 @@ export function imageExportRoute(schema: GraphQLSchema, exports: ImageExportServ
       });
       if (req.method === 'HEAD') return void res.end();
       // What fails on the way breaks the connection: half a document must not look whole.
-      await pipeline(exports.stream(viewer, criteria), res);
+      try {
+        await pipeline(exports.stream(viewer, criteria), res);
+      } catch (error) {
+        // The client has left.
+        if (!res.destroyed || !isClosedEarly(error)) throw error;
+      }
     },
   };
 }
 
-function readFilter(schema: GraphQLSchema, text: string | null): ImageFiltering | null {
+function readFilter(schema: GraphQLSchema, parameters: URLSearchParams): ImageFiltering | null {
+  // A filter that was written another way must not give the whole catalogue.
+  const unknown = [...parameters.keys()].find((name) => name !== 'filter');
+  if (unknown !== undefined) {
+    const message = `There is no parameter ${excerpt(unknown)}; write e.g. ?filter={"search":"posterize"}.`;
+    throw new BadInputError(message, [excerpt(unknown)]);
+  }
+  const text = parameters.get('filter');
   if (text === null || text === '') return null;
   let value: unknown;
   try {
@@ -43,3 +56,6 @@ function readFilter(schema: GraphQLSchema, text: string | null): ImageFiltering 
     throw new BadInputError(error.message, ['filter', ...path.map(String)]);
   }) as ImageFiltering;
 }
+
+const isClosedEarly = (error: unknown) =>
+  error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';

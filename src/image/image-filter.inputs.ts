@@ -40,10 +40,10 @@ export class ImageFilter implements ImageFiltering {
   @Field(() => ID, { nullable: true, description: "The workspace's id." })
   workspaceId?: string | null;
 
-  @Field(() => [ImageStatus], { nullable: true, description: 'One of these.' })
+  @Field(() => [ImageStatus], { nullable: true, description: 'One of these; of an empty list none.' })
   status?: ImageStatus[] | null;
 
-  @Field(() => [ImageOrigin], { nullable: true, description: 'One of these.' })
+  @Field(() => [ImageOrigin], { nullable: true, description: 'One of these; of an empty list none.' })
   origin?: ImageOrigin[] | null;
 
   @Field(() => ImageType, { nullable: true, description: 'Of this type.' })
@@ -52,7 +52,7 @@ export class ImageFilter implements ImageFiltering {
   @Field(() => Visibility, { nullable: true, description: 'With this visibility.' })
   visibility?: Visibility | null;
 
-  @Field(() => [ServiceType], { nullable: true, description: 'One of these.' })
+  @Field(() => [ServiceType], { nullable: true, description: 'One of these; of an empty list none.' })
   serviceType?: ServiceType[] | null;
 
   @Field(() => Architecture, { nullable: true, description: 'For this architecture.' })

@@ -1,64 +1,21 @@
-import { setImmediate as letOthersRun } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
-import { LockMode } from '@mikro-orm/core';
-import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
-import { Namespace } from '../namespace/namespace.entity.ts';
 import type { Demand } from '../scope/scope-quota.ts';
 import type { ImportMode } from '../shared/enums.ts';
 import { Problems, type UserErrorCode } from '../shared/problems.ts';
-import type { Workspace } from '../workspace/workspace.entity.ts';
+import { inTurns } from '../shared/turns.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
-import { type EditableField, Image } from './image.entity.ts';
-import { contentOf } from './image-content.rules.ts';
-import { shortestWayBack } from './image-cycle.rules.ts';
-import { dependencyGraph, resolveTargets } from './image-dependency.reads.ts';
-import {
-  type GivenDependency,
-  type ImageName,
-  isSameName,
-  printImageName,
-} from './image-dependency.rules.ts';
-import { changedFields, draftOf, type ImageDraft } from './image-draft.rules.ts';
-import { checkEditable, factsOf } from './image-edit.rules.ts';
-import { liveImages, readableImages } from './image-filter.reads.ts';
+import type { EditableField, Image } from './image.entity.ts';
+import { type ImageName, printImageName } from './image-dependency.rules.ts';
+import { changedFields, draftOf, draftOfRow } from './image-draft.rules.ts';
+import { checkEditable } from './image-edit.rules.ts';
+import { factsAfter, type PlannedRow, type RowProblem } from './image-import.rules.ts';
+import { ImportDependencies } from './image-import-dependencies.ts';
+import { type Found, lookUp } from './image-import-lookup.reads.ts';
 import { fieldOfPath } from './image-list-fields.rules.ts';
-import { type ImageListRow, type RowError, withContentErrors } from './image-list-reading.rules.ts';
+import { type ImageListRow, withContentErrors } from './image-list-reading.rules.ts';
 import type { ImageQuotaService } from './image-quota.service.ts';
 import type { ImageVerification } from './image-verification.ts';
-
-/** Rows that are checked before other requests get a turn: some 20 ms. */
-const ROWS_PER_TURN = 200;
-
-/** What is wrong with a row. */
-export interface RowProblem extends RowError {
-  /** The row's place in the document, from 0. */
-  readonly index: number;
-  /** As they stand in the document. */
-  readonly imageId: string | null;
-  readonly imageName: string | null;
-  readonly imageTag: string | null;
-}
-
-/** What is to become of a row that nothing is wrong with. */
-export interface PlannedRow {
-  readonly row: ImageListRow;
-  /** The image that it is about; `null`: a new one. */
-  readonly existing: Image | null;
-  /** For a new image; `null`: any. */
-  readonly id: string | null;
-  readonly draft: ImageDraft;
-  readonly facts: Pick<
-    Image,
-    'reference' | 'registryHost' | 'repository' | 'digest' | 'sizeBytes' | 'layers'
-  >;
-  /** `null`: one that is made with it. */
-  readonly namespaceId: string | null;
-  readonly workspaceId: string;
-  /** What is different from the existing image. */
-  readonly changed: readonly EditableField[];
-}
 
 interface Parts {
   readonly workspaces: WorkspaceService;
@@ -74,10 +31,13 @@ export class ImportPlan {
   readonly #read: PlannedRow[] = [];
   /** Rows with a problem, by their places. */
   readonly #failed = new Set<number>();
+  /** The places of rows by the existing images that they are about. */
+  readonly #placeOf = new Map<string, number>();
 
   private constructor(
     private readonly tx: EntityManager,
     private readonly session: Session,
+    private readonly mode: ImportMode,
     private readonly parts: Parts,
   ) {}
 
@@ -89,11 +49,22 @@ export class ImportPlan {
     mode: ImportMode,
     parts: Parts,
   ): Promise<ImportPlan> {
-    const plan = new ImportPlan(tx, session, parts);
-    await plan.#planRows(listed);
+    const plan = new ImportPlan(tx, session, mode, parts);
+    const found = await lookUp(tx, session, listed, parts.workspaces);
+    await inTurns(plan.#planRows(listed, found));
     await plan.#checkReferences();
-    await plan.#checkDependencies(listed, mode);
-    await plan.#takeRoom();
+    const dependencies = await ImportDependencies.load(kysely(tx), session, {
+      mode,
+      listed,
+      read: plan.#read,
+      isFailed: ({ index }) => plan.#failed.has(index),
+      refuse: (...problem) => plan.#add(...problem),
+    });
+    plan.warnings.push(...dependencies.warnings);
+    // Before room is taken, so that what cannot be written takes none, and after: who finds no room is missing to others.
+    await inTurns(dependencies.resolve());
+    await plan.#takeRoom((row) => dependencies.concerns(row));
+    await inTurns(dependencies.check());
     plan.problems.sort((a, b) => a.index - b.index);
     return plan;
   }
@@ -109,10 +80,9 @@ export class ImportPlan {
     this.problems.push({ index, imageId, imageName, imageTag, field, code, message });
   }
 
-  async #planRows(listed: readonly ImageListRow[]): Promise<void> {
-    const found = await this.#lookUp(listed);
-    for (const [place, row] of listed.entries()) {
-      if (place % ROWS_PER_TURN === ROWS_PER_TURN - 1) await letOthersRun();
+  *#planRows(listed: readonly ImageListRow[], found: Found): Generator<void> {
+    for (const row of listed) {
+      yield;
       const planned = row.name === null ? null : this.#planRow(row, row.name, found);
       if (planned !== null) this.#read.push(planned);
       else for (const { field, code, message } of row.errors) this.#add(row, field, code, message);
@@ -127,6 +97,11 @@ export class ImportPlan {
       const message = `another live image has the name ${printImageName(name)}`;
       this.#add(row, fieldOfPath(['name']), 'NAME_TAKEN', message);
     }
+    const place = existing === null ? undefined : this.#placeOf.get(existing.id);
+    if (place !== undefined && existing !== null) {
+      const message = `row ${place} is about the same image, by its id or the name that it has now; leave one of them out`;
+      this.#add(row, fieldOfPath(['name']), 'DUPLICATE', message);
+    } else if (existing !== null) this.#placeOf.set(existing.id, row.index);
     // With the one that is named, it has been said already.
     const isElsewhere = existing !== null && existing.namespaceId !== namespaceId;
     if (isElsewhere && !this.session.can('image:update', existing.namespaceId)) {
@@ -135,6 +110,7 @@ export class ImportPlan {
     if (existing?.type === 'BUILD_IN') this.#add(row, null, 'BUILT_IN', 'built-in images are read-only');
     const workspaceId = this.#workspaceOf(row, existing, found);
     const base = existing === null ? null : draftOfFound(existing, found);
+    const isKnownHere = existing !== null && this.#isKnownHere(existing);
     const problems = new Problems();
     const edit = {
       ...row.changes,
@@ -144,7 +120,8 @@ export class ImportPlan {
       origin: row.origin,
       dependencies: row.dependencies,
     };
-    const { draft, warnings } = draftOf(base, edit, problems);
+    const { draft: written, warnings } = draftOf(base, edit, problems);
+    const draft = written === null ? null : this.parts.verification.withOwnHost(written);
     const changed: EditableField[] = draft === null || base === null ? [] : changedFields(base, draft);
     if (existing !== null) checkEditable(existing, changed, problems);
     if (draft === null) return null;
@@ -152,12 +129,14 @@ export class ImportPlan {
       this.#add(row, field, code, message);
     }
     this.warnings.push(...warnings.map((warning) => `row ${row.index}: ${warning}`));
-    const facts = factsAfter(row, draft, existing, changed);
+    const { facts, isChanged } = factsAfter(row, draft, existing, changed, isKnownHere);
+    if (isChanged) changed.push('reference');
     if (existing !== null && workspaceId !== existing.workspaceId) changed.push('workspace');
     const isIdFree = row.imageId !== null && !found.usedIds.has(row.imageId);
     return {
       row,
       existing,
+      base,
       id: isIdFree ? row.imageId : null,
       draft,
       facts,
@@ -209,61 +188,12 @@ export class ImportPlan {
     }
   }
 
-  /** Dependencies may name images of the same document, before them or after them. */
-  async #checkDependencies(listed: readonly ImageListRow[], mode: ImportMode): Promise<void> {
-    // What an image depends on already is left as it is: a catalogue in which something is missing can be imported again.
-    const isNew = ({ existing, changed }: PlannedRow) =>
-      existing === null || changed.includes('dependencies');
-    const asking = this.#read.filter((row) => isNew(row) && row.draft.dependencies.length > 0);
-    if (asking.length === 0) return;
-    const targets = asking.flatMap(({ draft }) => draft.dependencies);
-    const db = kysely(this.tx);
-    const live = new Set((await resolveTargets(db, this.session, targets)).map(printImageName));
-    const graph = new Map(await dependencyGraph(db, targets));
-    for (const { draft } of this.#read) graph.set(printImageName(draft), draft.dependencies);
-    for (const { row, draft } of asking) {
-      if (draft.dependencies.some((one) => isSameName(one, draft))) {
-        this.warnings.push(`row ${row.index}: ${printImageName(draft)} depends on itself`);
-      }
-      const [, through] = shortestWayBack(draft, draft.dependencies, graph) ?? [];
-      if (through === undefined) continue;
-      const message = `${printImageName(through)} depends on ${printImageName(draft)} itself`;
-      this.#add(row, fieldOfPath(['dependencies']), 'DEPENDENCY_CYCLE', message);
-    }
-    this.#checkResolved(asking, live, listed, mode);
+  #isKnownHere({ sourceBuildId, registryHost }: Image): boolean {
+    return sourceBuildId !== null || this.parts.verification.isOwn(registryHost);
   }
 
-  #checkResolved(
-    asking: readonly PlannedRow[],
-    live: ReadonlySet<string>,
-    listed: readonly ImageListRow[],
-    mode: ImportMode,
-  ): void {
-    // With ATOMIC nothing is written if a row fails, so who depends on that row need not hear of it.
-    const counts = (row: ImageListRow) => mode === 'ATOMIC' || !this.#failed.has(row.index);
-    let waiting = [...asking];
-    for (let failed = -1; failed !== this.#failed.size; ) {
-      failed = this.#failed.size;
-      const coming = new Set(
-        listed.flatMap((row) => (row.name !== null && counts(row) ? [printImageName(row.name)] : [])),
-      );
-      const missingOf = ({ draft }: PlannedRow) =>
-        draft.dependencies.filter((one) => {
-          const name = printImageName(one);
-          return !live.has(name) && !coming.has(name) && !isSameName(one, draft);
-        });
-      const bad = waiting.filter((planned) => missingOf(planned).length > 0);
-      waiting = waiting.filter((planned) => !bad.includes(planned));
-      for (const planned of bad) {
-        for (const dependency of missingOf(planned)) {
-          const message = `there is no live image ${printImageName(dependency)} that you may see, nor one in this document that can be imported`;
-          this.#add(planned.row, fieldOfPath(['dependencies']), 'DEPENDENCY_UNRESOLVED', message);
-        }
-      }
-    }
-  }
-
-  async #takeRoom(): Promise<void> {
+  /** @param mayFail whether a row may still fail after this */
+  async #takeRoom(mayFail: (row: PlannedRow) => boolean): Promise<void> {
     const { quotas } = this.parts;
     const demandsOf = ({ existing, facts, namespaceId, workspaceId }: PlannedRow): Demand[] => {
       const [before, after] = [existing === null ? 0 : quotas.storageOf(existing), quotas.storageOf(facts)];
@@ -277,131 +207,22 @@ export class ImportPlan {
       };
       return [...move('namespaceId', namespaceId), ...move('workspaceId', workspaceId)];
     };
-    const places = this.rows.map((row) => ({ row, demands: demandsOf(row) }));
-    const room = await quotas.lockRoom(
-      this.tx,
-      places.flatMap(({ demands }) => demands),
-    );
+    const places = this.rows.map((row) => {
+      const demands = demandsOf(row);
+      // What a row leaves that fails after all must not have been given away.
+      const isSure = this.mode === 'ATOMIC' || !mayFail(row);
+      return { row, demands: isSure ? demands : demands.filter(takesOnly) };
+    });
+    const all = places.flatMap(({ demands }) => demands);
+    const room = await quotas.lockRoom(this.tx, all);
     for (const { row, demands } of places) {
-      for (const { code, message } of room.take(demands)) {
-        this.#add(row.row, null, code, message);
-      }
+      for (const { code, message } of room.take(demands)) this.#add(row.row, null, code, message);
     }
   }
-
-  async #lookUp(listed: readonly ImageListRow[]): Promise<Found> {
-    const { tx, session, parts } = this;
-    const db = kysely(tx);
-    const names = listed.flatMap(({ name }) => (name === null ? [] : [name]));
-    const ids = listed.flatMap(({ imageId }) => (imageId === null ? [] : [imageId]));
-    const column = (key: keyof ImageName) => names.map((name) => name[key]);
-    const { rows: used } = await sql<{ id: string; isMeant: boolean }>`
-      select image.id, (${liveImages()} and ${readableImages(session)}) as "isMeant" from image
-        where image.id = any(${ids}::uuid[])`.execute(db);
-    const { rows: holders } = await sql<{ id: string }>`
-      select image.id from unnest(${column('namespace')}::text[], ${column('name')}::text[], ${column('tag')}::text[])
-          as target(namespace, name, tag)
-        join namespace on namespace.name = target.namespace
-        join image on image.namespace_id = namespace.id and image.name = target.name and image.tag = target.tag
-        where ${liveImages()} and ${readableImages(session)}`.execute(db);
-    const meant = new Set(used.filter(({ isMeant }) => isMeant).map(({ id }) => id));
-    const wanted = new Set([...meant, ...holders.map(({ id }) => id)]);
-    const images = await tx.find(
-      Image,
-      { id: { $in: [...wanted] } },
-      { orderBy: { id: 'asc' }, lockMode: LockMode.PESSIMISTIC_WRITE, disableIdentityMap: true },
-    );
-    const namespaces = await tx.find(
-      Namespace,
-      {
-        $or: [
-          { name: { $in: [...new Set(column('namespace'))] } },
-          { id: { $in: [...new Set(images.map(({ namespaceId }) => namespaceId))] } },
-        ],
-      },
-      { disableIdentityMap: true },
-    );
-    const namespaceNames = new Map(namespaces.map(({ id, name }) => [id, name]));
-    const nameOf = ({ namespaceId, name, tag }: Image) =>
-      printImageName({ namespace: namespaceNames.get(namespaceId) ?? '', name, tag });
-    const workspaceNames = listed.flatMap(({ workspace }) => (workspace ? [workspace] : []));
-    return {
-      byId: new Map(images.filter(({ id }) => meant.has(id)).map((image) => [image.id, image])),
-      byName: new Map(images.map((image) => [nameOf(image), image])),
-      usedIds: new Set(used.map(({ id }) => id)),
-      namespaces: new Map(namespaces.map(({ id, name }) => [name, id])),
-      namespaceNames,
-      workspaces: await parts.workspaces.byNames(workspaceNames, tx),
-      defaultWorkspace: await parts.workspaces.default(tx),
-      dependencies: await this.#dependenciesOf([...wanted]),
-    };
-  }
-
-  async #dependenciesOf(ids: readonly string[]): Promise<ReadonlyMap<string, GivenDependency[]>> {
-    const { rows } = await sql<GivenDependency & { imageId: string }>`
-      select image_id as "imageId", position as index, reference, namespace, name, tag from image_dependency
-        where image_id = any(${[...ids]}::uuid[]) order by image_id, position`.execute(kysely(this.tx));
-    return Map.groupBy(rows, ({ imageId }) => imageId);
-  }
 }
 
-/** What the database has of all that the rows name. */
-interface Found {
-  /** Live images that the viewer may read. */
-  readonly byId: ReadonlyMap<string, Image>;
-  /** Live images by their printed names. */
-  readonly byName: ReadonlyMap<string, Image>;
-  /** Of all images, whoever may see them. */
-  readonly usedIds: ReadonlySet<string>;
-  /** Ids by name. */
-  readonly namespaces: ReadonlyMap<string, string>;
-  /** Names by id. */
-  readonly namespaceNames: ReadonlyMap<string, string>;
-  readonly workspaces: ReadonlyMap<string, Workspace>;
-  readonly defaultWorkspace: Workspace;
-  /** Of the existing images, by the image's id. */
-  readonly dependencies: ReadonlyMap<string, readonly GivenDependency[]>;
-}
+const takesOnly = ({ images = 0, storageBytes = 0 }: Demand) => images >= 0 && storageBytes >= 0;
 
-function draftOfFound(image: Image, found: Found): ImageDraft {
-  const { name, tag, reference, registryHost, repository, digest, origin } = image;
-  return {
-    namespace: found.namespaceNames.get(image.namespaceId) ?? '',
-    name,
-    tag,
-    reference,
-    registryHost,
-    repository,
-    digest,
-    tagInRegistry: tag,
-    origin,
-    content: contentOf(image),
-    dependencies: found.dependencies.get(image.id) ?? [],
-  };
-}
-
-/** Where the image lies and what the registry had said of it when it was exported; an image that was made here keeps what it has. */
-function factsAfter(
-  row: ImageListRow,
-  draft: ImageDraft,
-  existing: Image | null,
-  changed: EditableField[],
-): PlannedRow['facts'] {
-  const isNew = existing === null || changed.includes('reference');
-  const facts = isNew ? factsOf(draft, null) : existing;
-  const { reference, registryHost, repository } = facts;
-  const keeps = existing !== null && existing.sourceBuildId !== null;
-  const after = {
-    reference,
-    registryHost,
-    repository,
-    digest: keeps || row.digest === undefined ? facts.digest : row.digest,
-    sizeBytes: keeps || row.sizeBytes === undefined ? facts.sizeBytes : row.sizeBytes,
-    layers: (keeps || row.layers === undefined ? facts.layers : row.layers) ?? [],
-  };
-  const isChanged = (['digest', 'sizeBytes', 'layers'] as const).some(
-    (part) => !isDeepStrictEqual(after[part], facts[part]),
-  );
-  if (!isNew && isChanged) changed.push('reference');
-  return after;
+function draftOfFound(image: Image, { namespaceNames, dependencies }: Found) {
+  return draftOfRow(image, namespaceNames.get(image.namespaceId) ?? '', dependencies.get(image.id) ?? []);
 }

@@ -3,17 +3,20 @@ import type { Session } from '../auth/session.ts';
 import { insertRows, updateRows } from '../db/bulk.ts';
 import type { EntityManager } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { ImportMode } from '../shared/enums.ts';
 import { UnavailableError } from '../shared/errors.ts';
 import { refuse } from '../shared/problems.ts';
+import { inTurns } from '../shared/turns.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
 import { Image } from './image.entity.ts';
 import { NO_CONTENT } from './image-content.ts';
 import { lockDependencies } from './image-dependencies.ts';
 import { ImageDependency } from './image-dependency.entity.ts';
 import { newImageRow, recordEdit } from './image-edit.rules.ts';
-import { ImportPlan, type PlannedRow, type RowProblem } from './image-import-plan.ts';
+import type { PlannedRow, RowProblem } from './image-import.rules.ts';
+import { ImportPlan } from './image-import-plan.ts';
 import { readImageList } from './image-list-reading.rules.ts';
 import type { ImageListDefaults } from './image-list-row.rules.ts';
 import type { ImageQuotaService } from './image-quota.service.ts';
@@ -22,6 +25,7 @@ import type { ImageVerification } from './image-verification.ts';
 
 /** More errors than these tell nobody more; the rest is counted. */
 const MAX_ROW_ERRORS = 1000;
+const MAX_WARNINGS = 100;
 /** Somebody else may take a name while an import is on its way; then it looks again, so often. */
 const MAX_TRIES = 3;
 
@@ -43,14 +47,15 @@ export interface Imported {
   /** At most 1,000. */
   readonly rowErrors: readonly RowProblem[];
   readonly rowErrorCount: number;
+  /** At most 100, and how many more there are. */
   readonly warnings: readonly string[];
 }
 
 /** Reading `image_list.json` into the catalogue. */
 export class ImageImportService {
   constructor(
-    private readonly em: EntityManager,
     private readonly parts: {
+      readonly writes: WriteGate;
       readonly namespaces: NamespaceService;
       readonly workspaces: WorkspaceService;
       readonly verification: ImageVerification;
@@ -67,20 +72,20 @@ export class ImageImportService {
    * @throws InputRefused the document cannot be read; what is wrong with rows is in the answer
    */
   async import(session: Session, input: ImportInput): Promise<Imported> {
-    const list = readImageList(input.document, input.defaults);
+    const list = await inTurns(readImageList(input.document, input.defaults));
     if ('problem' in list) {
       const { message, line, column } = list.problem;
       return refuse('INVALID', ['document'], message, { line, column });
     }
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.em.fork().transactional(async (tx) => {
+        return await this.parts.writes.run(async (tx) => {
           await lockDependencies(tx);
           const plan = await ImportPlan.make(tx, session, list.rows, input.mode, this.parts);
           const isRefused = input.mode === 'ATOMIC' && plan.problems.length > 0;
           if (!isRefused && !input.validateOnly) await this.#write(tx, session, plan);
           return answerOf(plan, list.warnings, isRefused);
-        });
+        }, 'LONG');
       } catch (error) {
         if (!isTaken(error, 'image_catalogue_name') && !isTaken(error, 'image_pkey')) throw error;
         if (attempt === MAX_TRIES) {
@@ -93,49 +98,14 @@ export class ImageImportService {
   }
 
   async #write(tx: EntityManager, session: Session, plan: ImportPlan): Promise<void> {
-    const namespaceIds = new Map<string, string>();
-    for (const { namespaceId, draft } of plan.rows) {
-      if (namespaceId !== null || namespaceIds.has(draft.namespace)) continue;
-      const { id } = await this.parts.namespaces.ensure(tx, draft.namespace);
-      namespaceIds.set(draft.namespace, id);
-    }
-    const scopesOf = (row: PlannedRow) => ({
-      namespaceId: row.namespaceId ?? (namespaceIds.get(row.draft.namespace) as string),
-      workspaceId: row.workspaceId,
-    });
-    const now = new Date();
-    const created = plan.rows.filter(({ existing }) => existing === null);
-    const updated = plan.rows.filter(({ existing, changed }) => existing !== null && changed.length > 0);
-    const rows = [
-      ...created.map((row) => ({
-        row,
-        image: {
-          ...newImageRow(row.draft, null, now),
-          ...row.facts,
-          ...scopesOf(row),
-          id: row.id ?? randomUUID(),
-          createdById: session.user.id,
-        },
-      })),
-      ...updated.map((row) => {
-        const { draft, facts } = row;
-        const { name, tag, origin, content } = draft;
-        const image = {
-          ...(row.existing as Image),
-          ...content,
-          ...facts,
-          ...scopesOf(row),
-          name,
-          tag,
-          origin,
-        };
-        recordEdit(image, row.changed);
-        return { row, image };
-      }),
-    ].map(({ row, image }) => ({
-      row,
-      image: { ...image, searchText: searchTextOf(image), searchGrams: searchGramsOf(image) },
-    }));
+    const planned = plan.rows;
+    const fresh = planned.flatMap(({ namespaceId, draft }) => (namespaceId === null ? draft.namespace : []));
+    const namespaces = await this.parts.namespaces.ensureAll(tx, fresh);
+    const created = planned.filter(({ existing }) => existing === null);
+    const updated = planned.filter(({ existing, changed }) => existing !== null && changed.length > 0);
+    const rows = await inTurns(
+      imagesOf([...created, ...updated], session, (name) => namespaces.get(name)?.id as string),
+    );
     const images = rows.map(({ image }) => image);
     await insertRows(tx, Image, ALL_PROPERTIES, images.slice(0, created.length));
     await updateRows(tx, Image, EDITED_PROPERTIES, images.slice(created.length));
@@ -154,6 +124,38 @@ export class ImageImportService {
     const properties = ['imageId', 'position', 'reference', 'namespace', 'name', 'tag'] as const;
     await insertRows(tx, ImageDependency, properties, dependencies);
   }
+}
+
+/** What is written for each row. @param namespaceIdOf for those that were made with the rows */
+function* imagesOf(
+  planned: readonly PlannedRow[],
+  session: Session,
+  namespaceIdOf: (name: string) => string,
+) {
+  const now = new Date();
+  const rows = [];
+  for (const row of planned) {
+    yield;
+    const { draft, facts, existing, workspaceId } = row;
+    const { name, tag, origin, content } = draft;
+    const scopes = { namespaceId: row.namespaceId ?? namespaceIdOf(draft.namespace), workspaceId };
+    const image =
+      existing === null
+        ? {
+            ...newImageRow(draft, null, now),
+            ...facts,
+            ...scopes,
+            id: row.id ?? randomUUID(),
+            createdById: session.user.id,
+          }
+        : { ...existing, ...content, ...facts, ...scopes, name, tag, origin };
+    if (existing !== null) recordEdit(image, row.changed);
+    rows.push({
+      row,
+      image: { ...image, searchText: searchTextOf(image), searchGrams: searchGramsOf(image) },
+    });
+  }
+  return rows;
 }
 
 const CONTENT = Object.keys(NO_CONTENT) as (keyof typeof NO_CONTENT)[];
@@ -180,6 +182,8 @@ const ALL_PROPERTIES = [...EDITED_PROPERTIES, 'id', 'type', 'status', 'createdBy
 
 function answerOf(plan: ImportPlan, warnings: readonly string[], isRefused: boolean): Imported {
   const { rows, problems } = plan;
+  const all = [...warnings, ...plan.warnings];
+  const more = all.length - MAX_WARNINGS;
   const count = (is: (row: PlannedRow) => boolean) => (isRefused ? 0 : rows.filter(is).length);
   return {
     created: count(({ existing }) => existing === null),
@@ -188,6 +192,6 @@ function answerOf(plan: ImportPlan, warnings: readonly string[], isRefused: bool
     failed: new Set(problems.map(({ index }) => index)).size,
     rowErrors: problems.slice(0, MAX_ROW_ERRORS),
     rowErrorCount: problems.length,
-    warnings: [...warnings, ...plan.warnings],
+    warnings: more > 0 ? [...all.slice(0, MAX_WARNINGS), `${more} more warnings`] : all,
   };
 }

@@ -1,6 +1,7 @@
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import { PLATFORM_NAMESPACE } from '../namespace/namespace.rules.ts';
 import { type ImageRegistry, RegistryError } from '../registry/image-registry.ts';
@@ -10,7 +11,7 @@ import { Problems, refuse } from '../shared/problems.ts';
 import { isSameRegistry } from '../shared/registry-host.ts';
 import type { Image } from './image.entity.ts';
 import { canMove, isLive, moveToDeleted } from './image.rules.ts';
-import { findLive, isManifestShared, isTagShared, lockImage, nameTaken } from './image-access.ts';
+import { findLive, lockImage, lockRepository, nameTaken, sharingOf } from './image-access.ts';
 import {
   checkCycle,
   checkNotNeeded,
@@ -22,6 +23,7 @@ import type { ImageName } from './image-dependency.rules.ts';
 import { recordEdit } from './image-edit.rules.ts';
 import { tagOfReference } from './image-name.rules.ts';
 import type { ImageQuotaService } from './image-quota.service.ts';
+import type { RegistryPushes } from './registry-pushes.ts';
 
 export interface Changed {
   readonly image: Image;
@@ -31,10 +33,11 @@ export interface Changed {
 /** Taking images out of the catalogue, bringing them back, and removing them for good. */
 export class ImageLifecycleService {
   constructor(
-    private readonly em: EntityManager,
+    private readonly writes: WriteGate,
     private readonly quotas: ImageQuotaService,
     /** The platform's own; `null` on a server without one. */
     private readonly registry: ImageRegistry | null,
+    private readonly pushes: RegistryPushes,
   ) {}
 
   /**
@@ -43,7 +46,7 @@ export class ImageLifecycleService {
    * @param force although live images depend on it
    */
   async delete(session: Session, uid: string | null, force: boolean): Promise<Changed> {
-    return await this.em.fork().transactional(async (tx) => {
+    return await this.writes.run(async (tx) => {
       const problems = new Problems();
       await lockDependencies(tx);
       const image = await lockImage(tx, session, uid, 'image:delete', 'live', problems);
@@ -70,7 +73,7 @@ export class ImageLifecycleService {
   async restore(session: Session, uid: string | null): Promise<Changed> {
     let wanted: Image | null = null;
     try {
-      return await this.em.fork().transactional(async (tx) => {
+      return await this.writes.run(async (tx) => {
         const problems = new Problems();
         const warnings: string[] = [];
         await lockDependencies(tx);
@@ -79,7 +82,7 @@ export class ImageLifecycleService {
         const status = image.statusBefore ?? 'ACTIVE';
         if (isLive(status)) {
           const taken = await findLive(tx, image.namespaceId, image);
-          if (taken !== null) problems.add(...nameTaken(taken));
+          if (taken !== null) problems.add(...nameTaken(taken, ['id']));
           const self = await nameOf(tx, image);
           const dependencies = await readDependenciesOf(tx, image.id);
           await checkCycle(kysely(tx), self, dependencies, () => ['id'], problems);
@@ -101,7 +104,7 @@ export class ImageLifecycleService {
     } catch (error) {
       if (!isTaken(error, 'image_catalogue_name') || wanted === null) throw error;
       const { name, tag } = wanted as Image;
-      return refuse(...nameTaken({ name, tag }));
+      return refuse(...nameTaken({ name, tag }, ['id']));
     }
   }
 
@@ -117,17 +120,20 @@ export class ImageLifecycleService {
     uid: string | null,
     removeFromRegistry: boolean,
   ): Promise<Changed & { readonly removedFromRegistry: boolean }> {
-    return await this.em.fork().transactional(async (tx) => {
-      const problems = new Problems();
-      const image = await lockImage(tx, session, uid, 'image:purge', 'deleted', problems);
-      const warnings: string[] = [];
-      // The registry first: if the row were gone and the registry failed, nobody would know what is left there.
-      const removedFromRegistry =
-        removeFromRegistry && (await this.#removeFromRegistry(tx, session, image, warnings));
-      tx.remove(image);
-      await tx.flush();
-      return { image, removedFromRegistry, warnings };
-    });
+    return await this.writes.run(
+      async (tx) => {
+        const problems = new Problems();
+        const image = await lockImage(tx, session, uid, 'image:purge', 'deleted', problems);
+        const warnings: string[] = [];
+        // The registry first: if the row were gone and the registry failed, nobody would know what is left there.
+        const removedFromRegistry =
+          removeFromRegistry && (await this.#removeFromRegistry(tx, session, image, warnings));
+        tx.remove(image);
+        await tx.flush();
+        return { image, removedFromRegistry, warnings };
+      },
+      removeFromRegistry ? 'LONG' : 'SHORT',
+    );
   }
 
   async #removeFromRegistry(
@@ -153,14 +159,23 @@ export class ImageLifecycleService {
       warnings.push('its reference names no tag, so nothing was removed from the registry');
       return false;
     }
-    if (await isTagShared(tx, { ...image, tag }, image.id)) {
+    const { repository, digest } = image;
+    // From here on no build begins to push there, and who purges the same one finds this one gone.
+    await lockRepository(tx, repository);
+    const buildId = await this.pushes.pushing(tx, `${registry.host}/${repository}`);
+    if (buildId !== null) {
+      const message = 'a build is pushing to the same repository: wait until it has ended, or cancel it';
+      return refuse('IN_USE', path, message, { buildId: toGlobalId('ImageBuild', buildId) });
+    }
+    const place = { registryHost: registry.host, repository, tag, digest };
+    const shared = await sharingOf(tx, place, image.id);
+    if (shared.tag) {
       warnings.push(`another image needs the tag ${tag}, so nothing was removed from the registry`);
       return false;
     }
-    const manifestMayGo = !(await isManifestShared(tx, image, image.id));
     try {
-      const removed = await registry.removeTag(image.repository, tag, image.digest, {
-        manifestMayGo,
+      const removed = await registry.removeTag(repository, tag, digest, {
+        manifestMayGo: !shared.manifest,
       });
       if (removed === 'KEPT') warnings.push('other images are the same, so the registry still holds it');
       else if (removed === null)

@@ -107,7 +107,7 @@ export function checkTag(tag: string, path: readonly string[], problems: Problem
   problems.add(
     'TAG_NOT_OCI',
     path,
-    'a tag has letters, digits, dots, hyphens and underscores, at most 128, and starts with a letter, digit or underscore',
+    'a tag has letters, digits, dots, hyphens and underscores, at most 128, and starts with a letter, digit or underscore; no registry takes a comma or anything else in it',
     { pattern: OCI_TAG.source },
   );
 }

@@ -60,14 +60,18 @@ export function gramsOf(text: string): string[] {
 }
 
 /**
- * Reads a term to search by.
+ * Reads a term to search by; blanks around it do not count.
  *
  * @param path where it stands in the arguments, for the error
  * @returns `null` for none, which does not narrow
  * @throws BadInputError for one that is too long, or that holds control characters: texts are searched line by line
  */
 export function readSearch(term: string | null | undefined, path: readonly string[]): Search | null {
-  if (term === null || term === undefined || term === '') return null;
+  const trimmed = term?.trim() ?? '';
+  return trimmed === '' ? null : readTrimmed(trimmed, path);
+}
+
+function readTrimmed(term: string, path: readonly string[]): Search {
   if (CONTROL.test(term)) {
     throw new BadInputError('A search goes through single lines; take the control characters out.', path);
   }

@@ -3,8 +3,8 @@ import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { ImportMode } from '../shared/enums.ts';
 import { UserErrorCode } from '../shared/problems.ts';
 import type { ImageExport } from './image-export.service.ts';
+import type { RowProblem } from './image-import.rules.ts';
 import type { Imported } from './image-import.service.ts';
-import type { RowProblem } from './image-import-plan.ts';
 import './image.enums.ts';
 
 @ObjectType('ImageExport', { description: 'The catalogue as a file.', simpleResolvers: true })
@@ -137,7 +137,8 @@ export class ImportImagesPayload extends Payload implements Imported {
   rowErrorCount!: number;
 
   @Field(() => [String], {
-    description: 'What is not wrong but worth knowing, e.g. keys that mean nothing here.',
+    description:
+      'What is not wrong but worth knowing, e.g. keys that mean nothing here; of more than 100 the first, and how many more.',
   })
   warnings!: readonly string[];
 }

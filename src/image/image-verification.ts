@@ -42,12 +42,19 @@ export class ImageVerification {
     return this.registry !== null && this.registries.readerOf(registryHost) === this.registry;
   }
 
+  /** Gives the platform's own registry the one spelling by which quotas count it; `reference` stays as it was written. */
+  withOwnHost<R extends NamedReference>(named: R): R {
+    const isOwn = this.registry !== null && this.isOwn(named.registryHost);
+    return isOwn ? { ...named, registryHost: this.registry.host } : named;
+  }
+
   /**
    * Checks a reference against its registry. The platform's own is only asked about what the viewer may use: its answer would
    * tell them of images of others.
    *
    * @param asked whether the registry is asked, else only the viewer's right is looked at; and of an index, for which architecture
-   * @returns what the registry has; `null` where it was not asked, or does not know the reference, which is a problem then
+   * @returns what the registry has; `GONE` where it does not know the reference, which is no problem yet: see
+   *   {@link addUnknown}; `null` where it was not asked, or where a problem keeps it from answering
    * @throws UnavailableError the registry does not answer
    */
   async look(
@@ -59,11 +66,11 @@ export class ImageVerification {
     },
     warnings: string[],
     problems: Problems,
-  ): Promise<RegistryImage | null> {
+  ): Promise<RegistryImage | 'GONE' | null> {
     const { registryHost, repository, digest, tagInRegistry } = reference;
-    const unknown = `the registry has no ${excerpt(reference.reference)} that you may use`;
+    const unknown = unknownMessage(reference);
     if ((await this.unusable(session, [reference])).size > 0) {
-      problems.add('REFERENCE_NOT_FOUND', ['reference'], unknown);
+      addUnknown(reference, problems);
       return null;
     }
     if (asked.verify !== true) return null;
@@ -71,12 +78,8 @@ export class ImageVerification {
     try {
       const registry = this.registries.readerOf(registryHost);
       const found = await registry.manifest(repository, digest ?? tagInRegistry, { architecture });
-      if (found === null) problems.add('REFERENCE_NOT_FOUND', ['reference'], unknown);
-      else if (
-        architecture !== undefined &&
-        found.architecture !== null &&
-        found.architecture !== architecture
-      )
+      if (found === null) return 'GONE';
+      if (architecture !== undefined && found.architecture !== null && found.architecture !== architecture)
         warnings.push(
           `the registry has this image for ${found.architectures.join(', ')}, not for ${architecture}`,
         );
@@ -88,7 +91,7 @@ export class ImageVerification {
           problems.add(
             'REGISTRY_NOT_ALLOWED',
             ['reference'],
-            `this server may not ask ${excerpt(registryHost)}; leave verify out, or have the operator allow it`,
+            `this server cannot find ${excerpt(registryHost)}, or may not ask it; mend the name, leave verify out, or have the operator allow it`,
           );
           return null;
         case 'DENIED':
@@ -110,4 +113,12 @@ export class ImageVerification {
       }
     }
   }
+}
+
+const unknownMessage = ({ reference }: NamedReference) =>
+  `the registry has no ${excerpt(reference)} that you may use`;
+
+/** Refuses a reference that its registry does not know. */
+export function addUnknown(reference: NamedReference, problems: Problems): void {
+  problems.add('REFERENCE_NOT_FOUND', ['reference'], unknownMessage(reference));
 }

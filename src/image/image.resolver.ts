@@ -19,7 +19,7 @@ import {
   UpdateImageInput,
 } from './image.inputs.ts';
 import type { ImageRow } from './image.reads.ts';
-import { DEFAULT_TAG } from './image.rules.ts';
+import { canMove, DEFAULT_TAG } from './image.rules.ts';
 import { ImageConnection, ImageObject } from './image.types.ts';
 import type { Edited } from './image-edit.service.ts';
 import { ImageFilter, ImageOrder } from './image-filter.inputs.ts';
@@ -197,7 +197,7 @@ export class ImageResolver {
     return [
       'READ',
       ...(!isDeleted && may('image:update') ? (['UPDATE'] as const) : []),
-      ...(!isDeleted && may('image:delete') ? (['DELETE'] as const) : []),
+      ...(canMove(image.status, 'DELETED') && may('image:delete') ? (['DELETE'] as const) : []),
       ...(!isDeleted && may('image:share') ? (['SHARE'] as const) : []),
       ...(isDeleted && may('image:delete') ? (['RESTORE'] as const) : []),
       ...(isDeleted && may('image:purge') ? (['PURGE'] as const) : []),

@@ -9,7 +9,7 @@ import type { Image } from './image.entity.ts';
  * | INIT | CREATING | the notebook's commit starts |
  * | INIT, CREATING | ACTIVE | pushed, and the registry has answered with its digest |
  * | INIT, CREATING | CREATE_FAILED | failed, timed out or cancelled |
- * | ACTIVE | ERROR, and back | a registry check finds the manifest gone, or there again |
+ * | ACTIVE | ERROR, and back | an update with `verify` finds the manifest gone, or there again |
  * | ACTIVE, CREATE_FAILED, ERROR | DELETED | somebody deletes it, or another build takes over its name |
  * | DELETED | the status before | somebody brings it back |
  *

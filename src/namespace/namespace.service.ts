@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
+import { insertRows } from '../db/bulk.ts';
 import type { EntityManager } from '../db/orm.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import { NO_LIMITS, SCOPE_NAME } from '../scope/scope.rules.ts';
 import { type Scope, ScopeService } from '../scope/scope.service.ts';
 import type { ScopeContents } from '../scope/scope-contents.ts';
@@ -11,8 +14,8 @@ import { DEFAULT_NAMESPACE } from './namespace.rules.ts';
 
 /** Namespaces and their members. */
 export class NamespaceService extends ScopeService<Namespace> {
-  constructor(em: EntityManager, users: UserService, contents: ScopeContents) {
-    super(em, users, 'namespace', Namespace, contents);
+  constructor(em: EntityManager, users: UserService, contents: ScopeContents, writes: WriteGate) {
+    super(em, users, 'namespace', Namespace, contents, writes);
   }
 
   override mayRead(session: Session, namespace: Namespace): boolean {
@@ -70,10 +73,21 @@ export class NamespaceService extends ScopeService<Namespace> {
     return namespace;
   }
 
-  /** The namespace of this name, made where there is none. For what an administrator asked for: the caller has checked. */
+  /** The namespace of this name, made where there is none: see {@link ensureAll}. */
   async ensure(tx: EntityManager, name: string): Promise<Namespace> {
+    return (await this.ensureAll(tx, [name])).get(name) as Namespace;
+  }
+
+  /**
+   * The namespaces of these names, made where there are none. For what an administrator asked for: the caller has checked.
+   *
+   * @returns by their names
+   */
+  async ensureAll(tx: EntityManager, names: readonly string[]): Promise<ReadonlyMap<string, Namespace>> {
+    if (names.length === 0) return new Map();
     const now = new Date();
-    const fresh = {
+    // In one order everywhere: who makes the same ones at once waits for the other one, never both for each other.
+    const fresh = [...new Set(names)].sort().map((name) => ({
       id: randomUUID(),
       name,
       displayName: null,
@@ -81,8 +95,10 @@ export class NamespaceService extends ScopeService<Namespace> {
       ...NO_LIMITS,
       createdAt: now,
       updatedAt: now,
-    };
-    await tx.upsert(Namespace, fresh, { onConflictFields: ['name'], onConflictAction: 'ignore' });
-    return await tx.findOneOrFail(Namespace, { name });
+    }));
+    const properties = Object.keys(fresh[0] ?? {}) as (keyof Namespace)[];
+    await insertRows(tx, Namespace, properties, fresh, sql`on conflict (name) do nothing`);
+    const found = await tx.find(Namespace, { name: { $in: fresh.map(({ name }) => name) } });
+    return new Map(found.map((one) => [one.name, one]));
   }
 }

@@ -48,7 +48,7 @@ export type Refusal = Omit<Problem, 'path'> & { readonly kind: ScopeKind };
 
 /**
  * Locks places until the transaction ends, so that nobody else takes the room that this one is about to take, and counts what
- * they have. Outside a transaction it only looks: that tells of a quota together with whatever else is wrong with an input.
+ * they have. Outside a transaction it only looks, and waits for nobody: that tells of a quota together with whatever else is wrong with an input.
  *
  * Who has no limit is locked against being given one and against being deleted, which the foreign keys would do next anyway, so
  * that only those who share a limit wait for each other. Call it once in a transaction, for all its places: the locks are taken in
@@ -63,13 +63,14 @@ export async function lockRoom(
 ): Promise<Room> {
   const db = kysely(tx);
   const scopes = new Map<string, LockedScope>();
-  const lock = async (asked: readonly ScopeRef[], strength: RawBuilder<unknown>) => {
-    for (const scope of await readScopes(db, asked, strength)) scopes.set(scope.id, scope);
+  const isLocking = tx.isInTransaction();
+  const read = async (asked: readonly ScopeRef[], lock: RawBuilder<unknown>) => {
+    for (const scope of await readScopes(db, asked, lock)) scopes.set(scope.id, scope);
   };
-  await lock(places.flatMap(scopesOf), sql`for key share`);
+  await read(places.flatMap(scopesOf), isLocking ? sql`for key share` : sql``);
   // Any limit, not only those of `quotas`: then two transactions never lock the same two scopes in two orders.
   const limited = [...scopes.values()].filter(hasLimit);
-  if (limited.length > 0) await lock(limited, sql`for no key update`);
+  if (isLocking && limited.length > 0) await read(limited, sql`for no key update`);
   const room = new Room(scopes);
   for (const quota of quotas) {
     for (const kind of ['namespace', 'workspace'] as const) {

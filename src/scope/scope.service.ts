@@ -10,6 +10,7 @@ import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { isTaken } from '../db/violations.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import type { Role } from '../shared/enums.ts';
 import { type Page, type PageArgs, type Place, readWindow, toPage } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
@@ -64,6 +65,7 @@ export abstract class ScopeService<S extends Scope> {
     private readonly noun: ScopeKind,
     private readonly entity: EntityName<S>,
     private readonly contents: ScopeContents,
+    private readonly writes: WriteGate,
   ) {}
 
   /** May the viewer know of it? */
@@ -151,7 +153,7 @@ export abstract class ScopeService<S extends Scope> {
       updatedAt: now,
     });
     try {
-      await this.em.fork().insert(this.entity, scope as RequiredEntityData<S>);
+      await this.writes.run(async (tx) => await tx.insert(this.entity, scope as RequiredEntityData<S>));
       return scope;
     } catch (error) {
       if (!isTaken(error, `${this.noun}_name`)) throw error;
@@ -168,7 +170,7 @@ export abstract class ScopeService<S extends Scope> {
     const { displayName, description, quota } = changes;
     if (quota !== undefined) session.assertAdmin();
     problems.refuseIfAny();
-    return await this.em.fork().transactional(async (tx) => {
+    return await this.writes.run(async (tx) => {
       // Waits for those who were let in under the old limits (see lockRoom), so that the next one counts them.
       const lockMode = quota === undefined ? LockMode.NONE : LockMode.PESSIMISTIC_WRITE;
       const where: object = { id: uid };
@@ -194,10 +196,10 @@ export abstract class ScopeService<S extends Scope> {
       const message = `what names no ${this.noun} belongs to the default one, which is therefore always there`;
       refuse('NOT_ALLOWED', ['id'], message);
     }
-    const { em, entity, noun, contents } = this;
+    const { em, writes, entity, noun, contents } = this;
     const where = { id: scope.id } as object as FilterQuery<S>;
     try {
-      await em.fork().transactional(async (tx) => {
+      await writes.run(async (tx) => {
         // Nothing can be put into it any more: a new row's foreign key waits for this lock.
         const found = await tx.findOne(entity, where, { lockMode: LockMode.PESSIMISTIC_WRITE });
         if (found === null) refuse('NOT_FOUND', ['id'], `there is no such ${noun}`);
@@ -250,7 +252,7 @@ export abstract class ScopeService<S extends Scope> {
     const scope = await this.#getSeen(session, id, [`${this.noun}Id`], problems);
     session.assertCan(`${this.noun}:manage`, scope.id);
     problems.refuseIfAny();
-    await this.em.fork().transactional(async (tx) => {
+    await this.writes.run(async (tx) => {
       const user = await this.users.ensure(tx, userName, ['userName']);
       const db = kysely(tx);
       const members = sql.table(`${this.noun}_member`);

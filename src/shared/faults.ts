@@ -27,13 +27,18 @@ export function isLostConnection(error: unknown): boolean {
   return DRIVER_AWAY.test(error.message);
 }
 
-/** PostgreSQL gave up a transaction for the sake of another one: deadlock and serialisation failure. */
-const SQL_TRY_AGAIN: ReadonlySet<unknown> = new Set(['40P01', '40001']);
+/** PostgreSQL gave up a transaction for the sake of another one: deadlock, serialisation failure, a lock that did not come in time. */
+const SQL_TRY_AGAIN: ReadonlySet<unknown> = new Set(['40P01', '40001', '55P03']);
+
+/** Was this transaction given up for the sake of another one? */
+export function isGivenUp(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && SQL_TRY_AGAIN.has(error.code);
+}
 
 /** Would the same statement or transaction probably succeed in a moment? Looks at the causes too. */
 export function isPassingDatabaseFault(error: unknown): boolean {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 10; cause = cause.cause, depth += 1) {
-    if (isLostConnection(cause) || ('code' in cause && SQL_TRY_AGAIN.has(cause.code))) return true;
+    if (isLostConnection(cause) || isGivenUp(cause)) return true;
   }
   return false;
 }

@@ -29,6 +29,7 @@ const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]
 /** Hex digits of the algorithms that are in use; of others only the least length is known. */
 const HEX_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
+const MAX_PORT = 65_535;
 /** The longest `host/path` that engines and registries take. */
 const MAX_REPOSITORY_LENGTH = 255;
 /** With a tag of 128 and a digest of 128 hex digits there is room to spare; megabytes overflow a regular expression's stack. */
@@ -45,7 +46,7 @@ export function parseImageReference(text: string): ImageReference | ReferencePro
     return { problem: `"${excerpt(digest)}" is not a digest like sha256:<64 hex digits>` };
 
   const { host, rest } = splitHost(named);
-  if (host !== null && !HOST.test(host)) return { problem: `"${excerpt(host)}" is not a registry host` };
+  if (host !== null && !isHost(host)) return { problem: `"${excerpt(host)}" is not a registry host` };
   const colon = rest.indexOf(':');
   const path = colon < 0 ? rest : rest.slice(0, colon);
   const tag = colon < 0 ? null : rest.slice(colon + 1);
@@ -67,6 +68,11 @@ export function parseImageReference(text: string): ImageReference | ReferencePro
     return { problem: `the repository's name is longer than ${MAX_REPOSITORY_LENGTH} characters` };
   }
   return { host, path, tag, digest: digest ?? null };
+}
+
+function isHost(text: string): boolean {
+  const [, port] = /:(\d+)$/.exec(text) ?? [];
+  return HOST.test(text) && (port === undefined || (Number(port) >= 1 && Number(port) <= MAX_PORT));
 }
 
 /** The text of a reference; what {@link parseImageReference} read comes out as it went in. */

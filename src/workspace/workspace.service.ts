@@ -1,5 +1,6 @@
 import type { Session } from '../auth/session.ts';
 import type { EntityManager } from '../db/orm.ts';
+import type { WriteGate } from '../db/write-gate.ts';
 import { type Scope, ScopeService } from '../scope/scope.service.ts';
 import type { ScopeContents } from '../scope/scope-contents.ts';
 import type { Problems } from '../shared/problems.ts';
@@ -8,8 +9,8 @@ import { Workspace } from './workspace.entity.ts';
 
 /** Workspaces and their members. */
 export class WorkspaceService extends ScopeService<Workspace> {
-  constructor(em: EntityManager, users: UserService, contents: ScopeContents) {
-    super(em, users, 'workspace', Workspace, contents);
+  constructor(em: EntityManager, users: UserService, contents: ScopeContents, writes: WriteGate) {
+    super(em, users, 'workspace', Workspace, contents, writes);
   }
 
   /** Everyone may know the default workspace: it is where those who have no other work. */

@@ -5,6 +5,7 @@ import {
   codes,
   countImages,
   deleteImage,
+  fillCatalogue,
   type ImagePayload,
   imageOf,
   makeImage,
@@ -242,6 +243,31 @@ describe('a circle of dependencies', () => {
     imageOf(await depend(a.id, []));
     imageOf(await restoreImage(admin, { id: b.id }));
   });
+});
+
+it('a circle is looked for among those who need an image, not among all that it needs', async () => {
+  await fillCatalogue(slipway.database, 'deep-', 3000);
+  await slipway.database.query(`insert into image_dependency (image_id, position, reference, namespace, name, tag)
+    select image.id, back, '', namespace.name, 'deep-' || lpad((right(image.name, 4)::int - back)::text, 4, '0'), image.tag
+      from image join namespace on namespace.id = image.namespace_id, generate_series(1, 10) back
+      where image.name like 'deep-%' and right(image.name, 4)::int > back`);
+  await slipway.database.query('analyze');
+  const [top] = await slipway.database.query<{ name: string }>(
+    `select namespace.name || '/' || image.name || ':' || image.tag as name
+      from image join namespace on namespace.id = namespace_id where image.name = 'deep-3000'`,
+  );
+  const { id } = await make('surface');
+  const statements = await slipway.statementsOf(async () => imageOf(await depend(id, [top?.name ?? ''])));
+  const walks = statements.filter(({ text }) => text.includes('recursive'));
+  expect(walks.length).toBeGreaterThan(0);
+  for (const { text, values } of walks) {
+    const [answer] = await slipway.database.query<{ 'QUERY PLAN': unknown }>(
+      `explain (analyze, format json) ${text}`,
+      values,
+    );
+    const rows = JSON.stringify(answer).matchAll(/"Actual Rows":([\d.]+)/g);
+    expect(Math.max(...[...rows].map(([, count]) => Number(count)))).toBeLessThan(10);
+  }
 });
 
 describe('an image that has lost a dependency', () => {

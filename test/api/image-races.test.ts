@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
+import { digestOf } from '../support/fake-engine.ts';
 import {
   codes,
   deleteImage,
@@ -152,6 +153,34 @@ describe('purges from the registry', () => {
       answerOf(await purgeImage(client, { id: images[i]?.id, removeFromRegistry: true })),
     );
     expect(tally(answers)).toEqual({ done: 30 });
+  });
+});
+
+describe('two deleted images with one tag and digest', () => {
+  it('that are purged at once leave no tag behind', async () => {
+    const { registry } = slipway.engine;
+    for (let round = 0; round < 10; round += 1) {
+      const repository = `default/twins-${round}`;
+      const digest = digestOf(repository);
+      registry.put(repository, '1', {
+        digest,
+        sizeBytes: 1,
+        layers: [],
+        architecture: null,
+        configDigest: digest,
+      });
+      const reference = `${registry.host}/${repository}:1`;
+      const twins = await times(2, async (client, i) =>
+        makeImage(client, { reference, name: `twin-${round}-${i}`, verify: true }),
+      );
+      await times(2, async (client, i) => await deleteImage(client, { id: twins[i]?.id }));
+      const purges = await times(2, async (client, i) =>
+        purgeImage(client, { id: twins[i]?.id, removeFromRegistry: true }),
+      );
+      expect(purges.map(answerOf)).toEqual(['done', 'done']);
+      expect(purges.map(({ removedFromRegistry }) => removedFromRegistry).sort()).toEqual([false, true]);
+      expect(await registry.manifest(repository, '1')).toBeNull();
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
 import { deleteImage, errorCode, IMAGE_FIELDS, makeImage } from '../support/images.ts';
+import { countsOf, errorsOf, importImages, record } from '../support/imports.ts';
 
 let slipway: TestApp;
 let admin: ApiClient;
@@ -13,57 +14,6 @@ beforeAll(async () => {
   admin = slipway.admin;
 });
 afterAll(async () => await slipway[Symbol.asyncDispose]());
-
-interface RowError {
-  readonly index: number;
-  readonly imageId: string | null;
-  readonly imageName: string | null;
-  readonly imageTag: string | null;
-  readonly field: string | null;
-  readonly code: string;
-  readonly message: string;
-}
-interface Imported {
-  readonly created: number;
-  readonly updated: number;
-  readonly unchanged: number;
-  readonly failed: number;
-  readonly rowErrors: readonly RowError[];
-  readonly rowErrorCount: number;
-  readonly warnings: readonly string[];
-  readonly userErrors: readonly { code: string; path: string[]; message: string; details: unknown }[];
-}
-
-async function importImages(
-  client: ApiClient,
-  document: unknown,
-  options: Record<string, unknown> = {},
-): Promise<Imported> {
-  const text = typeof document === 'string' ? document : JSON.stringify(document);
-  const { importImages: imported } = await client.run<{ importImages: Imported }>(
-    `mutation ($input: ImportImagesInput!) { importImages(input: $input) {
-      created updated unchanged failed rowErrorCount warnings
-      rowErrors { index imageId imageName imageTag field code message } userErrors { code path message details } } }`,
-    { input: { document: text, ...options } },
-  );
-  return imported;
-}
-
-/** A record of S1's, with what it needs. */
-const record = (imageName: string, more: Record<string, unknown> = {}) => ({
-  imageName,
-  imageTag: '1.0',
-  factory: 'ehl',
-  algoName: '抽帧',
-  algoType: '0',
-  frameInterval: 1000,
-  ...more,
-});
-
-const countsOf = ({ created, updated, unchanged, failed }: Imported) => [created, updated, unchanged, failed];
-
-const errorsOf = ({ rowErrors }: Imported) =>
-  rowErrors.map(({ index, field, code }) => `${index} ${field} ${code}`);
 
 async function exportImages(client: ApiClient, filter: Record<string, unknown> = {}) {
   const { exportImages: exported } = await client.run<{
@@ -459,6 +409,7 @@ describe('writing a document', () => {
     expect((await get(null)).status).toBe(401);
     expect((await get(admin.token, '?filter={')).status).toBe(400);
     expect((await get(admin.token, '?filter={"colour":"red"}')).status).toBe(400);
+    expect((await get(admin.token, '?search=posterize')).status).toBe(400);
     const stranger = await slipway.user('ina');
     const seen = (await (await get(stranger.token)).json()) as Record<string, { visibility: string }>;
     expect(Object.values(seen).every(({ visibility }) => visibility === 'PUBLIC')).toBe(true);

@@ -313,13 +313,40 @@ describe('verifying an image that is there', () => {
     });
   });
 
-  it('is refused where the registry has it no more, or does not know the new reference', async () => {
+  it('is in ERROR while the registry has it no more, and ACTIVE when it is there again', async () => {
+    const put1 = () => put('default/coming-and-going', '1', 'amd64');
+    put1();
+    const reference = `${OWN}/default/coming-and-going:1`;
+    const { id, digest } = await makeImage(admin, { reference, verify: true });
+    slipway.engine.registry.forget('default/coming-and-going');
+    expect(imageOf(await updateImage(admin, { id, verify: true }))).toMatchObject({
+      status: 'ERROR',
+      statusMessage: 'the registry no longer has it',
+      digest,
+      version: 2,
+    });
+    const still = await updateImage(admin, { id, verify: true, description: 'still gone' });
+    expect(imageOf(still)).toMatchObject({ status: 'ERROR', description: 'still gone', version: 3 });
+    put1();
+    expect(imageOf(await updateImage(admin, { id, verify: true }))).toMatchObject({
+      status: 'ACTIVE',
+      statusMessage: null,
+      version: 4,
+    });
+  });
+
+  it('forgets the architecture of another reference', async () => {
+    put('default/for-amd', '1', 'amd64');
+    put('default/for-arm', '1', 'arm64');
+    const { id } = await makeImage(admin, { reference: `${OWN}/default/for-amd:1`, verify: true });
+    const moved = imageOf(await updateImage(admin, { id, reference: `${OWN}/default/for-arm:1` }));
+    expect(moved).toMatchObject({ architecture: null, digest: null });
+    expect(imageOf(await updateImage(admin, { id, verify: true })).architecture).toBe('AARCH64');
+  });
+
+  it('is refused where the registry does not know the new reference', async () => {
     put('default/vanishing', '1', 'amd64');
     const { id } = await makeImage(admin, { reference: `${OWN}/default/vanishing:1`, verify: true });
-    slipway.engine.registry.forget('default/vanishing');
-    expect(codes((await updateImage(admin, { id, verify: true })).userErrors)).toEqual([
-      'REFERENCE_NOT_FOUND reference',
-    ]);
     const other = { id, reference: `${OWN}/default/vanished:1`, verify: true };
     expect(codes((await updateImage(admin, other)).userErrors)).toEqual(['REFERENCE_NOT_FOUND reference']);
     expect(await readImage(admin, id, 'digest version')).toEqual({

@@ -390,7 +390,11 @@ describe('a save is refused', () => {
   it('for notebooks of others as for those that are not there', async () => {
     const { userErrors } = await saveNotebook(dana, { notebookId: foreign.id, name: 'stolen' });
     expect(codes(userErrors)).toEqual(['NOT_FOUND notebookId']);
-    const malformed = await saveNotebook(dana, { notebookId: foreign.uid, workspaceId: 'zero', name: 'Stolen' });
+    const malformed = await saveNotebook(dana, {
+      notebookId: foreign.uid,
+      workspaceId: 'zero',
+      name: 'Stolen',
+    });
     expect(codes(malformed.userErrors)).toEqual([
       'INVALID notebookId',
       'INVALID workspaceId',

@@ -1,14 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EngineError } from '../../src/engine/container-engine.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { BUILD_FIELDS, type BuildFacts, type BuildPayload, finished } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
+import { digestOf } from '../support/fake-engine.ts';
 import {
   codes,
   deleteImage,
   makeImage,
   purgeImage,
+  readImage,
   registerImage,
   restoreImage,
   updateImage,
@@ -612,6 +615,20 @@ describe.each(SCOPE_KINDS)('a build that was accepted and finds its %s full when
     expect((await done(build(at, 'large'))).status).toBe('SUCCEEDED');
   });
 
+  it('fails and leaves a tag that a live image names, which has lost it to the push', async () => {
+    const at = await stage();
+    const old = await done(build(at, 'kept'));
+    await setQuota(admin, kind, at.ids[kind], { storageBytes: PUSHED_BYTES + 1 });
+    slipway.engine.onBuild(async function* () {
+      yield { kind: 'result', imageId: 'sha256:another' };
+    });
+    const failed = await done(build(at, 'kept', { overwriteTag: true }));
+    expect(failed.failure?.reason).toBe('QUOTA_EXCEEDED');
+    const left = await slipway.engine.registry.manifest(`${at.namespace}/kept`, 'latest');
+    expect(left?.digest).toBe(digestOf('manifest of sha256:another'));
+    expect(old.image?.digest).not.toBe(left?.digest);
+  });
+
   it('fails before the push where that is sure by then, and leaves the tag in the registry alone', async () => {
     const at = await stage();
     const held = holdBuilds();
@@ -656,6 +673,48 @@ it('takes a place in the workspace, and none in the namespace, for an image that
   expect((await usedOf(admin, 'namespace', at.namespace))[0]).toBe(1);
   expect((await usedOf(admin, 'workspace', at.workspace))[0]).toBe(0);
   expect((await usedOf(admin, 'workspace', other.workspace))[0]).toBe(1);
+});
+
+it('counts what lies in the registry of the platform however its host is written', async () => {
+  const at = await stage();
+  const reference = `${host.toUpperCase()}/${at.namespace}/spelt:latest`;
+  const { registry } = slipway.engine;
+  const configDigest = `sha256:${'c'.repeat(64)}`;
+  const pushed = { digest: configDigest, sizeBytes: 77, layers: [], architecture: null, configDigest };
+  registry.put(`${at.namespace}/spelt`, 'latest', pushed);
+  registry.put(`${at.namespace}/moved`, 'latest', pushed);
+  const input = { ...registration(at, 'spelt'), reference, verify: true };
+  const { id } = await makeImage(admin, input);
+  expect(await at.used()).toEqual([1, 77, 0]);
+  expect(await readImage(admin, id, 'reference')).toEqual({ reference });
+  const moved = `${host.toUpperCase()}/${at.namespace}/moved:latest`;
+  const { userErrors } = await updateImage(admin, { id, reference: moved, verify: true });
+  expect(userErrors).toEqual([]);
+  expect(await at.used()).toEqual([1, 77, 0]);
+  expect(await readImage(admin, id, 'reference')).toEqual({ reference: moved });
+});
+
+it("counts an imported image of the platform's registry however its host is written", async () => {
+  const at = await stage();
+  const uid = randomUUID();
+  const row = {
+    imageId: uid,
+    imageName: `${at.namespace}/imported`,
+    imageTag: '1',
+    factory: 'f',
+    algoType: '0',
+  };
+  const reference = `${host.toUpperCase()}/${at.namespace}/imported:1`;
+  const document = JSON.stringify({ [uid]: { ...row, algoName: 'a', frameInterval: 1, reference } });
+  const { importImages } = await admin.run<{ importImages: { created: number; rowErrors: unknown[] } }>(
+    'mutation ($input: ImportImagesInput!) { importImages(input: $input) { created rowErrors { message field } } }',
+    { input: { document, mode: 'ATOMIC' } },
+  );
+  expect(importImages).toEqual({ created: 1, rowErrors: [] });
+  const rows = await slipway.database.query('select registry_host, reference from image where id = $1', [
+    uid,
+  ]);
+  expect(rows).toEqual([{ registry_host: host, reference }]);
 });
 
 it('tells who builds in a namespace that is deleted meanwhile that it is not there', async () => {

@@ -29,7 +29,25 @@ export async function whileLocked<T>(
   }
 }
 
-async function waiting(database: TestDatabase): Promise<number> {
+/** Runs `run`, to its end, while another transaction holds what `first` locks. */
+export async function holding<T>(
+  database: TestDatabase,
+  [sql, values = []]: Statement,
+  run: () => Promise<T>,
+): Promise<T> {
+  const holder = new pg.Client({ connectionString: database.url });
+  await holder.connect();
+  try {
+    await holder.query('begin');
+    await holder.query(sql, [...values]);
+    return await run();
+  } finally {
+    await holder.end();
+  }
+}
+
+/** How many connections wait for a lock. */
+export async function waiting(database: TestDatabase): Promise<number> {
   const [row] = await database.query<{ count: number }>(
     "select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
   );

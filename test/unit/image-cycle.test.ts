@@ -1,63 +1,62 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shortestWayBack } from '../../src/image/image-cycle.rules.ts';
-import { printImageName } from '../../src/image/image-dependency.rules.ts';
+import { circlesOf } from '../../src/image/image-cycle.rules.ts';
+import { atOnce } from '../support/turns.ts';
 
-const named = (name: string) => ({ namespace: 'ns', name, tag: '1' });
-const graphOf = (edges: Readonly<Record<string, readonly string[]>>) =>
-  new Map(Object.entries(edges).map(([from, to]) => [printImageName(named(from)), to.map(named)]));
-const wayBack = (
-  self: string,
-  targets: readonly string[],
-  edges: Readonly<Record<string, readonly string[]>>,
-) => shortestWayBack(named(self), targets.map(named), graphOf(edges))?.map(({ name }) => name) ?? null;
+type Graph = Readonly<Record<string, readonly string[]>>;
 
-describe('the way from an image back to itself', () => {
-  it.each<[string, string[], Record<string, string[]>, string[] | null]>([
-    ['nothing is needed', [], {}, null],
-    ['it needs itself', ['a'], {}, null],
-    ['what it needs needs nothing', ['b'], { b: [] }, null],
-    ['two need each other', ['b'], { b: ['a'] }, ['a', 'b', 'a']],
-    ['one in between', ['c', 'b'], { b: ['c'], c: ['d'], d: ['a'] }, ['a', 'c', 'd', 'a']],
-    ['others go round among themselves', ['b'], { b: ['c'], c: ['b'] }, null],
-    ['it needed others before', ['b'], { a: ['c'], c: ['a'] }, null],
-  ])('where %s', (_what, targets, edges, way) => {
-    expect(wayBack('a', targets, edges)).toEqual(way);
+/** The members of each component, in alphabetical order. */
+function circles(graph: Graph): string[] {
+  const found = atOnce(circlesOf(new Map(Object.entries(graph))));
+  const groups = Map.groupBy(found.keys(), (name) => found.get(name));
+  return [...groups.values()].map((names) => names.sort().join(' ')).sort();
+}
+
+describe('the circles of dependencies', () => {
+  it.each<[string, Graph, string[]]>([
+    ['nothing is there', {}, []],
+    ['an image needs itself', { a: ['a'] }, []],
+    ['nothing leads back', { a: ['b', 'c'], b: ['c'], c: [] }, []],
+    ['what is needed is not there', { a: ['b'] }, []],
+    ['two need each other', { a: ['b'], b: ['a'] }, ['a b']],
+    ['one leads to a circle and one hangs from it', { a: ['b'], b: ['c'], c: ['b', 'd'], d: [] }, ['b c']],
+    ['two circles meet in an image', { a: ['b', 'c'], b: ['a'], c: ['a'] }, ['a b c']],
+    ['two circles are joined one way', { a: ['b'], b: ['a', 'c'], c: ['d'], d: ['c'] }, ['a b', 'c d']],
+  ])('where %s', (_what, graph, expected) => {
+    expect(circles(graph)).toEqual(expected);
   });
 
-  it('is found over ten thousand images, and past as many that lead nowhere', () => {
-    const chain = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`i${i}`, [`i${i + 1}`, 'x']]));
-    expect(wayBack('i10000', ['i0'], chain)).toHaveLength(10_002);
-    expect(wayBack('other', ['i0'], chain)).toBeNull();
+  it('are found over a hundred thousand images in a chain, each step a small one', () => {
+    const chain = Array.from({ length: 100_000 }, (_, i): [string, string[]] => [`i${i}`, [`i${i + 1}`]]);
+    const count = (graph: [string, string[]][]) => atOnce(circlesOf(new Map(graph))).size;
+    expect(count(chain)).toBe(0);
+    expect(count([...chain, ['i100000', ['i0']]])).toBe(100_001);
   });
 
-  it('is a way, and none is shorter', () => {
-    const names = ['a', 'b', 'c', 'd', 'e'];
-    const edges = fc.record(
+  it('are those whose members reach each other', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const graphs = fc.record(
       Object.fromEntries(names.map((name) => [name, fc.subarray(names)])) as Record<
         string,
         fc.Arbitrary<string[]>
       >,
     );
     fc.assert(
-      fc.property(edges, (graph) => {
-        const way = wayBack('a', graph['a'] ?? [], graph);
-        expect(way?.length ?? null).toBe(lengthByTrying(graph));
-        for (const [index, name] of (way ?? []).slice(1).entries()) {
-          expect(graph[(way as string[])[index] as string]).toContain(name);
+      fc.property(graphs, (graph) => {
+        const found = atOnce(circlesOf(new Map(Object.entries(graph))));
+        for (const a of names) {
+          for (const b of names.filter((name) => name !== a)) {
+            const isTogether = found.has(a) && found.get(a) === found.get(b);
+            expect(isTogether).toBe(reaches(graph, a, b) && reaches(graph, b, a));
+          }
         }
       }),
     );
   });
 });
 
-/** The names on the shortest way from `a` over another one back to `a`, found by taking ever more steps. */
-function lengthByTrying(graph: Readonly<Record<string, readonly string[]>>): number | null {
-  let reached = new Set((graph['a'] ?? []).filter((name) => name !== 'a'));
-  for (let steps = 2; steps <= 6; steps += 1) {
-    const next = new Set([...reached].flatMap((name) => graph[name] ?? []));
-    if (next.has('a')) return steps + 1;
-    reached = next;
-  }
-  return null;
+function reaches(graph: Graph, from: string, to: string): boolean {
+  const reached = new Set([from]);
+  for (const name of reached) for (const target of graph[name] ?? []) reached.add(target);
+  return reached.has(to);
 }

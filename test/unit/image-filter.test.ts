@@ -33,7 +33,7 @@ describe('a filter', () => {
   it.each<[ImageFiltering, string[]]>([
     [{ workspaceId: 'x' }, ['filter', 'workspaceId']],
     [{ and: [{}, { dependsOn: '' }] }, ['filter', 'and', '1', 'dependsOn']],
-    [{ or: [{ not: { search: '\n' } }] }, ['filter', 'or', '0', 'not', 'search']],
+    [{ or: [{ not: { search: 'a\nb' } }] }, ['filter', 'or', '0', 'not', 'search']],
     [{ not: { includeDeleted: true } }, ['filter', 'not', 'includeDeleted']],
   ])('is refused with the path of what is wrong in it: %j', (filter, path) => {
     expect(() => criteriaOf(filter)).toThrow(

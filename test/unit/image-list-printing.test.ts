@@ -27,6 +27,7 @@ import {
   Visibility,
 } from '../../src/shared/enums.ts';
 import { Problems } from '../../src/shared/problems.ts';
+import { atOnce } from '../support/turns.ts';
 
 const IMAGE: PrintableImage = {
   ...NO_CONTENT,
@@ -53,7 +54,7 @@ function again(
   problems: readonly unknown[];
 } {
   const record = printImageRecord(image);
-  const list = readImageList(JSON.stringify({ [imageIdOf(image.id)]: record }));
+  const list = atOnce(readImageList(JSON.stringify({ [imageIdOf(image.id)]: record })));
   if ('problem' in list) throw new Error(list.problem.message);
   const row = list.rows[0] as ImageListRow;
   const problems = new Problems();
@@ -114,7 +115,7 @@ describe("the document's examples", () => {
         string,
         unknown
       >[];
-      const list = readImageList(JSON.stringify([record]));
+      const list = atOnce(readImageList(JSON.stringify([record])));
       if ('problem' in list) throw new Error(list.problem.message);
       const row = list.rows[0] as ImageListRow;
       const problems = new Problems();

@@ -8,6 +8,7 @@ import {
   withContentErrors,
 } from '../../src/image/image-list-reading.rules.ts';
 import type { ImageListDefaults } from '../../src/image/image-list-row.rules.ts';
+import { atOnce } from '../support/turns.ts';
 
 const ID = 'c675e74e1bc211ea9f600242ac110002';
 const UUID = 'c675e74e-1bc2-11ea-9f60-0242ac110002';
@@ -27,13 +28,15 @@ function fixture(name: string): string {
 }
 
 function read(document: unknown, defaults?: ImageListDefaults): ImageList {
-  const list = readImageList(typeof document === 'string' ? document : JSON.stringify(document), defaults);
+  const list = atOnce(
+    readImageList(typeof document === 'string' ? document : JSON.stringify(document), defaults),
+  );
   if ('problem' in list) throw new Error(list.problem.message);
   return list;
 }
 
 function problemOf(document: unknown) {
-  const list = readImageList(typeof document === 'string' ? document : JSON.stringify(document));
+  const list = atOnce(readImageList(typeof document === 'string' ? document : JSON.stringify(document)));
   return 'problem' in list ? list.problem : null;
 }
 
