@@ -66,12 +66,16 @@ export class ImportDependencies {
   /** Rows by the ids of the images that need their old names. */
   readonly #losers = new Map<string, PlannedRow[]>();
   readonly #told = new Set<PlannedRow>();
+  /** What exports tell of names that were lost before. */
+  readonly #lostBefore = new Set<string>();
+  readonly #listed: ReadonlySet<string>;
 
   private constructor(
     private readonly planned: Planned,
     private readonly known: Known,
   ) {
     const { mode, listed, read, isFailed } = planned;
+    this.#listed = new Set(listed.flatMap(({ name }) => (name === null ? [] : [printImageName(name)])));
     this.#written = new Set(read.filter(({ row }) => mode === 'ATOMIC' || !isFailed(row)));
     const names = mode === 'ATOMIC' ? listed.flatMap(({ name }) => name ?? []) : [];
     this.#coming = new Set([...names, ...[...this.#written].map(({ draft }) => draft)].map(printImageName));
@@ -116,9 +120,10 @@ export class ImportDependencies {
   }
 
   get warnings(): string[] {
-    return this.planned.read
+    const selves = this.planned.read
       .filter((one) => isAsking(one) && one.draft.dependencies.some((name) => isSameName(name, one.draft)))
       .map(({ row, draft }) => `row ${row.index}: ${printImageName(draft)} depends on itself`);
+    return [...selves, ...this.#lostBefore];
   }
 
   /** May a row still be refused because of what depends on what? */
@@ -161,6 +166,11 @@ export class ImportDependencies {
       const loser = this.#lost.get(name);
       if (isSameName(dependency, draft) || this.#coming.has(name)) continue;
       if (loser === undefined && (isKept || this.known.live.has(name))) continue;
+      if (loser === undefined && row.isOurs && existing === null && !this.#listed.has(name)) {
+        // It was missing already when the image was exported: that must not keep the others from coming back.
+        this.#lostBefore.add(`row ${row.index}: there is no live image ${name}, which it depends on`);
+        continue;
+      }
       const message =
         loser === undefined
           ? `there is no live image ${name} that you may see, nor one in this document that can be imported`

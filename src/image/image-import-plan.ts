@@ -60,11 +60,11 @@ export class ImportPlan {
       isFailed: ({ index }) => plan.#failed.has(index),
       refuse: (...problem) => plan.#add(...problem),
     });
-    plan.warnings.push(...dependencies.warnings);
     // Before room is taken, so that what cannot be written takes none, and after: who finds no room is missing to others.
     await inTurns(dependencies.resolve());
     await plan.#takeRoom((row) => dependencies.concerns(row));
     await inTurns(dependencies.check());
+    plan.warnings.push(...dependencies.warnings);
     plan.problems.sort((a, b) => a.index - b.index);
     return plan;
   }
@@ -85,7 +85,7 @@ export class ImportPlan {
       yield;
       const planned = row.name === null ? null : this.#planRow(row, row.name, found);
       if (planned !== null) this.#read.push(planned);
-      else for (const { field, code, message } of row.errors) this.#add(row, field, code, message);
+      if (row.name === null) this.#addErrors(row, contentProblems(row));
     }
   }
 
@@ -107,7 +107,6 @@ export class ImportPlan {
     if (isElsewhere && !this.session.can('image:update', existing.namespaceId)) {
       this.#add(row, null, 'NOT_ALLOWED', 'changing this image takes the role DEVELOPER on its namespace');
     }
-    if (existing?.type === 'BUILD_IN') this.#add(row, null, 'BUILT_IN', 'built-in images are read-only');
     const workspaceId = this.#workspaceOf(row, existing, found);
     const base = existing === null ? null : draftOfFound(existing, found);
     const isKnownHere = existing !== null && this.#isKnownHere(existing);
@@ -124,15 +123,21 @@ export class ImportPlan {
     const draft = written === null ? null : this.parts.verification.withOwnHost(written);
     const changed: EditableField[] = draft === null || base === null ? [] : changedFields(base, draft);
     if (existing !== null) checkEditable(existing, changed, problems);
+    this.#addErrors(row, problems);
     if (draft === null) return null;
-    for (const { field, code, message } of withContentErrors(row, problems.all)) {
-      this.#add(row, field, code, message);
-    }
     this.warnings.push(...warnings.map((warning) => `row ${row.index}: ${warning}`));
     const { facts, isChanged } = factsAfter(row, draft, existing, changed, isKnownHere);
     if (isChanged) changed.push('reference');
     if (existing !== null && workspaceId !== existing.workspaceId) changed.push('workspace');
+    if (existing?.type === 'BUILD_IN' && changed.length > 0) {
+      this.#add(row, null, 'BUILT_IN', 'built-in images are read-only, and this row changes one');
+    }
     const isIdFree = row.imageId !== null && !found.usedIds.has(row.imageId);
+    if (existing === null && row.imageId !== null && !isIdFree) {
+      this.warnings.push(
+        `row ${row.index}: another image, or a deleted one, has this imageId; it gets a new one`,
+      );
+    }
     return {
       row,
       existing,
@@ -144,6 +149,12 @@ export class ImportPlan {
       workspaceId,
       changed,
     };
+  }
+
+  #addErrors(row: ImageListRow, content: Problems): void {
+    for (const { field, code, message } of withContentErrors(row, content.all)) {
+      this.#add(row, field, code, message);
+    }
   }
 
   #namespaceOf(row: ImageListRow, name: ImageName, found: Found): string | null {
@@ -219,6 +230,13 @@ export class ImportPlan {
       for (const { code, message } of room.take(demands)) this.#add(row.row, null, code, message);
     }
   }
+}
+
+/** What is wrong with what a row says of an image whose name cannot be read. */
+function contentProblems({ changes, dependencies }: ImageListRow): Problems {
+  const problems = new Problems();
+  draftOf(null, { ...changes, reference: 'none', dependencies }, problems);
+  return problems;
 }
 
 const takesOnly = ({ images = 0, storageBytes = 0 }: Demand) => images >= 0 && storageBytes >= 0;

@@ -74,7 +74,8 @@ export class ImageImportService {
   async import(session: Session, input: ImportInput): Promise<Imported> {
     const list = await inTurns(readImageList(input.document, input.defaults));
     if ('problem' in list) {
-      const { message, line, column } = list.problem;
+      const { message, line, column, tooMany } = list.problem;
+      if (tooMany !== undefined) return refuse('TOO_MANY', ['document'], message, tooMany);
       return refuse('INVALID', ['document'], message, { line, column });
     }
     for (let attempt = 1; ; attempt += 1) {

@@ -3,6 +3,8 @@ import { excerpt } from '../shared/excerpt.ts';
 
 /** Why a document cannot be read at all, and where; its first line and column are 1, and a column counts code points. */
 export interface DocumentProblem {
+  /** Where the only trouble is the number of records. */
+  readonly tooMany?: { readonly max: number; readonly current: number };
   readonly message: string;
   readonly line: number;
   readonly column: number;

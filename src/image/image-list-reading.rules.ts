@@ -47,7 +47,7 @@ export function* readImageList(
   const { path, records } = found;
   if (records.length > MAX_ROWS) {
     const message = `the document has ${records.length} records; import at most ${MAX_ROWS} at once`;
-    return { problem: { message, line: 1, column: 1 } };
+    return { problem: { message, line: 1, column: 1, tooMany: { max: MAX_ROWS, current: records.length } } };
   }
   const twice = document.repeated.find((key) => isPrefix(key.path, path));
   if (twice !== undefined) {

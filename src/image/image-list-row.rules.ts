@@ -30,6 +30,8 @@ export interface ListedRecord {
   readonly defaultReference: string | null;
   /** Of S1's keys all, `null` where the record has nothing; of our own those that the record mentions. */
   readonly changes: ContentChanges;
+  /** Has it keys that S1 does not know? Then an export of ours has written it. */
+  readonly isOurs: boolean;
   /** As they are written; empty where the record has none. */
   readonly dependencies: readonly string[];
   // `undefined`: the record does not mention it; `null`: it leaves it blank.
@@ -110,6 +112,7 @@ export function readRecord(
       runtime: inOneForm(runtime, problems),
       algorithm: hasAlgorithm ? algorithmOf(algorithm, defaults.algorithm ?? {}, isOurs, problems) : null,
     },
+    isOurs,
     dependencies: dependencies ?? [],
     reference,
     digest,
@@ -226,7 +229,7 @@ function algorithmOf(
   );
   for (const name of isOurs ? REQUIRED : REQUIRED_OF_UPLOAD) {
     if (filled[name] !== null) continue;
-    const message = 'must not be empty; a default can be given for records that leave it blank';
+    const message = 'must not be empty';
     problems.add('REQUIRED', [fieldOfPath(['algorithm', name]) ?? name], message);
   }
   return filled;

@@ -301,9 +301,10 @@ describe('reading a document', () => {
     ['too many records', () => `[${'{},'.repeat(60_000)}{}]`, /50000/],
   ])(
     'refuses a document of megabytes that is %s',
-    async (_what, make, message) => {
+    async (what, make, message) => {
       const { userErrors, created } = await importImages(admin, make());
-      expect(userErrors).toMatchObject([{ code: 'INVALID', path: ['document'] }]);
+      const code = what.includes('records') ? 'TOO_MANY' : 'INVALID';
+      expect(userErrors).toMatchObject([{ code, path: ['document'] }]);
       expect(userErrors[0]?.message).toMatch(message);
       expect(userErrors[0]?.message.length).toBeLessThan(500);
       expect(created).toBe(0);
@@ -343,6 +344,54 @@ describe('reading a document', () => {
     expect(answered).toBeGreaterThan(10);
     expect(countsOf(await importImages(admin, rows))).toEqual([0, 0, 10_000, 0]);
   }, 120_000);
+});
+
+describe('what an export is spared', () => {
+  it('comes back although an image had lost what it depends on, with a warning', async () => {
+    const lost = await makeImage(admin, { reference: 'spared/lost:1' });
+    const needs = await makeImage(admin, { reference: 'spared/needs:1', dependencies: ['spared/lost:1'] });
+    await deleteImage(admin, { id: lost.id, force: true });
+    const { content } = await exportImages(admin, { namespace: 'spared' });
+    await deleteImage(admin, { id: needs.id });
+    await admin.run('mutation ($id: ID!) { purgeImage(input: { id: $id }) { userErrors { code } } }', {
+      id: needs.id,
+    });
+    const back = await importImages(admin, content);
+    expect(countsOf(back)).toEqual([1, 0, 0, 0]);
+    expect(back.warnings.join()).toContain('spared/lost:1');
+  });
+
+  it('is unchanged with built-in images in it, and refused only where it would change one', async () => {
+    await makeImage(admin, { reference: 'platform/base:1' });
+    await slipway.database.query("update image set type = 'BUILD_IN' where reference = 'platform/base:1'");
+    const { content } = await exportImages(admin, { namespace: 'platform' });
+    expect(countsOf(await importImages(admin, content))).toEqual([0, 0, 1, 0]);
+    const changed = content.replace('"description":null', '"description":"changed"');
+    expect(errorsOf(await importImages(admin, changed))).toEqual(['0 null BUILT_IN']);
+  });
+
+  it('tells of what else is wrong with a row whose name or reference cannot be read', async () => {
+    const rows = [
+      record('fine/Case', { imagePorts: 'a:0', env: 'x' }),
+      record('fine/name', { reference: 'UPPER', price: '-1' }),
+    ];
+    expect(errorsOf(await importImages(admin, rows)).sort()).toEqual([
+      '0 env INVALID',
+      '0 imageName PATTERN',
+      '0 imagePorts OUT_OF_RANGE',
+      '1 price OUT_OF_RANGE',
+      '1 reference REFERENCE_INVALID',
+    ]);
+  });
+
+  it('warns where the id of a row belongs to a deleted image', async () => {
+    const image = await makeImage(admin, { reference: 'trash/one:1' });
+    const { content } = await exportImages(admin, { namespace: 'trash' });
+    await deleteImage(admin, { id: image.id });
+    const again = await importImages(admin, content);
+    expect(countsOf(again)).toEqual([1, 0, 0, 0]);
+    expect(again.warnings.join()).toContain('imageId');
+  });
 });
 
 describe('writing a document', () => {
