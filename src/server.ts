@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { App } from './app.ts';
 import { createContext } from './graphql/context.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
-import { imageExportRoute } from './image/image-export.route.ts';
+import { imageExportRoute } from './image/transfer/image-export.route.ts';
 
 /** The API's edge, HTTP and WebSocket, over an app. */
 export async function startServer(app: App): Promise<HttpServer> {

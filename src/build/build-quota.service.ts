@@ -1,6 +1,6 @@
 import { type EntityManager, kysely } from '../db/orm.ts';
 import type { Image } from '../image/image.entity.ts';
-import { holdsName, type ImageQuotaService } from '../image/image-quota.service.ts';
+import { holdsName, type ImageQuotaService } from '../image/quota/image-quota.service.ts';
 import type { ScopeKind } from '../scope/scope.rules.ts';
 import {
   addRefusals,

@@ -1,5 +1,5 @@
+import type { Label } from '../image/content/image-content.ts';
 import { DEFAULT_TAG, IMAGE_NAME, MAX_CREATED_NAME } from '../image/image.rules.ts';
-import type { Label } from '../image/image-content.ts';
 import { checkTag, readReference } from '../image/image-name.rules.ts';
 import { DEFAULT_NAMESPACE } from '../namespace/namespace.rules.ts';
 import { checkScopeName, SCOPE_NAME } from '../scope/scope.rules.ts';

@@ -1,6 +1,6 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import type { Label } from '../image/content/image-content.ts';
 import { Image } from '../image/image.entity.ts';
-import type { Label } from '../image/image-content.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import type {
   BuildType,

@@ -2,8 +2,8 @@ import { Field, Int, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
 import { DateTime, SafeInt, UUID } from '../graphql/scalars.ts';
-import type { Label } from '../image/image-content.ts';
-import { LabelObject } from '../image/image-content.types.ts';
+import type { Label } from '../image/content/image-content.ts';
+import { LabelObject } from '../image/content/image-content.types.ts';
 import {
   BuildType,
   ImageBuildFailureReason,

@@ -1,5 +1,5 @@
 import { kysely } from '../db/orm.ts';
-import type { RegistryPushes } from '../image/registry-pushes.ts';
+import type { RegistryPushes } from '../image/registry/registry-pushes.ts';
 
 /** What is pushed to the platform's own registry: the images of builds. */
 export const registryPushes: RegistryPushes = {

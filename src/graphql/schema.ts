@@ -11,11 +11,14 @@ import { BuildSubscriptions } from '../build/build.subscriptions.ts';
 import { BuildLogResolver } from '../build/build-log.resolver.ts';
 import { QuotaBuildsResolver } from '../build/build-quota.resolver.ts';
 import { DockerfileReportResolver } from '../build/dockerfile-report.resolver.ts';
+import { ImageCommandResolver } from '../image/command/image-command.resolver.ts';
+import {
+  ImageDependenciesResolver,
+  ImageDependencyResolver,
+} from '../image/dependency/image-dependency.resolver.ts';
 import { ImageResolver, NamespaceImagesResolver, WorkspaceImagesResolver } from '../image/image.resolver.ts';
-import { ImageCommandResolver } from '../image/image-command.resolver.ts';
-import { ImageDependenciesResolver, ImageDependencyResolver } from '../image/image-dependency.resolver.ts';
-import { QuotaImagesResolver } from '../image/image-quota.resolver.ts';
-import { ImageTransferResolver } from '../image/image-transfer.resolver.ts';
+import { QuotaImagesResolver } from '../image/quota/image-quota.resolver.ts';
+import { ImageTransferResolver } from '../image/transfer/image-transfer.resolver.ts';
 import { NamespaceResolver, ViewerNamespacesResolver } from '../namespace/namespace.resolver.ts';
 import { NotebookResolver } from '../notebook/notebook.resolver.ts';
 import { ServerResolver } from '../server/server.resolver.ts';

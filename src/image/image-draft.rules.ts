@@ -2,11 +2,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ImageOrigin } from '../shared/enums.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import type { Problems } from '../shared/problems.ts';
-import { commandTemplateOf } from './command-template.rules.ts';
+import { commandTemplateOf } from './command/command-template.rules.ts';
+import { changedContent, contentOf } from './content/image-content.rules.ts';
+import { type ContentChanges, type ImageContent, NO_CONTENT } from './content/image-content.ts';
+import {
+  type GivenDependency,
+  type ImageName,
+  readDependencies,
+} from './dependency/image-dependency.rules.ts';
 import type { EditableField, Image } from './image.entity.ts';
-import { changedContent, contentOf } from './image-content.rules.ts';
-import { type ContentChanges, type ImageContent, NO_CONTENT } from './image-content.ts';
-import { type GivenDependency, type ImageName, readDependencies } from './image-dependency.rules.ts';
 import { catalogueNameOf, type NamedReference } from './image-name.rules.ts';
 
 /** What somebody says about an image. What is absent stays or, with a new image, is left to the catalogue. */

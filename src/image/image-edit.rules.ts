@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { RegistryImage } from '../registry/image-registry.ts';
 import type { Problems } from '../shared/problems.ts';
+import type { ImageContent } from './content/image-content.ts';
 import type { EditableField, Image, LastChange } from './image.entity.ts';
 import { architectureOf, canMove, isUnfinished } from './image.rules.ts';
-import type { ImageContent } from './image-content.ts';
 import type { ImageDraft } from './image-draft.rules.ts';
 import type { NamedReference } from './image-name.rules.ts';
 

@@ -7,18 +7,18 @@ import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { RegistryImage } from '../registry/image-registry.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
-import { type EditableField, Image } from './image.entity.ts';
-import { type ImageRow, imagesByIds } from './image.reads.ts';
-import type { ImageService } from './image.service.ts';
-import { findLive, lockImage, nameTaken } from './image-access.ts';
 import {
   checkDependencies,
   checkNotNeeded,
   lockDependencies,
   readDependenciesOf,
   replaceDependencies,
-} from './image-dependencies.ts';
-import { type ImageName, isSameName } from './image-dependency.rules.ts';
+} from './dependency/image-dependencies.ts';
+import { type ImageName, isSameName } from './dependency/image-dependency.rules.ts';
+import { type EditableField, Image } from './image.entity.ts';
+import { type ImageRow, imagesByIds } from './image.reads.ts';
+import type { ImageService } from './image.service.ts';
+import { findLive, lockImage, nameTaken } from './image-access.ts';
 import { changedFields, draftOf, draftOfRow, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
 import {
   changedByLooking,
@@ -30,8 +30,8 @@ import {
   saidOf,
   stateAfter,
 } from './image-edit.rules.ts';
-import { holdsName, type ImageQuotaService } from './image-quota.service.ts';
-import { addUnknown, type ImageVerification } from './image-verification.ts';
+import { holdsName, type ImageQuotaService } from './quota/image-quota.service.ts';
+import { addUnknown, type ImageVerification } from './registry/image-verification.ts';
 
 interface Checks {
   /** Ask the registry for digest, size and architecture, and refuse what it does not know. */

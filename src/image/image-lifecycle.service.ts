@@ -9,21 +9,21 @@ import { UnavailableError } from '../shared/errors.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { isSameRegistry } from '../shared/registry-host.ts';
-import type { Image } from './image.entity.ts';
-import { canMove, isLive, moveToDeleted } from './image.rules.ts';
-import { findLive, lockImage, lockRepository, nameTaken, sharingOf } from './image-access.ts';
 import {
   checkCycle,
   checkNotNeeded,
   lockDependencies,
   lostDependencies,
   readDependenciesOf,
-} from './image-dependencies.ts';
-import type { ImageName } from './image-dependency.rules.ts';
+} from './dependency/image-dependencies.ts';
+import type { ImageName } from './dependency/image-dependency.rules.ts';
+import type { Image } from './image.entity.ts';
+import { canMove, isLive, moveToDeleted } from './image.rules.ts';
+import { findLive, lockImage, lockRepository, nameTaken, sharingOf } from './image-access.ts';
 import { recordEdit } from './image-edit.rules.ts';
 import { tagOfReference } from './image-name.rules.ts';
-import type { ImageQuotaService } from './image-quota.service.ts';
-import type { RegistryPushes } from './registry-pushes.ts';
+import type { ImageQuotaService } from './quota/image-quota.service.ts';
+import type { RegistryPushes } from './registry/registry-pushes.ts';
 
 export interface Changed {
   readonly image: Image;

@@ -15,8 +15,14 @@ import type {
 import type { Row } from '../shared/row.ts';
 import { User } from '../user/user.entity.ts';
 import { Workspace } from '../workspace/workspace.entity.ts';
-import type { Algorithm, ImageContent, ImageParameter, ImageRuntime, Label } from './image-content.ts';
-import { searchGramsOf, searchTextOf } from './image-search.rules.ts';
+import type {
+  Algorithm,
+  ImageContent,
+  ImageParameter,
+  ImageRuntime,
+  Label,
+} from './content/image-content.ts';
+import { searchGramsOf, searchTextOf } from './filter/image-search.rules.ts';
 
 export interface ImageLayer {
   readonly digest: string;

@@ -2,7 +2,7 @@ import { Field, ID, InputType, Int } from 'type-graphql';
 import { MutationInput } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { DevService, ImageOrigin, ServiceType, Visibility } from '../shared/enums.ts';
-import { ImageContentInput } from './image-content.inputs.ts';
+import { ImageContentInput } from './content/image-content.inputs.ts';
 
 const VALIDATE_ONLY = 'Check everything, change nothing.';
 const VERIFY =

@@ -4,9 +4,9 @@ import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
 import type { Db } from '../db/tables.ts';
 import type { Page, PageArgs, Place } from '../shared/keyset.ts';
+import { dependingOn, liveImages, matchingImages, readableImages } from './filter/image-filter.reads.ts';
+import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import type { Image } from './image.entity.ts';
-import { dependingOn, liveImages, matchingImages, readableImages } from './image-filter.reads.ts';
-import type { ImageCriteria } from './image-filter.rules.ts';
 
 /** An image as it is read for the API: a row, not an entity, and without what no field shows. */
 export type ImageRow = Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'>;

@@ -10,6 +10,8 @@ import { toGlobalId, uidOf } from '../shared/global-id.ts';
 import { UserObject } from '../user/user.types.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 import { WorkspaceObject } from '../workspace/workspace.types.ts';
+import { ImageFilter, ImageOrder } from './filter/image-filter.inputs.ts';
+import { criteriaOf } from './filter/image-filter.rules.ts';
 import { ImagePermission } from './image.enums.ts';
 import {
   DeleteImageInput,
@@ -22,8 +24,6 @@ import type { ImageRow } from './image.reads.ts';
 import { canMove, DEFAULT_TAG } from './image.rules.ts';
 import { ImageConnection, ImageObject } from './image.types.ts';
 import type { Edited } from './image-edit.service.ts';
-import { ImageFilter, ImageOrder } from './image-filter.inputs.ts';
-import { criteriaOf } from './image-filter.rules.ts';
 import {
   DeleteImagePayload,
   PurgeImagePayload,

@@ -4,6 +4,8 @@ import { type EntityManager, kysely } from '../db/orm.ts';
 import { PLATFORM_NAMESPACE } from '../namespace/namespace.rules.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
+import { type DependencyRow, dependenciesOf } from './dependency/image-dependency.reads.ts';
+import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import {
   type ImageParent,
   type ImageRow,
@@ -13,9 +15,7 @@ import {
   pageOfImages,
   pagesOfImages,
 } from './image.reads.ts';
-import { type DependencyRow, dependenciesOf } from './image-dependency.reads.ts';
-import type { ImageCriteria } from './image-filter.rules.ts';
-import { readableRepositories } from './repository.reads.ts';
+import { readableRepositories } from './registry/repository.reads.ts';
 
 /** Finding images. */
 export class ImageService {

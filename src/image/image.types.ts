@@ -13,10 +13,10 @@ import {
   ServiceType,
   Visibility,
 } from '../shared/enums.ts';
+import type { Algorithm, ImageRuntime, Label } from './content/image-content.ts';
+import { AlgorithmObject, ImageRuntimeObject, LabelObject } from './content/image-content.types.ts';
 import type { ImageLayer } from './image.entity.ts';
 import type { ImageRow } from './image.reads.ts';
-import type { Algorithm, ImageRuntime, Label } from './image-content.ts';
-import { AlgorithmObject, ImageRuntimeObject, LabelObject } from './image-content.types.ts';
 import './image.enums.ts';
 
 @ObjectType('ImageLayer', {

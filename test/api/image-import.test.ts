@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSchema } from '../../src/graphql/schema.ts';
-import { imageExportRoute } from '../../src/image/image-export.route.ts';
+import { imageExportRoute } from '../../src/image/transfer/image-export.route.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
 import { listen } from '../support/http-server.ts';

@@ -5,8 +5,8 @@ import {
   commandTemplateOf,
   renderCommand,
   type TemplateContent,
-} from '../../src/image/command-template.rules.ts';
-import { type ImageParameter, NO_RUNTIME } from '../../src/image/image-content.ts';
+} from '../../src/image/command/command-template.rules.ts';
+import { type ImageParameter, NO_RUNTIME } from '../../src/image/content/image-content.ts';
 import { Problems } from '../../src/shared/problems.ts';
 import { codesOf, problemsOf } from '../support/problems.ts';
 

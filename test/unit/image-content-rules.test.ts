@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { changedContent, contentOf } from '../../src/image/image-content.rules.ts';
-import type { ContentChanges, ImageContent } from '../../src/image/image-content.ts';
-import { NO_CONTENT, NO_RUNTIME } from '../../src/image/image-content.ts';
+import { changedContent, contentOf } from '../../src/image/content/image-content.rules.ts';
+import type { ContentChanges, ImageContent } from '../../src/image/content/image-content.ts';
+import { NO_CONTENT, NO_RUNTIME } from '../../src/image/content/image-content.ts';
 import { Problems } from '../../src/shared/problems.ts';
 import { BARE, FIELDS, only, valueAt, WHOLE, withValue } from '../support/image-content.ts';
 import { codesOf } from '../support/problems.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { circlesOf } from '../../src/image/image-cycle.rules.ts';
+import { circlesOf } from '../../src/image/dependency/image-cycle.rules.ts';
 import { atOnce } from '../support/turns.ts';
 
 type Graph = Readonly<Record<string, readonly string[]>>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { NO_CONTENT } from '../../src/image/content/image-content.ts';
 import type { Image } from '../../src/image/image.entity.ts';
-import { NO_CONTENT } from '../../src/image/image-content.ts';
 import {
   changedFields,
   draftOf,

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { criteriaOf, type ImageFiltering, reachesDeleted } from '../../src/image/image-filter.rules.ts';
+import {
+  criteriaOf,
+  type ImageFiltering,
+  reachesDeleted,
+} from '../../src/image/filter/image-filter.rules.ts';
 import { NO_SUCH_UID, toGlobalId } from '../../src/shared/global-id.ts';
 
 const UID = '11111111-2222-4333-8444-555555555555';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readJson } from '../../src/image/image-list-json.rules.ts';
+import { readJson } from '../../src/image/transfer/image-list-json.rules.ts';
 
 function problemOf(text: string) {
   const read = readJson(text);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changedContent } from '../../src/image/image-content.rules.ts';
+import { changedContent } from '../../src/image/content/image-content.rules.ts';
 import {
   type Algorithm,
   type ImageContent,
@@ -10,13 +10,13 @@ import {
   type ImageRuntime,
   NO_CONTENT,
   NO_RUNTIME,
-} from '../../src/image/image-content.ts';
+} from '../../src/image/content/image-content.ts';
 import {
   imageIdOf,
   type PrintableImage,
   printImageRecord,
-} from '../../src/image/image-list-printing.rules.ts';
-import { type ImageListRow, readImageList } from '../../src/image/image-list-reading.rules.ts';
+} from '../../src/image/transfer/image-list-printing.rules.ts';
+import { type ImageListRow, readImageList } from '../../src/image/transfer/image-list-reading.rules.ts';
 import {
   Architecture,
   DevService,

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fieldOfPath } from '../../src/image/image-list-fields.rules.ts';
+import { fieldOfPath } from '../../src/image/transfer/image-list-fields.rules.ts';
 import {
   type ImageList,
   type ImageListRow,
   readImageList,
   withContentErrors,
-} from '../../src/image/image-list-reading.rules.ts';
-import type { ImageListDefaults } from '../../src/image/image-list-row.rules.ts';
+} from '../../src/image/transfer/image-list-reading.rules.ts';
+import type { ImageListDefaults } from '../../src/image/transfer/image-list-row.rules.ts';
 import { atOnce } from '../support/turns.ts';
 
 const ID = 'c675e74e1bc211ea9f600242ac110002';

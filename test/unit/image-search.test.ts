@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { foldForSearch, gramsOf, readSearch, searchTextOf } from '../../src/image/image-search.rules.ts';
+import {
+  foldForSearch,
+  gramsOf,
+  readSearch,
+  searchTextOf,
+} from '../../src/image/filter/image-search.rules.ts';
 
 const PATH = ['filter', 'search'];
 

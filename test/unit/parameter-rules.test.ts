@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { checkAlgorithm } from '../../src/image/algorithm.rules.ts';
-import type { Algorithm, ImageParameter } from '../../src/image/image-content.ts';
-import { checkKind, checkParameters, typeMismatch } from '../../src/image/parameter.rules.ts';
+import { checkAlgorithm } from '../../src/image/content/algorithm.rules.ts';
+import type { Algorithm, ImageParameter } from '../../src/image/content/image-content.ts';
+import { checkKind, checkParameters, typeMismatch } from '../../src/image/content/parameter.rules.ts';
 import { codesOf, problemsOf } from '../support/problems.ts';
 
 const parameter = (changes: Partial<ImageParameter> = {}): ImageParameter => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ImageRuntime, NO_RUNTIME } from '../../src/image/image-content.ts';
-import { checkRuntime } from '../../src/image/runtime.rules.ts';
+import { type ImageRuntime, NO_RUNTIME } from '../../src/image/content/image-content.ts';
+import { checkRuntime } from '../../src/image/content/runtime.rules.ts';
 import { codesOf, problemsOf } from '../support/problems.ts';
 
 const wrongWith = (runtime: Partial<ImageRuntime>) =>

@@ -15,7 +15,7 @@ import {
   printMounts,
   printPorts,
   printSubPaths,
-} from '../../src/image/runtime-texts.rules.ts';
+} from '../../src/image/content/runtime-texts.rules.ts';
 import { Problems } from '../../src/shared/problems.ts';
 import { codesOf, problemsOf } from '../support/problems.ts';
 

@@ -1,0 +1,115 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Session } from '../../auth/session.ts';
+import { type ImageCriteria, type LabelCriterion, reachesDeleted } from './image-filter.rules.ts';
+import type { Search } from './image-search.rules.ts';
+
+// Conditions on the table `image`, under the name that a statement gives it.
+
+type Condition = RawBuilder<boolean>;
+
+/** The rows that a viewer may read: the one place that says so for lists. */
+export function readableImages(session: Session, alias = 'image'): Condition {
+  if (session.isAdmin) return sql<boolean>`true`;
+  const image = sql.table(alias);
+  return sql<boolean>`(${image}.visibility = 'PUBLIC'
+    or ${image}.namespace_id = any(${[...session.namespaceRoles.keys()]}::uuid[])
+    or ${image}.workspace_id = any(${[...session.workspaceRoles.keys()]}::uuid[]))`;
+}
+
+/** The rows that hold their catalogue name: neither deleted nor failed, nor still waiting beside the image that they replace. */
+export function liveImages(alias = 'image'): Condition {
+  const image = sql.table(alias);
+  return sql<boolean>`(${image}.status not in ('DELETED', 'CREATE_FAILED') and ${image}.replaces_id is null)`;
+}
+
+/** The rows that depend on the catalogue name which the image of an id has or had; no row depends on itself here. */
+export function dependingOn(id: RawBuilder<unknown>): Condition {
+  return sql<boolean>`(image.id <> ${id} and image.id in (
+    select dependency.image_id from image target
+      join namespace on namespace.id = target.namespace_id
+      join image_dependency dependency on dependency.namespace = namespace.name
+        and dependency.name = target.name and dependency.tag = target.tag
+      where target.id = ${id}))`;
+}
+
+/** The rows that a filter names. */
+export function matchingImages(session: Session, criteria: ImageCriteria): Condition {
+  const matching = conditionOf(session, criteria);
+  return reachesDeleted(criteria) ? matching : all([matching, sql<boolean>`image.status <> 'DELETED'`]);
+}
+
+function conditionOf(session: Session, criteria: ImageCriteria): Condition {
+  const { and, or, not } = criteria;
+  const nested = (part: ImageCriteria) => conditionOf(session, part);
+  return all([
+    ...(criteria.search ? [holding(criteria.search)] : []),
+    ...(criteria.namespace
+      ? [sql<boolean>`image.namespace_id = (select id from namespace where name = ${criteria.namespace})`]
+      : []),
+    ...equal('workspace_id', criteria.workspaceUid),
+    ...equal('type', criteria.type),
+    ...equal('visibility', criteria.visibility),
+    ...equal('architecture', criteria.architecture),
+    ...equal('work_group', criteria.group),
+    ...equal('tag', criteria.tag),
+    ...among('status', criteria.status),
+    ...among('origin', criteria.origin),
+    ...among('service_type', criteria.serviceType),
+    ...(criteria.resourceCategories
+      ? [sql<boolean>`image.resource_categories ?| ${[...new Set(criteria.resourceCategories)]}::text[]`]
+      : []),
+    ...(criteria.labels?.length ? [labelled(criteria.labels)] : []),
+    ...(criteria.dependsOnUid ? [dependingOnReadable(session, criteria.dependsOnUid)] : []),
+    ...(criteria.createdAfter ? [sql<boolean>`image.created_at > ${criteria.createdAfter}`] : []),
+    ...(criteria.createdBefore ? [sql<boolean>`image.created_at < ${criteria.createdBefore}`] : []),
+    ...(and ?? []).map(nested),
+    ...(or?.length ? [sql<boolean>`(${sql.join(or.map(nested), sql` or `)})`] : []),
+    // A condition on what a row has not is neither true nor false of it: `not` would leave the row out.
+    ...(not ? [sql<boolean>`(${nested(not)}) is not true`] : []),
+  ]);
+}
+
+function all(conditions: readonly Condition[]): Condition {
+  if (conditions.length === 0) return sql<boolean>`true`;
+  return sql<boolean>`(${sql.join(conditions, sql` and `)})`;
+}
+
+function equal(column: string, value: string | null | undefined): Condition[] {
+  if (value === null || value === undefined) return [];
+  return [sql<boolean>`image.${sql.ref(column)} = ${value}`];
+}
+
+function among(column: string, values: readonly string[] | null | undefined): Condition[] {
+  if (!values) return [];
+  return [sql<boolean>`image.${sql.ref(column)} = any(${[...new Set(values)]}::text[])`];
+}
+
+/**
+ * Each way has one condition from whose statistics PostgreSQL tells how many rows it leaves: whether to look them up by the
+ * index and sort them, or to walk the list until the page is full. Two of them would be multiplied.
+ */
+function holding({ term, grams }: Search): Condition {
+  if (grams === null) {
+    // `%`, `_` and `\` stand for themselves.
+    return sql<boolean>`image.search_text like ${`%${term.replace(/[\\%_]/g, '\\$&')}%`}`;
+  }
+  // `<> 0` is estimated to leave nearly all rows. `concat` makes testing a row by its grams look dearer than by its text, which
+  // it is by ten times (15 µs: they have to be unpacked), so that it comes second where the index is not used.
+  return sql<boolean>`(strpos(image.search_text, ${term}) <> 0
+    and image.search_grams @> string_to_array(concat(${grams.join('\n')}::text), E'\\n'))`;
+}
+
+/** Each label is looked for among the row's; PostgreSQL takes no half characters in JSON, and no row has any. */
+function labelled(labels: readonly LabelCriterion[]): Condition {
+  const wanted = labels.map(({ key, value }) => ({
+    key: key.toWellFormed(),
+    ...(typeof value === 'string' ? { value: value.toWellFormed() } : {}),
+  }));
+  return sql<boolean>`image.labels @> ${JSON.stringify(wanted)}::jsonb`;
+}
+
+/** An image that the viewer may not read names nothing. */
+function dependingOnReadable(session: Session, uid: string): Condition {
+  return sql<boolean>`(exists (select from image named where named.id = ${uid} and ${readableImages(session, 'named')})
+    and ${dependingOn(sql`${uid}::uuid`)})`;
+}
