@@ -123,7 +123,7 @@ async function createCluster(
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      // Independent of the machine's locales; and trigrams and case folding work beyond ASCII, unlike in locale C.
+      // Independent of the machine's locales; and case folding works beyond ASCII, unlike in locale C.
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
       '--locale=C',

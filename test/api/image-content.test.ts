@@ -131,7 +131,7 @@ describe('a list that is given as a text', () => {
       imageOf(await updateImage(admin, { id, runtime: { [text]: blank } }));
       expect(await readContent(admin, id)).toMatchObject({ runtime: BARE.runtime });
     }
-    for (const both of [entries, [], null]) {
+    for (const both of [entries, []]) {
       const twice = { runtime: { [list]: both, [text]: written } };
       expect(await wrongWith(twice)).toEqual([`NOT_ALLOWED runtime.${text}`]);
       expect(codes((await updateImage(admin, { id, ...twice })).userErrors)).toEqual([

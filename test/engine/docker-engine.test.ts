@@ -110,7 +110,8 @@ describe.each(['classic', 'buildkit'] as const)('the %s builder', (builder) => {
     const seconds = uniqueSleep();
     const abort = new AbortController();
     const dockerfile = `FROM ${baseImage}\nRUN echo go; sleep ${seconds}\n`;
-    const build = engine.build(buildRequest({ builder, dockerfile }), { signal: abort.signal });
+    const request = buildRequest({ builder, dockerfile });
+    const build = engine.build(request, { signal: abort.signal });
     let ran = false;
     await collectUntilError(build, (event) => {
       if (event.kind !== 'log') return;
@@ -119,7 +120,7 @@ describe.each(['classic', 'buildkit'] as const)('the %s builder', (builder) => {
     });
     expect(ran).toBe(true);
     await expect.poll(() => isRunning(`sleep ${seconds}`), { timeout: 5_000 }).toBe(false);
-    await expect.poll(() => buildContainers(docker), { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => buildContainers(docker, request.labels), { timeout: 5_000 }).toBe(0);
   });
 
   it('refuses here-documents on an engine that would read them as instructions', async () => {
@@ -325,7 +326,8 @@ describe('leftovers of builds', () => {
       await engine.reap('slipway.build', async (value) => seen.push(value) < 0);
       break;
     }
-    expect(seen).toEqual([labels['slipway.build']]);
+    // Others' builds run beside it.
+    expect(seen.filter((value) => value === labels['slipway.build'])).toHaveLength(1);
   });
 });
 

@@ -38,7 +38,7 @@ it('purges a built image from the registry too, and spares one that others are t
   if (image === null) throw new Error('the build made no image');
   const { digest } = (await registry.manifest('default/purged', 'latest')) ?? { digest: '' };
   const same = await makeImage(client, {
-    reference: `${roles.registryHost}/default/purged:latest@${digest}`,
+    reference: `${roles.registryHost}/default/purged@${digest}`,
     namespace: 'default',
     name: 'the-same',
   });

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import Docker from 'dockerode';
 import { inject } from 'vitest';
 import type { BuildRequest, ContainerEngine } from '../../src/engine/container-engine.ts';
+import { markerHosts } from '../../src/engine/docker/build-leftovers.ts';
 import { createDockerEngine } from '../../src/engine/docker/docker-engine.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import type { EngineHarness } from '../contracts/container-engine.contract.ts';
@@ -111,14 +112,18 @@ export function engineHarness(
     reference: () => `${registryHost}/contract/${randomUUID()}:1`,
     // The discard port: nobody listens there.
     deadReference: () => '127.0.0.1:9/contract/x:1',
-    async isBusy() {
-      return isRunning(`sleep ${last}`) || (await buildContainers(docker)) > 0;
+    async isBusy(labels) {
+      return isRunning(`sleep ${last}`) || (await buildContainers(docker, labels)) > 0;
     },
   };
 }
 
-/** How many containers there are that a classic build started. */
-export async function buildContainers(docker: Docker): Promise<number> {
+/** How many containers there are that a classic build of these labels started; other tests' builds run beside it. */
+export async function buildContainers(
+  docker: Docker,
+  labels: Readonly<Record<string, string>>,
+): Promise<number> {
+  const markers = markerHosts(labels).split(',');
   const all = await docker.listContainers({ all: true });
   const inspected = await Promise.all(
     all.map(({ Id }) =>
@@ -129,7 +134,7 @@ export async function buildContainers(docker: Docker): Promise<number> {
     ),
   );
   return inspected.filter((found) =>
-    found?.HostConfig.ExtraHosts?.some((host: string) => host.includes('.slipway.invalid')),
+    found?.HostConfig.ExtraHosts?.some((host: string) => markers.includes(host)),
   ).length;
 }
 
