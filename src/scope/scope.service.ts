@@ -139,8 +139,11 @@ export abstract class ScopeService<S extends Scope> {
     const problems = new Problems();
     checkScopeName(problems, ['name'], input.name);
     checkChanges(problems, input);
-    problems.refuseIfAny();
     const { name, displayName = null, description = null, quota } = input;
+    const taken = ['NAME_TAKEN', ['name'], `the ${this.noun} ${name} exists already`] as const;
+    // Told together with what else is wrong; the index has the last word. What is no name is not looked up.
+    if (!problems.has(['name']) && (await this.find(session, { name })) !== null) problems.add(...taken);
+    problems.refuseIfAny();
     const now = new Date();
     const scope = this.make({
       id: randomUUID(),
@@ -157,7 +160,7 @@ export abstract class ScopeService<S extends Scope> {
       return scope;
     } catch (error) {
       if (!isTaken(error, `${this.noun}_name`)) throw error;
-      return refuse('NAME_TAKEN', ['name'], `the ${this.noun} ${name} exists already`);
+      return refuse(...taken);
     }
   }
 

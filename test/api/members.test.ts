@@ -274,6 +274,10 @@ describe('namespaces and workspaces', () => {
         codes((await admin.run<{ made: { userErrors: never[] } }>(query, { input })).made.userErrors);
       expect(await make({ name: 'Fresh' })).toEqual(['PATTERN name']);
       expect(await make({ name: 'default' })).toEqual(['NAME_TAKEN name']);
+      expect(await make({ name: 'default', description: 'x'.repeat(513) })).toEqual([
+        'NAME_TAKEN name',
+        'TOO_LONG description',
+      ]);
       expect(await make({ name: '', displayName: 'x'.repeat(257), description: 'x'.repeat(513) })).toEqual([
         'PATTERN name',
         'TOO_LONG description',
