@@ -1,6 +1,7 @@
 import { type EntityManager, kysely } from '../db/orm.ts';
 import type { Image } from '../image/image.entity.ts';
-import { holdsName, type ImageQuotaService } from '../image/quota/image-quota.service.ts';
+import { holdsName } from '../image/image.rules.ts';
+import type { ImageQuotaService } from '../image/quota/image-quota.service.ts';
 import type { ScopeKind } from '../scope/scope.rules.ts';
 import {
   addRefusals,

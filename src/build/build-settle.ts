@@ -1,6 +1,7 @@
 import type { EntityManager } from '../db/orm.ts';
 import { EngineError } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
+import { isUnfinished } from '../image/image.rules.ts';
 import type { ImageBuildFailureReason } from '../shared/enums.ts';
 import type { Build, BuildFailure } from './build.entity.ts';
 import { isFinal, movePhase } from './build.rules.ts';
@@ -139,7 +140,7 @@ export async function endBuild(
   );
   if (build.imageId === null) return;
   const image = await tx.findOne(Image, { id: build.imageId });
-  if (image === null || (image.status !== 'INIT' && image.status !== 'CREATING')) return;
+  if (image === null || !isUnfinished(image.status)) return;
   image.status = 'CREATE_FAILED';
   image.statusMessage = failure.message;
   image.replacesId = null;

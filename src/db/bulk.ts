@@ -31,17 +31,16 @@ export async function insertRows<T>(
   }
 }
 
-/** Writes these properties of many rows anew, found by their ids: see {@link insertRows}. */
+/** Writes these properties, the id not among them, of many rows anew, found by their ids: see {@link insertRows}. */
 export async function updateRows<T extends { id: string }>(
   em: EntityManager,
   entity: EntityName<T>,
   properties: readonly (keyof T & string)[],
   rows: Rows<T>,
 ): Promise<void> {
-  const { table, columns, records } = describe(em, entity, properties);
-  const { records: withIds } = describe(em, entity, ['id', ...properties]);
-  const set = columns.map((column) => sql`${column} = given.${column}`);
-  for (const json of (properties.includes('id') ? records : withIds)(rows)) {
+  const { table, columns, records } = describe(em, entity, ['id', ...properties]);
+  const set = columns.slice(1).map((column) => sql`${column} = given.${column}`);
+  for (const json of records(rows)) {
     await sql`update ${table} set ${sql.join(set)}
       from jsonb_populate_recordset(null::${table}, ${json}::jsonb) given where given.id = ${table}.id`.execute(
       kysely(em),

@@ -1,5 +1,6 @@
 import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLSafeInt, GraphQLUUID } from 'graphql-scalars';
+import { DECIMAL } from '../shared/number.rules.ts';
 
 /** RFC 3339, UTC. */
 export const DateTime = GraphQLDateTime;
@@ -7,8 +8,6 @@ export const DateTime = GraphQLDateTime;
 export const SafeInt = GraphQLSafeInt;
 export const UUID = GraphQLUUID;
 export const JSONObject = GraphQLJSONObject;
-
-const DECIMAL = /^-?\d{1,30}(\.\d{1,30})?$/;
 
 function readDecimal(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : value;

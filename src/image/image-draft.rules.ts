@@ -77,6 +77,11 @@ export function draftOf(
   };
 }
 
+/** Tells what is wrong with an edit by itself, where nobody knows of which image it is. */
+export function checkEdit(edit: ImageEdit, problems: Problems): void {
+  draftOf(null, { reference: 'unknown', ...edit }, problems);
+}
+
 /** An image as it is now, in the form in which edits are compared. */
 export function draftOfRow(
   image: ImageContent &

@@ -17,9 +17,17 @@ import {
 import { type ImageName, isSameName } from './dependency/image-dependency.rules.ts';
 import { type EditableField, Image } from './image.entity.ts';
 import { type ImageRow, imagesByIds } from './image.reads.ts';
+import { holdsName } from './image.rules.ts';
 import type { ImageService } from './image.service.ts';
 import { findLive, lockImage, nameTaken } from './image-access.ts';
-import { changedFields, draftOf, draftOfRow, type ImageDraft, type ImageEdit } from './image-draft.rules.ts';
+import {
+  changedFields,
+  checkEdit,
+  draftOf,
+  draftOfRow,
+  type ImageDraft,
+  type ImageEdit,
+} from './image-draft.rules.ts';
 import {
   changedByLooking,
   checkEditable,
@@ -30,7 +38,7 @@ import {
   saidOf,
   stateAfter,
 } from './image-edit.rules.ts';
-import { holdsName, type ImageQuotaService } from './quota/image-quota.service.ts';
+import type { ImageQuotaService } from './quota/image-quota.service.ts';
 import { addUnknown, type ImageVerification } from './registry/image-verification.ts';
 
 interface Checks {
@@ -127,7 +135,7 @@ export class ImageEditService {
           createdById: session.user.id,
         });
         await tx.flush();
-        await replaceDependencies(tx, image.id, dependencies);
+        if (dependencies.length > 0) await replaceDependencies(tx, [{ imageId: image.id, dependencies }]);
         return { image, warnings };
       });
     } catch (error) {
@@ -146,7 +154,7 @@ export class ImageEditService {
     const problems = new Problems();
     const warnings: string[] = [];
     const { seen, looked } = await this.#lookBefore(session, uid, input, warnings, problems);
-    if (seen === null) draftOf(null, { reference: 'none', ...input }, problems);
+    if (seen === null) checkEdit(input, problems);
     let wanted: ImageDraft | null = null;
     try {
       return await this.parts.writes.run(async (tx) => {
@@ -187,7 +195,9 @@ export class ImageEditService {
         if (scopes.workspaceId !== image.workspaceId) changed.push('workspace');
         const state = stateAfter(image, answer);
         if (state.status !== image.status) changed.push('status');
-        await this.#takeRoom(tx, image, { ...image, ...facts, ...scopes }, problems);
+        const { quotas } = this.parts;
+        const demands = quotas.demandsOf(image, { ...image, ...facts, ...scopes });
+        if (demands.length > 0) await quotas.takeRoom(tx, demands, problems, QUOTA_PATHS);
         problems.refuseIfAny();
         warnings.push(...drafting);
         if (input.validateOnly === true || changed.length === 0) return { image, warnings };
@@ -197,7 +207,9 @@ export class ImageEditService {
         });
         recordEdit(image, changed);
         await tx.flush();
-        if (changed.includes('dependencies')) await replaceDependencies(tx, image.id, draft.dependencies);
+        if (changed.includes('dependencies')) {
+          await replaceDependencies(tx, [{ imageId: image.id, dependencies: draft.dependencies }]);
+        }
         return { image, warnings };
       });
     } catch (error) {
@@ -233,30 +245,6 @@ export class ImageEditService {
     // Of an image that is in the catalogue already it is a fact to be noted.
     if (found === 'GONE' && draft.reference !== base.reference) addUnknown(draft, problems);
     return { seen, looked: { reference: draft.reference, found } };
-  }
-
-  /** A moved image leaves room where it was, and takes it where it goes; a new size does so without a move. */
-  async #takeRoom(
-    tx: EntityManager,
-    image: Image,
-    after: Omit<Image, 'namespaceId'> & { readonly namespaceId: string | null },
-    problems: Problems,
-  ): Promise<void> {
-    const { quotas } = this.parts;
-    const [before, size] = [quotas.storageOf(image), quotas.storageOf(after)];
-    const images = holdsName(image) ? 1 : 0;
-    const isMoved = {
-      namespaceId: after.namespaceId !== image.namespaceId,
-      workspaceId: after.workspaceId !== image.workspaceId,
-    };
-    const demands = (['namespaceId', 'workspaceId'] as const).flatMap((scope) => {
-      const to = after[scope] === null ? [] : [{ [scope]: after[scope], images, storageBytes: size }];
-      return isMoved[scope]
-        ? [{ [scope]: image[scope], images: -images, storageBytes: -before }, ...to]
-        : [{ [scope]: image[scope], storageBytes: size - before }];
-    });
-    const isSame = !isMoved.namespaceId && !isMoved.workspaceId && size === before;
-    if (!isSame) await quotas.takeRoom(tx, demands, problems, QUOTA_PATHS);
   }
 
   /** Where the image will belong; a namespace of `null` is made with the edit, by an administrator. */

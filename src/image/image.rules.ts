@@ -29,9 +29,14 @@ export function isUnfinished(status: ImageStatus): boolean {
   return status === 'INIT' || status === 'CREATING';
 }
 
-/** Does it hold its name in the catalogue? */
+/** Is it neither deleted nor failed? */
 export function isLive(status: ImageStatus): boolean {
   return status !== 'DELETED' && status !== 'CREATE_FAILED';
+}
+
+/** Does it hold its name in the catalogue? One that waits to replace another does not yet. */
+export function holdsName({ status, replacesId }: Pick<Image, 'status' | 'replacesId'>): boolean {
+  return isLive(status) && replacesId === null;
 }
 
 /** Takes an image out of the catalogue; it can come back to where it was. */

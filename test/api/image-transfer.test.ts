@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
-import { deleteImage, errorCode, IMAGE_FIELDS, makeImage } from '../support/images.ts';
+import { CONTENT_FIELDS, deleteImage, errorCode, IMAGE_FIELDS, makeImage } from '../support/images.ts';
 import { countsOf, errorsOf, importImages, record } from '../support/imports.ts';
 
 let slipway: TestApp;
@@ -25,14 +25,8 @@ async function exportImages(client: ApiClient, filter: Record<string, unknown> =
   return exported;
 }
 
-const ALL_FIELDS = `${IMAGE_FIELDS} group flavorType price cover
-  layers { digest sizeBytes mediaType }
-  runtime { command args workingDir env { name value } ports { name containerPort nodePort } mounts configFiles
-    subPaths { source destination } hostPaths { source destination } cpuRequests gpuRequests memRequests pvcSize }
-  inputs { name kind type controls default displayName index } outputs { name kind type controls default displayName index }
-  configs { name kind type controls default displayName index }
-  algorithm { factory name type description eventType incidentId tvChannels pictures frameInterval frameNumber useableFlag }
-  dependencies { reference image { name tag } }`;
+const ALL_FIELDS = `${IMAGE_FIELDS} ${CONTENT_FIELDS} layers { digest sizeBytes mediaType }
+  dependencies { image { name tag } }`;
 
 async function allImages(namespace: string): Promise<Record<string, unknown>[]> {
   const { images } = await admin.run<{ images: { nodes: Record<string, unknown>[] } }>(

@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import type { Session } from '../../auth/session.ts';
+import { insertRows } from '../../db/bulk.ts';
 import { type EntityManager, kysely } from '../../db/orm.ts';
 import type { Db } from '../../db/tables.ts';
 import { toGlobalId } from '../../shared/global-id.ts';
 import type { Problems } from '../../shared/problems.ts';
+import { ImageDependency } from './image-dependency.entity.ts';
 import { dependenciesOf, dependentsOf, leadingBack, resolveTargets } from './image-dependency.reads.ts';
 import {
   type GivenDependency,
@@ -97,24 +99,24 @@ export async function readDependenciesOf(em: EntityManager, imageId: string): Pr
   return await dependenciesOf(kysely(em), [imageId]);
 }
 
-/** Writes what an image depends on, in the place of what it depended on before. */
+/** Writes what images depend on, in the place of what they depended on before. */
 export async function replaceDependencies(
   tx: EntityManager,
-  imageId: string,
-  dependencies: readonly GivenDependency[],
+  lists: readonly { readonly imageId: string; readonly dependencies: readonly GivenDependency[] }[],
 ): Promise<void> {
-  await sql`delete from image_dependency where image_id = ${imageId}`.execute(kysely(tx));
-  if (dependencies.length === 0) return;
-  const rows = dependencies.map(({ reference, namespace, name, tag }, position) => ({
-    position,
-    reference,
-    namespace,
-    name,
-    tag,
-  }));
-  await sql`insert into image_dependency (image_id, position, reference, namespace, name, tag)
-    select ${imageId}, d.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as d (position int, reference text, namespace text, name text, tag text)`.execute(kysely(tx));
+  await tx.nativeDelete(ImageDependency, { imageId: { $in: lists.map(({ imageId }) => imageId) } });
+  const rows = lists.flatMap(({ imageId, dependencies }) =>
+    dependencies.map(({ reference, namespace, name, tag }, position) => ({
+      imageId,
+      position,
+      reference,
+      namespace,
+      name,
+      tag,
+    })),
+  );
+  const properties = ['imageId', 'position', 'reference', 'namespace', 'name', 'tag'] as const;
+  await insertRows(tx, ImageDependency, properties, rows);
 }
 
 /** Refuses to take away a name that live images depend on; names those that the viewer may see. */

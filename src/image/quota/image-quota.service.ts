@@ -13,9 +13,15 @@ import {
 } from '../../scope/scope-quota.ts';
 import type { Problems } from '../../shared/problems.ts';
 import type { Image } from '../image.entity.ts';
+import { holdsName } from '../image.rules.ts';
 import { countLiveImages, sumStorage } from './image-quota.reads.ts';
 
 const ASK = 'or ask an administrator for a higher limit';
+
+/** Where an image is to belong, and what it takes there. */
+export interface QuotaStanding extends Pick<Image, 'registryHost' | 'sizeBytes' | 'workspaceId'> {
+  readonly namespaceId: string | null;
+}
 
 /** How many live images a scope may have. */
 const IMAGES: Quota = {
@@ -79,6 +85,27 @@ export class ImageQuotaService {
     return registryHost === this.registryHost ? (sizeBytes ?? 0) : 0;
   }
 
+  /**
+   * What an image asks of its places when it is new, moved, or has another size: a moved one leaves room where it was, and takes
+   * it where it goes. Nothing where it all stays as it is.
+   *
+   * @param before `null` for one that is new
+   * @param after a namespace of `null` is made with it, so it has no limit yet
+   */
+  demandsOf(before: Image | null, after: QuotaStanding): Demand[] {
+    const left = before === null ? 0 : this.storageOf(before);
+    const taken = this.storageOf(after);
+    const images = before === null || holdsName(before) ? 1 : 0;
+    return (['namespaceId', 'workspaceId'] as const).flatMap((scope): Demand[] => {
+      const [from, to] = [before?.[scope] ?? null, after[scope]];
+      if (from === to) return taken === left ? [] : [{ [scope]: to, storageBytes: taken - left }];
+      return [
+        ...(from === null ? [] : [{ [scope]: from, images: -images, storageBytes: -left }]),
+        ...(to === null ? [] : [{ [scope]: to, images, storageBytes: taken }]),
+      ];
+    });
+  }
+
   /** The room for images in some places, locked: see {@link lockRoom}. For who takes it image by image. */
   async lockRoom(tx: EntityManager, places: readonly QuotaPlace[]): Promise<Room> {
     return await lockRoom(tx, this.quotas, places);
@@ -98,11 +125,6 @@ export class ImageQuotaService {
   ): Promise<void> {
     addRefusals(problems, await takeRoom(tx, this.quotas, demands), paths);
   }
-}
-
-/** Does an image count as live? What {@link countLiveImages} says in SQL: one that waits to replace another does not yet. */
-export function holdsName({ status, replacesId }: Pick<Image, 'status' | 'replacesId'>): boolean {
-  return status !== 'DELETED' && status !== 'CREATE_FAILED' && replacesId === null;
 }
 
 const usedOf = (uses: ReadonlyMap<string, QuotaUse>) =>

@@ -13,7 +13,7 @@ import {
 } from '../dependency/image-dependency.rules.ts';
 import { liveImages, readableImages } from '../filter/image-filter.reads.ts';
 import { Image } from '../image.entity.ts';
-import { holdsName } from '../quota/image-quota.service.ts';
+import { holdsName } from '../image.rules.ts';
 import type { ImageListRow } from './image-list-reading.rules.ts';
 
 /** Others get a turn after so many: making their objects takes some 20 ms. */

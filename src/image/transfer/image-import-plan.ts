@@ -7,7 +7,7 @@ import { inTurns } from '../../shared/turns.ts';
 import type { WorkspaceService } from '../../workspace/workspace.service.ts';
 import { type ImageName, printImageName } from '../dependency/image-dependency.rules.ts';
 import type { EditableField, Image } from '../image.entity.ts';
-import { changedFields, draftOf, draftOfRow } from '../image-draft.rules.ts';
+import { changedFields, checkEdit, draftOf, draftOfRow } from '../image-draft.rules.ts';
 import { checkEditable } from '../image-edit.rules.ts';
 import type { ImageQuotaService } from '../quota/image-quota.service.ts';
 import type { ImageVerification } from '../registry/image-verification.ts';
@@ -85,7 +85,11 @@ export class ImportPlan {
       yield;
       const planned = row.name === null ? null : this.#planRow(row, row.name, found);
       if (planned !== null) this.#read.push(planned);
-      if (row.name === null) this.#addErrors(row, contentProblems(row));
+      if (row.name === null) {
+        const problems = new Problems();
+        checkEdit({ ...row.changes, dependencies: row.dependencies }, problems);
+        this.#addErrors(row, problems);
+      }
     }
   }
 
@@ -206,20 +210,9 @@ export class ImportPlan {
   /** @param mayFail whether a row may still fail after this */
   async #takeRoom(mayFail: (row: PlannedRow) => boolean): Promise<void> {
     const { quotas } = this.parts;
-    const demandsOf = ({ existing, facts, namespaceId, workspaceId }: PlannedRow): Demand[] => {
-      const [before, after] = [existing === null ? 0 : quotas.storageOf(existing), quotas.storageOf(facts)];
-      const move = (scope: 'namespaceId' | 'workspaceId', to: string | null): Demand[] => {
-        const from = existing?.[scope];
-        if (from === to) return [{ [scope]: to, storageBytes: after - before }];
-        return [
-          ...(from === undefined ? [] : [{ [scope]: from, images: -1, storageBytes: -before }]),
-          ...(to === null ? [] : [{ [scope]: to, images: 1, storageBytes: after }]),
-        ];
-      };
-      return [...move('namespaceId', namespaceId), ...move('workspaceId', workspaceId)];
-    };
     const places = this.rows.map((row) => {
-      const demands = demandsOf(row);
+      const { existing, facts, namespaceId, workspaceId } = row;
+      const demands = quotas.demandsOf(existing, { ...facts, namespaceId, workspaceId });
       // What a row leaves that fails after all must not have been given away.
       const isSure = this.mode === 'ATOMIC' || !mayFail(row);
       return { row, demands: isSure ? demands : demands.filter(takesOnly) };
@@ -230,13 +223,6 @@ export class ImportPlan {
       for (const { code, message } of room.take(demands)) this.#add(row.row, null, code, message);
     }
   }
-}
-
-/** What is wrong with what a row says of an image whose name cannot be read. */
-function contentProblems({ changes, dependencies }: ImageListRow): Problems {
-  const problems = new Problems();
-  draftOf(null, { ...changes, reference: 'none', dependencies }, problems);
-  return problems;
 }
 
 const takesOnly = ({ images = 0, storageBytes = 0 }: Demand) => images >= 0 && storageBytes >= 0;

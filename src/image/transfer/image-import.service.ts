@@ -11,8 +11,7 @@ import { refuse } from '../../shared/problems.ts';
 import { inTurns } from '../../shared/turns.ts';
 import type { WorkspaceService } from '../../workspace/workspace.service.ts';
 import { NO_CONTENT } from '../content/image-content.ts';
-import { lockDependencies } from '../dependency/image-dependencies.ts';
-import { ImageDependency } from '../dependency/image-dependency.entity.ts';
+import { lockDependencies, replaceDependencies } from '../dependency/image-dependencies.ts';
 import { searchGramsOf, searchTextOf } from '../filter/image-search.rules.ts';
 import { Image } from '../image.entity.ts';
 import { newImageRow, recordEdit } from '../image-edit.rules.ts';
@@ -111,19 +110,11 @@ export class ImageImportService {
     await insertRows(tx, Image, ALL_PROPERTIES, images.slice(0, created.length));
     await updateRows(tx, Image, EDITED_PROPERTIES, images.slice(created.length));
     const redone = rows.filter(({ row }) => row.existing === null || row.changed.includes('dependencies'));
-    await tx.nativeDelete(ImageDependency, { imageId: { $in: redone.map(({ image }) => image.id) } });
-    const dependencies = redone.flatMap(({ row, image }) =>
-      row.draft.dependencies.map(({ reference, namespace, name, tag }, position) => ({
-        imageId: image.id,
-        position,
-        reference,
-        namespace,
-        name,
-        tag,
-      })),
-    );
-    const properties = ['imageId', 'position', 'reference', 'namespace', 'name', 'tag'] as const;
-    await insertRows(tx, ImageDependency, properties, dependencies);
+    const lists = redone.map(({ row, image }) => ({
+      imageId: image.id,
+      dependencies: row.draft.dependencies,
+    }));
+    await replaceDependencies(tx, lists);
   }
 }
 

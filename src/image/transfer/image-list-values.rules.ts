@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MAX_INT } from '../../shared/number.rules.ts';
+import { DECIMAL, MAX_INT } from '../../shared/number.rules.ts';
 import type { UserErrorCode } from '../../shared/problems.ts';
 
 // What the values of `image_list.json` must be, as schemas that turn them into what the catalogue has. Documents come from
@@ -48,7 +48,7 @@ export const decimal = z.preprocess(
   asText,
   z
     .string({ error: 'must be a decimal number' })
-    .regex(/^-?\d{1,30}(\.\d{1,30})?$/, { error: 'must be a decimal number, e.g. "12.50"' }),
+    .regex(DECIMAL, { error: 'must be a decimal number, e.g. "12.50"' }),
 );
 
 /** One of an enum's words, in any case. */
