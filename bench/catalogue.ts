@@ -60,6 +60,7 @@ async function measure(images: number, rounds: number): Promise<void> {
     registryHost: null,
     exampleBaseImage: null,
     adminToken,
+    secretKey: Buffer.alloc(32),
   };
   const statements: Statement[] = [];
   const app = opened.use(

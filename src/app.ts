@@ -46,6 +46,8 @@ export interface Connections {
   readonly registryHost: string | null;
   readonly exampleBaseImage: string | null;
   readonly adminToken: string;
+  /** 32 bytes that seal the secrets of builds. */
+  readonly secretKey: Buffer;
 }
 
 /** Everything that lives as long as the process, built once and in order. Disposing of it closes it in reverse order. */

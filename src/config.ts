@@ -33,6 +33,15 @@ export interface Config {
     readonly maxTimeoutMs: number;
     /** How long a stopping worker lets running builds go on before it gives them back to the queue. */
     readonly drainMs: number;
+    /** How long a build may wait for a worker before it is EXPIRED. */
+    readonly queueTimeoutMs: number;
+    /** How many builds of one namespace run at once, on all workers; `null`: as many as there are slots. */
+    readonly namespaceSlots: number | null;
+    /** A longer log keeps its head and its tail. */
+    readonly maxLogBytes: number;
+    /** How long the log of a build that has ended is kept, and the build itself; `null`: for ever. */
+    readonly logRetentionMs: number | null;
+    readonly retentionMs: number | null;
   };
   /** The labels by which running containers are recognised as notebooks. */
   readonly notebookLabels: {
@@ -45,6 +54,8 @@ export interface Config {
   readonly secrets: {
     /** The token of the user `admin`; `null`: one is generated and kept in the data folder. */
     readonly adminToken: string | null;
+    /** 32 bytes that seal the secrets of builds at rest; `null`: made once and kept in the data folder. */
+    readonly key: Buffer | null;
     /** `user:password` for the registry, where it asks for them. */
     readonly registryAuth: string | null;
     /** `user:password` by `host[:port]`, for verifying references to other registries. */
@@ -134,6 +145,11 @@ const Environment = z.object({
     .min(32, 'must have 32 characters or more')
     .regex(/^[\x20-\x7e\xa0-\xff]*$/, 'must have characters of Latin-1 only: an HTTP header holds no other')
     .optional(),
+  SLIPWAY_SECRET_KEY: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits, as `openssl rand -hex 32` prints them')
+    .transform((hex) => Buffer.from(hex, 'hex'))
+    .optional(),
   SLIPWAY_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
     .default('warn'),
@@ -142,6 +158,11 @@ const Environment = z.object({
   SLIPWAY_BUILD_TIMEOUT_SECONDS: wholeNumber(1, 86_400, 3600),
   SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 82_800, 21_600),
   SLIPWAY_DRAIN_SECONDS: wholeNumber(0, 3600, 20),
+  SLIPWAY_QUEUE_TIMEOUT_SECONDS: wholeNumber(1, 2_592_000, 86_400),
+  SLIPWAY_NAMESPACE_SLOTS: wholeNumber(0, 10_000, 0),
+  SLIPWAY_MAX_LOG_BYTES: wholeNumber(65_536, 1_099_511_627_776, 1_073_741_824),
+  SLIPWAY_LOG_RETENTION_DAYS: wholeNumber(0, 36_500, 90),
+  SLIPWAY_BUILD_RETENTION_DAYS: wholeNumber(0, 36_500, 0),
   SLIPWAY_NOTEBOOK_LABEL: label('slipway.notebook'),
   SLIPWAY_NOTEBOOK_NAME_LABEL: label('slipway.notebook.name'),
   SLIPWAY_NOTEBOOK_WORKSPACE_LABEL: label('slipway.workspace'),
@@ -153,6 +174,9 @@ const Environment = z.object({
 
 /** The variables that {@link readConfig} knows: the README's table and `.env.example` are held against this list by a test. */
 export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(Environment.shape);
+
+/** 0 means for ever. */
+const days = (count: number) => (count === 0 ? null : count * 86_400_000);
 
 /**
  * Reads the configuration from environment variables. An empty variable counts as one that is not set.
@@ -199,6 +223,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
       defaultTimeoutMs: e.SLIPWAY_BUILD_TIMEOUT_SECONDS * 1000,
       maxTimeoutMs: e.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS * 1000,
       drainMs: e.SLIPWAY_DRAIN_SECONDS * 1000,
+      queueTimeoutMs: e.SLIPWAY_QUEUE_TIMEOUT_SECONDS * 1000,
+      namespaceSlots: e.SLIPWAY_NAMESPACE_SLOTS === 0 ? null : e.SLIPWAY_NAMESPACE_SLOTS,
+      maxLogBytes: e.SLIPWAY_MAX_LOG_BYTES,
+      logRetentionMs: days(e.SLIPWAY_LOG_RETENTION_DAYS),
+      retentionMs: days(e.SLIPWAY_BUILD_RETENTION_DAYS),
     },
     notebookLabels: {
       id: e.SLIPWAY_NOTEBOOK_LABEL,
@@ -209,6 +238,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
     logLevel: e.SLIPWAY_LOG_LEVEL,
     secrets: {
       adminToken: e.SLIPWAY_ADMIN_TOKEN ?? null,
+      key: e.SLIPWAY_SECRET_KEY ?? null,
       registryAuth: e.SLIPWAY_REGISTRY_AUTH ?? null,
       registryAuths: e.SLIPWAY_REGISTRY_AUTHS,
     },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { printSchema } from 'graphql';
 import { type App, type Connections, createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -7,6 +8,7 @@ import { assertDatabaseAnswers, migrate, pendingMigrations } from './db/migrate.
 import { startDemoNotebook } from './embedded/demo-notebook.ts';
 import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
 import { startLocalServices } from './embedded/local-services.ts';
+import { keptSecret } from './embedded/private-file.ts';
 import { createSchema } from './graphql/schema.ts';
 import { listenProblem } from './http/can-listen.ts';
 import { startServer } from './server.ts';
@@ -154,6 +156,15 @@ async function work(app: App, stopped: Promise<void>): Promise<void> {
   await worker.stop();
 }
 
+/** Kept in the data folder, as `npm start` does: right for processes of one machine; others have to set it. */
+function keptKey({ dataDir }: Config): Buffer {
+  mkdirSync(dataDir, { recursive: true });
+  return Buffer.from(
+    keptSecret(join(dataDir, 'secret-key'), () => randomBytes(32).toString('hex')),
+    'hex',
+  );
+}
+
 async function findConnections(config: Config, databaseUrl: string): Promise<Connections> {
   const answers = await Promise.all(
     config.engineEndpoint === null
@@ -169,6 +180,7 @@ async function findConnections(config: Config, databaseUrl: string): Promise<Con
     exampleBaseImage: null,
     // Without an operator's token nobody is signed in by one: a random hash matches nothing.
     adminToken: config.secrets.adminToken ?? randomBytes(32).toString('hex'),
+    secretKey: config.secrets.key ?? keptKey(config),
   };
 }
 

@@ -23,6 +23,10 @@ export interface Worker extends AsyncDisposable {
 export async function startWorker(app: App): Promise<Worker | null> {
   const { engine, registry, registryAuth, config, log, queue, orm, events } = app;
   if (engine === null || registry === null) return null;
+  const dockerfileRecipe = createDockerfileRecipe({
+    builder: config.builder,
+    registryAuths: registryAuth === null ? {} : { [registry.host]: registryAuth },
+  });
   const runner = new BuildRunner({
     em: orm.em,
     events,
@@ -31,10 +35,8 @@ export async function startWorker(app: App): Promise<Worker | null> {
     registryAuth,
     quotas: app.services.buildQuotas,
     recipes: {
-      DOCKERFILE: createDockerfileRecipe({
-        builder: config.builder,
-        registryAuths: registryAuth === null ? {} : { [registry.host]: registryAuth },
-      }),
+      DOCKERFILE: dockerfileRecipe,
+      PACKAGES: dockerfileRecipe,
       NOTEBOOK: notebookRecipe,
     },
     log,

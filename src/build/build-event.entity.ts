@@ -6,6 +6,8 @@ import type { BuildState } from './build.rules.ts';
 export const BuildEvent = defineEntity({
   name: 'BuildEvent',
   tableName: 'image_build_event',
+  // For whoever follows the changes of all builds.
+  indexes: [{ name: 'image_build_event_at', properties: ['at'] }],
   properties: {
     buildId: () => p.manyToOne(Build).mapToPk().name('build_id').primary().deleteRule('cascade'),
     version: p.integer().primary(),

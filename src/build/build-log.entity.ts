@@ -13,6 +13,10 @@ export const BuildLogBatch = defineEntity({
     /** The first line's number; lines count from 1 through all attempts, without a gap. */
     firstSeq: p.bigint('number').primary(),
     lastSeq: p.bigint('number'),
+    /** Where the batch begins in the log as it was printed, in bytes; null: written by a version that did not count. */
+    byteOffset: p.bigint('number').strictNullable(),
+    /** Where it begins in the plain text without terminal codes. */
+    textOffset: p.bigint('number').strictNullable(),
     data: p.blob(),
     /** One entry a line: `[bytes, at (epoch ms), stream, step, partial]`; see build-log.codec.ts. */
     lines: p.json().$type<readonly EncodedLine[]>(),

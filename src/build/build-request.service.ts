@@ -233,7 +233,12 @@ export class BuildRequestService {
   async #queue(tx: EntityManager, build: Omit<Build, 'version'>): Promise<Build> {
     const inserted = insertBuild(tx, build);
     await tx.flush();
-    await this.parts.queue.enqueue(tx, { jobId: inserted.jobId, buildId: inserted.id });
+    await this.parts.queue.enqueue(tx, {
+      jobId: inserted.jobId,
+      buildId: inserted.id,
+      group: inserted.namespaceId,
+      priority: 0,
+    });
     return inserted;
   }
 
@@ -323,7 +328,18 @@ function queuedBuild(session: Session, target: BuildTarget) {
     visibility: 'PRIVATE',
     jobName: null,
     jobId: randomUUID(),
+    priority: 'NORMAL',
+    resource: null,
+    network: null,
+    targetRegistry: null,
+    regionId: null,
+    retryOfId: null,
+    builder: null,
+    push: null,
     logLineCount: 0,
+    logBytes: 0,
+    logTextBytes: 0,
+    logDeletedAt: null,
     createdById: session.user.id,
     createdAt: now,
     queuedAt: now,

@@ -3,12 +3,16 @@ import type { Label } from '../image/content/image-content.ts';
 import { Image } from '../image/image.entity.ts';
 import { Namespace } from '../namespace/namespace.entity.ts';
 import type {
+  Builder,
+  BuildResourceType,
   BuildType,
   ImageBuildFailureReason,
   ImageBuildKind,
   ImageBuildPhase,
+  ImageBuildPriority,
   ImageBuildStatus,
   ImageBuildStepStatus,
+  RegistryType,
   Visibility,
 } from '../shared/enums.ts';
 import type { Row } from '../shared/row.ts';
@@ -46,6 +50,33 @@ export interface DockerfileSource {
   readonly files: readonly { readonly path: string; readonly content: string; readonly mode: number }[];
   readonly target: string | null;
   readonly noCache: boolean;
+  /** The ids of the secrets and the hosts of the credentials that came with the request; absent: none. They are in build_secret. */
+  readonly secretIds?: readonly string[];
+  readonly authHosts?: readonly string[];
+}
+/** What was asked for in processors and memory (S3's Resource), as it was written. */
+export interface BuildResource {
+  readonly ecsSpec: string | null;
+  readonly quotaId: string | null;
+  readonly type: BuildResourceType | null;
+  readonly config: { readonly cpu: string | null; readonly memory: string | null } | null;
+}
+/** The network that was asked for (S3's UserVpc). */
+export interface BuildNetwork {
+  readonly vpcId: string | null;
+  readonly switchId: string | null;
+  readonly securityGroupId: string | null;
+  readonly extendedCidrs: readonly string[];
+  readonly defaultRoute: string | null;
+}
+export interface TargetRegistry {
+  readonly type: RegistryType;
+  readonly instanceId: string | null;
+}
+/** Bytes over all layers; the engine knows their sizes before they are compressed. */
+export interface PushProgress {
+  readonly pushedBytes: number;
+  readonly totalBytes: number;
 }
 
 /** One execution that makes an image: from a Dockerfile or from a running notebook. */
@@ -72,6 +103,13 @@ export const Build = defineEntity({
     { name: 'image_build_newest_in_namespace', properties: ['namespaceId', 'createdAt', 'id'] },
     { name: 'image_build_image', properties: ['imageId', 'createdAt', 'id'] },
     { name: 'image_build_unfinished', properties: ['createdAt', 'id'], where: 'finished_at is null' },
+    {
+      name: 'image_build_retries',
+      properties: ['retryOfId', 'createdAt', 'id'],
+      where: 'retry_of_id is not null',
+    },
+    // For retention: what ended long ago.
+    { name: 'image_build_finished', properties: ['finishedAt', 'id'], where: 'finished_at is not null' },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -108,7 +146,24 @@ export const Build = defineEntity({
     jobName: p.text().strictNullable(),
     /** The queue's job. */
     jobId: p.uuid(),
+    priority: p.string().$type<ImageBuildPriority>().default('NORMAL'),
+    resource: p.json().$type<BuildResource>().strictNullable(),
+    network: p.json().$type<BuildNetwork>().strictNullable(),
+    targetRegistry: p.json().$type<TargetRegistry>().strictNullable(),
+    regionId: p.text().strictNullable(),
+    /** The failed build that this one tries once more. */
+    retryOfId: () => p.manyToOne(Build).mapToPk().name('retry_of_id').strictNullable().deleteRule('set null'),
+    /** What the engine built it with; null until it has begun, and for a notebook. */
+    builder: p.string().$type<Builder>().strictNullable(),
+    /** How far the push is; null before it. */
+    push: p.json().$type<PushProgress>().strictNullable(),
     logLineCount: p.bigint('number'),
+    /** Bytes that the log has as it was printed, newlines and gaps' notes with it; null for a log of a version that did not count. */
+    logBytes: p.bigint('number').strictNullable().default(0),
+    /** The same without terminal codes: what the plain text at `logUrl` has. */
+    logTextBytes: p.bigint('number').strictNullable().default(0),
+    /** When retention took the log away; null: it has not. */
+    logDeletedAt: p.datetime(3).strictNullable(),
     createdById: () =>
       p.manyToOne(User).mapToPk().name('created_by_id').strictNullable().deleteRule('set null'),
     createdAt: p.datetime(3),

@@ -45,6 +45,8 @@ export type BuildState = Pick<
   | 'steps'
   | 'totalSteps'
   | 'attempt'
+  | 'builder'
+  | 'push'
   | 'logLineCount'
   | 'imageId'
   | 'canceledById'
@@ -65,6 +67,8 @@ export function stateOf(build: Build): BuildState {
     steps: build.steps,
     totalSteps: build.totalSteps,
     attempt: build.attempt,
+    builder: build.builder,
+    push: build.push,
     logLineCount: build.logLineCount,
     imageId: build.imageId,
     canceledById: build.canceledById,

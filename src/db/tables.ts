@@ -4,6 +4,8 @@ import type { Build } from '../build/build.entity.ts';
 import { Build as BuildEntity } from '../build/build.entity.ts';
 import { BuildEvent } from '../build/build-event.entity.ts';
 import { BuildLogBatch } from '../build/build-log.entity.ts';
+import { BuildSecret } from '../build/build-secret.entity.ts';
+import { BuildToken } from '../build/build-token.entity.ts';
 import { ImageDependency } from '../image/dependency/image-dependency.entity.ts';
 import type { Image } from '../image/image.entity.ts';
 import { Image as ImageEntity } from '../image/image.entity.ts';
@@ -29,6 +31,8 @@ export const ENTITIES = [
   BuildEntity,
   BuildEvent,
   BuildLogBatch,
+  BuildSecret,
+  BuildToken,
 ] as const;
 
 /** The tables as the query builder sees them: entity and property names, plain rows. */
@@ -44,6 +48,8 @@ export interface Tables {
   Build: Row<Build>;
   BuildEvent: Row<InferEntity<typeof BuildEvent>>;
   BuildLogBatch: Row<InferEntity<typeof BuildLogBatch>>;
+  BuildSecret: Row<InferEntity<typeof BuildSecret>>;
+  BuildToken: Row<InferEntity<typeof BuildToken>>;
 }
 
 /** Typed SQL for reads: rows, not entities. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { createLogger, type Logger } from '../shared/logger.ts';
@@ -23,6 +24,7 @@ export interface LocalServices extends AsyncDisposable {
   /** The reference of the base image for examples; `null` where the registry is not a private one. */
   readonly exampleBaseImage: string | null;
   readonly adminToken: string;
+  readonly secretKey: Buffer;
   /** Tells second starts where this one serves. Any user of the machine can ask, so the URL must not hold a token. */
   announce(url: string): void;
 }
@@ -63,6 +65,12 @@ export async function startLocalServices(
     registryHost: config.registryHost ?? (example ? privateHost : null),
     exampleBaseImage: example?.image?.reference ?? null,
     adminToken: config.secrets.adminToken ?? keptSecret(join(folder.path, 'admin-token')),
+    secretKey:
+      config.secrets.key ??
+      Buffer.from(
+        keptSecret(join(folder.path, 'secret-key'), () => randomBytes(32).toString('hex')),
+        'hex',
+      ),
     announce: (url) => lock.announce(url),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

@@ -1,3 +1,5 @@
+import type { Builder } from '../shared/enums.ts';
+
 /**
  * PORT: a container engine that can build, commit and push images and list running containers.
  *
@@ -39,7 +41,6 @@ export interface EngineInfo {
   readonly version: string;
   readonly builders: readonly Builder[];
 }
-export type Builder = 'CLASSIC' | 'BUILDKIT';
 
 export interface BuildRequest {
   readonly dockerfile: string;
@@ -55,6 +56,10 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   /** Registry credentials by host. Each is handed to its own host and to no other. */
   readonly registryAuths: Readonly<Record<string, RegistryCredentials>>;
+  /** What `RUN --mount=type=secret` may ask for, by id. They reach no image and no cache. BuildKit alone knows them. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** What each step may use; `null`: as much as there is. See the event `builder` for whether the engine holds to it. */
+  readonly limits: { readonly memoryBytes: number | null; readonly cpus: number | null };
 }
 export interface BuildFile {
   readonly path: string;
@@ -69,6 +74,8 @@ export interface RegistryCredentials {
 
 /** Four kinds as in BuildKit's progress graph (step, log, warning, result) and the two that its clipping and totals need. */
 export type BuildEvent =
+  /** The first event: which builder was chosen, and whether it enforces the limits that were asked for. */
+  | { readonly kind: 'builder'; readonly builder: Builder; readonly enforcesLimits: boolean }
   | { readonly kind: 'total'; readonly steps: number }
   | { readonly kind: 'step'; readonly step: BuildStep }
   | {

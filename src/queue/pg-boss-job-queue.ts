@@ -1,7 +1,7 @@
 import { fromKysely, PgBoss } from 'pg-boss';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { BuildJob, JobHandler, JobQueue } from './job-queue.ts';
+import type { BuildJob, JobHandler, JobQueue, QueueOrder } from './job-queue.ts';
 
 const QUEUE = 'build';
 
@@ -55,8 +55,12 @@ export class PgBossJobQueue implements JobQueue, AsyncDisposable {
     await this.#boss.updateQueue(QUEUE, options);
   }
 
-  async enqueue(tx: EntityManager, { jobId, buildId }: BuildJob): Promise<void> {
-    await this.#boss.send(QUEUE, { buildId }, { id: jobId, db: fromKysely(kysely(tx)) });
+  async enqueue(
+    tx: EntityManager,
+    { jobId, buildId, group, priority }: BuildJob & QueueOrder,
+  ): Promise<void> {
+    const order = { group: { id: group }, priority };
+    await this.#boss.send(QUEUE, { buildId }, { id: jobId, ...order, db: fromKysely(kysely(tx)) });
   }
 
   async remove(tx: EntityManager, jobId: string): Promise<void> {

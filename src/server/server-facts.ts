@@ -1,4 +1,5 @@
-import { type Builder, type ContainerEngine, EngineError } from '../engine/container-engine.ts';
+import { type ContainerEngine, EngineError } from '../engine/container-engine.ts';
+import type { Builder } from '../shared/enums.ts';
 
 /** What this server is and what it is connected to. */
 export interface ServerFacts {

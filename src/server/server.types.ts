@@ -1,8 +1,6 @@
 import { Field, ObjectType, registerEnumType } from 'type-graphql';
+import { Builder } from '../shared/enums.ts';
 import type { EngineFacts } from './server-facts.ts';
-
-export const Builder = { CLASSIC: 'CLASSIC', BUILDKIT: 'BUILDKIT' } as const;
-export type Builder = keyof typeof Builder;
 
 registerEnumType(Builder, {
   name: 'Builder',

@@ -56,11 +56,32 @@ export type ParameterKind = keyof typeof ParameterKind;
 export const ImportMode = { ATOMIC: 'ATOMIC', PARTIAL: 'PARTIAL' } as const;
 export type ImportMode = keyof typeof ImportMode;
 
-export const ImageBuildKind = { DOCKERFILE: 'DOCKERFILE', NOTEBOOK: 'NOTEBOOK' } as const;
+export const ImageBuildKind = {
+  DOCKERFILE: 'DOCKERFILE',
+  PACKAGES: 'PACKAGES',
+  NOTEBOOK: 'NOTEBOOK',
+} as const;
 export type ImageBuildKind = keyof typeof ImageBuildKind;
 
-export const BuildType = { CUSTOM_DOCKERFILE: 'CUSTOM_DOCKERFILE' } as const;
+export const BuildType = {
+  PACKAGE_INSTALLATION: 'PACKAGE_INSTALLATION',
+  CUSTOM_DOCKERFILE: 'CUSTOM_DOCKERFILE',
+} as const;
 export type BuildType = keyof typeof BuildType;
+
+export const BuildResourceType = { LINGJUN: 'LINGJUN' } as const;
+export type BuildResourceType = keyof typeof BuildResourceType;
+
+export const RegistryType = { OCI: 'OCI', ACR_ENTERPRISE: 'ACR_ENTERPRISE' } as const;
+export type RegistryType = keyof typeof RegistryType;
+
+/** Which builds a worker takes first. */
+export const ImageBuildPriority = { LOW: 'LOW', NORMAL: 'NORMAL', HIGH: 'HIGH' } as const;
+export type ImageBuildPriority = keyof typeof ImageBuildPriority;
+
+/** What a container engine builds a Dockerfile with. */
+export const Builder = { CLASSIC: 'CLASSIC', BUILDKIT: 'BUILDKIT' } as const;
+export type Builder = keyof typeof Builder;
 
 export const ImageBuildStatus = {
   QUEUED: 'QUEUED',

@@ -50,6 +50,8 @@ export function containerEngineContract(
       builder: 'auto',
       labels,
       registryAuths: {},
+      secrets: {},
+      limits: { memoryBytes: null, cpus: null },
       ...harness.build(kind),
     });
 

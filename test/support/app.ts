@@ -27,6 +27,7 @@ export interface Statement {
   readonly values: readonly unknown[];
 }
 
+const SECRET_KEY = randomBytes(32);
 const ADMIN_TOKEN = `admin-${randomBytes(16).toString('hex')}`;
 
 export interface TestAppOptions {
@@ -53,6 +54,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     registryHost: engine.registry.host,
     exampleBaseImage: `${engine.registry.host}/slipway/base:latest`,
     adminToken: ADMIN_TOKEN,
+    secretKey: SECRET_KEY,
   };
   const app = opened.use(
     await createApp(config, connections, createLogger(config.logLevel), {

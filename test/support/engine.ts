@@ -45,6 +45,8 @@ export function buildRequest(request: Partial<BuildRequest> & { readonly dockerf
     builder: 'auto',
     labels: { 'slipway.test': randomUUID() },
     registryAuths: {},
+    secrets: {},
+    limits: { memoryBytes: null, cpus: null },
     ...request,
   };
 }

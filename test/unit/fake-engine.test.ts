@@ -73,6 +73,8 @@ it('fails a build without a result, and every call while it is away', async () =
     builder: 'auto' as const,
     labels: {},
     registryAuths: {},
+    secrets: {},
+    limits: { memoryBytes: null, cpus: null },
   };
   expect((await collectUntilError(engine.build(request, {}))).error).toMatchObject({ reason: 'INTERNAL' });
   engine.setAvailable(false);

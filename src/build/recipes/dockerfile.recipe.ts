@@ -27,6 +27,8 @@ export function createDockerfileRecipe(options: {
         builder: options.builder,
         labels: buildLabel(build),
         registryAuths: options.registryAuths,
+        secrets: {},
+        limits: { memoryBytes: null, cpus: null },
       },
       { signal },
     );

@@ -1,7 +1,7 @@
 import type { ContainerInfo, ContainerInspectInfo, ImageInspectInfo } from 'dockerode';
+import type { Builder } from '../../shared/enums.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type {
-  Builder,
   CallOptions,
   ContainerDetails,
   ContainerEngine,
