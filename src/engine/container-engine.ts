@@ -10,7 +10,11 @@ import type { Builder } from '../shared/enums.ts';
 export interface ContainerEngine {
   /** What engine this is. Rejects with `ENGINE_UNAVAILABLE` when it does not answer. */
   info(options?: CallOptions): Promise<EngineInfo>;
-  /** Builds an image from a Dockerfile. The last event is `result`; a failed build throws after its last log event. */
+  /**
+   * Builds an image from a Dockerfile. The first event is `builder`, the last one `result`; a failed build throws after its
+   * last log event. A registry that keeps a base image waiting in silence fails it with `REGISTRY_UNAVAILABLE`; a step of the
+   * build's own may be silent as long as it likes.
+   */
   build(request: BuildRequest, options: CallOptions): AsyncIterable<BuildEvent>;
   /** Makes an image of a running container's file system, paused meanwhile where `pause` says so, and running again in every case. */
   commit(request: CommitRequest, options: CallOptions): Promise<CommitResult>;
@@ -22,11 +26,15 @@ export interface ContainerEngine {
   container(id: string, options?: CallOptions): Promise<ContainerDetails | null>;
   /** An image's configuration; `null` where the engine has none of this id. */
   image(id: string, options?: CallOptions): Promise<EngineImage | null>;
-  /** Takes an image away; one that is gone already is no error. Layers that others use stay, and so does an image with a tag. */
+  /**
+   * Takes an image away; one that is gone already is no error. Layers that others use stay, and so does an image that
+   * somebody has tagged or a container uses.
+   */
   removeImage(id: string, options?: CallOptions): Promise<void>;
   /**
-   * Ends and removes what dead workers left: every container that a build with `label` started and for whose value
-   * `isLeftover` answers true; not a container that merely runs an image with that label. How many they were.
+   * Ends and removes what dead workers left with a value of `label` for which `isLeftover` answers true: containers that a
+   * build started, and images that a build or a commit ended with. Not a container that merely runs an image with that label, nor an
+   * image that somebody has tagged, that a container uses, or that only inherited the label. How many they were.
    */
   reap(label: string, isLeftover: (value: string) => Promise<boolean>): Promise<number>;
 }
@@ -52,13 +60,20 @@ export interface BuildRequest {
   readonly noCache: boolean;
   /** `auto`: the classic builder, whose log is whole, unless the Dockerfile needs BuildKit. */
   readonly builder: 'auto' | 'classic' | 'buildkit';
-  /** Put on the image, and on every container that the build starts, so that leftovers can be found. */
+  /** Put on the image, and on every container that the build starts, so that leftovers can be found: not without any. */
   readonly labels: Readonly<Record<string, string>>;
   /** Registry credentials by host. Each is handed to its own host and to no other. */
   readonly registryAuths: Readonly<Record<string, RegistryCredentials>>;
-  /** What `RUN --mount=type=secret` may ask for, by id. They reach no image and no cache. BuildKit alone knows them. */
+  /**
+   * What `RUN --mount=type=secret` may ask for, by id. They reach no image, no cache and no error. BuildKit alone knows them:
+   * with another builder such a mount fails with `DOCKERFILE_INVALID`; one that asks for a secret that is not here and has
+   * `required=true` fails as its step.
+   */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What each step may use; `null`: as much as there is. See the event `builder` for whether the engine holds to it. */
+  /**
+   * What each step may use, swap included; `null`: as much as there is. See the event `builder` for whether the engine holds to
+   * it. Where it does, a step that wants more memory fails with `OUT_OF_MEMORY`.
+   */
   readonly limits: { readonly memoryBytes: number | null; readonly cpus: number | null };
 }
 export interface BuildFile {
@@ -74,7 +89,7 @@ export interface RegistryCredentials {
 
 /** Four kinds as in BuildKit's progress graph (step, log, warning, result) and the two that its clipping and totals need. */
 export type BuildEvent =
-  /** The first event: which builder was chosen, and whether it enforces the limits that were asked for. */
+  /** The first event: which builder was chosen, and whether it enforces every limit that was asked for (true where none was). */
   | { readonly kind: 'builder'; readonly builder: Builder; readonly enforcesLimits: boolean }
   | { readonly kind: 'total'; readonly steps: number }
   | { readonly kind: 'step'; readonly step: BuildStep }

@@ -63,9 +63,31 @@ export function containerEngineContract(
     });
 
     describe('a build', () => {
+      it('says first which builder it took; without limits there is nothing to enforce', async () => {
+        const [first] = await collect(engine.build(request('SUCCEEDS'), {}));
+        expect(first).toEqual({ kind: 'builder', builder: 'CLASSIC', enforcesLimits: true });
+      });
+
+      it('claims to enforce limits where its builder does, and with BuildKit never', async () => {
+        const limits = { memoryBytes: 256 * 2 ** 20, cpus: 1 };
+        const firstOf = async (builder: BuildRequest['builder']) =>
+          (await collect(engine.build({ ...request('SUCCEEDS'), limits, builder }, {})))[0];
+        expect(await firstOf('classic')).toEqual({
+          kind: 'builder',
+          builder: 'CLASSIC',
+          enforcesLimits: expect.any(Boolean),
+        });
+        if (!(await engine.info()).builders.includes('BUILDKIT')) return;
+        expect(await firstOf('buildkit')).toEqual({
+          kind: 'builder',
+          builder: 'BUILDKIT',
+          enforcesLimits: false,
+        });
+      });
+
       it('tells the total, then each step from RUNNING to SUCCEEDED with its log between, then the image', async () => {
         const events = await collect(engine.build(request('SUCCEEDS'), {}));
-        expect(events[0]).toEqual({ kind: 'total', steps: 2 });
+        expect(events[1]).toEqual({ kind: 'total', steps: 2 });
         const steps = events.filter((event) => event.kind === 'step').map(({ step }) => step);
         expect(steps.map(({ number, status }) => [number, status])).toEqual([
           [1, 'RUNNING'],
@@ -132,6 +154,24 @@ export function containerEngineContract(
         const labels = { 'slipway.test': randomUUID() };
         for await (const event of engine.build(request('HANGS', labels), {})) if (event.kind === 'log') break;
         await expect.poll(() => harness.isBusy(labels), { timeout: 10_000 }).toBe(false);
+      });
+    });
+
+    describe('an image that a lost worker left', () => {
+      const label = `slipway.test.${randomUUID()}`;
+      const build = async (value: string) => {
+        const events = await collect(engine.build(request('SUCCEEDS', { [label]: value }), {}));
+        const last = events.at(-1);
+        return last?.kind === 'result' ? last.imageId : '';
+      };
+
+      it('is removed, and that of another one is not', async () => {
+        const [dead, alive] = [await build('dead'), await build('alive')];
+        expect(await engine.reap(label, async (value) => value === 'dead')).toBe(1);
+        expect(await engine.image(dead)).toBeNull();
+        expect(await engine.image(alive)).not.toBeNull();
+        await engine.removeImage(alive);
+        expect(await engine.image(alive)).toBeNull();
       });
     });
 

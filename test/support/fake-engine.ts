@@ -13,6 +13,7 @@ import {
   type PushEvent,
   type PushRequest,
 } from '../../src/engine/container-engine.ts';
+import { needsBuildKit, parseDockerfile } from '../../src/shared/dockerfile.ts';
 import { createFakeRegistry, type FakeRegistry } from './fake-registry.ts';
 
 /**
@@ -35,7 +36,7 @@ export interface FakeEngine extends ContainerEngine {
   readonly removed: readonly string[];
   /** Builds that have begun and not ended. */
   readonly running: number;
-  /** Replaces what builds do from now on; `null` brings the default back. */
+  /** Replaces what builds do from now on, after the event `builder`; `null` brings the default back. */
   onBuild(handler: BuildHandler | null): void;
   onPush(handler: PushHandler | null): void;
   /** Runs before each commit from now on, and may wait or fail; `null`: nothing does. */
@@ -102,6 +103,18 @@ export async function* defaultBuild(request: BuildRequest): AsyncIterable<BuildE
   yield { kind: 'result', imageId: digestOf(request.dockerfile) };
 }
 
+/** What every build of the fake begins with: the builder as Docker's would be, limits enforced as Docker does. */
+function builderEvent({ dockerfile, builder, limits }: BuildRequest): BuildEvent {
+  const isBuildKit =
+    builder === 'buildkit' || (builder === 'auto' && needsBuildKit(parseDockerfile(dockerfile)));
+  const isUnlimited = limits.memoryBytes === null && limits.cpus === null;
+  return {
+    kind: 'builder',
+    builder: isBuildKit ? 'BUILDKIT' : 'CLASSIC',
+    enforcesLimits: isUnlimited || !isBuildKit,
+  };
+}
+
 export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()): FakeEngine {
   const builds: BuildRequest[] = [];
   const pushes: PushRequest[] = [];
@@ -109,6 +122,8 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
   const removed: string[] = [];
   const containers = new Map<string, ContainerDetails>();
   const images = new Map<string, EngineImage>();
+  /** Of the images that were built or committed here. */
+  const labelsOf = new Map<string, Readonly<Record<string, string>>>();
   let buildHandler: BuildHandler = defaultBuild;
   let pushHandler: PushHandler = defaultPush;
   let commitHandler: CommitHandler | null = null;
@@ -187,8 +202,12 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       builds.push(request);
       running += 1;
       try {
+        yield builderEvent(request);
         for await (const event of untilAborted(buildHandler(request, { signal }), signal)) {
-          if (event.kind === 'result') images.set(event.imageId, emptyImage(event.imageId));
+          if (event.kind === 'result') {
+            images.set(event.imageId, emptyImage(event.imageId));
+            labelsOf.set(event.imageId, request.labels);
+          }
           yield event;
           if (event.kind === 'result') return;
         }
@@ -216,6 +235,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       await commitHandler?.(request);
       const imageId = digestOf(`commit ${commits.length} of ${container.id}`);
       const blanked = Object.entries(request.env);
+      labelsOf.set(imageId, request.labels);
       images.set(imageId, {
         ...emptyImage(imageId),
         env: { ...container.env, ...Object.fromEntries(blanked) },
@@ -244,6 +264,10 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       for (const { id, labels } of containers.values()) {
         const value = labels[label];
         if (value !== undefined && (await isLeftover(value)) && containers.delete(id)) count += 1;
+      }
+      for (const [id, labels] of labelsOf) {
+        const value = labels[label];
+        if (value !== undefined && (await isLeftover(value)) && images.delete(id)) count += 1;
       }
       return count;
     },

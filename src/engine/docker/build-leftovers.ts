@@ -32,7 +32,7 @@ export function markedLabels(extraHosts: readonly string[]): Map<string, string>
 }
 
 /** Removes every container of a build marked with `label` for whose value `isLeftover` answers true; how many they were. */
-export async function reapLeftovers(
+export async function reapContainers(
   engine: EngineConnection,
   label: string,
   isLeftover: (value: string) => Promise<boolean>,

@@ -23,6 +23,6 @@ export function outputEvents(
   at: Date,
 ): BuildEvent[] {
   const events: BuildEvent[] = [{ kind: 'log', step, stream, data: Buffer.from(text, 'utf8'), at }];
-  if (text.includes('\uFFFD')) events.push({ kind: 'clipped', step, at });
+  if (text.includes('\uFFFD') || !text.isWellFormed()) events.push({ kind: 'clipped', step, at });
   return events;
 }

@@ -7,13 +7,13 @@ import {
 import type { BuildEvent, EngineError } from '../container-engine.ts';
 import type { BuildProgress } from './build-progress.ts';
 import { BuildSteps } from './build-steps.ts';
+import { baseImageNamed, FETCH } from './buildkit-names.ts';
 import { decodeTrace, type TraceLog, type TraceVertex, traceDate } from './buildkit-trace.ts';
 import { buildFailure } from './docker-errors.ts';
 import { auxField, type EngineMessage } from './engine-messages.ts';
 
 /** E.g. `[build 2/4] RUN make`; with one stage only, `[2/4] RUN make`. */
 const VERTEX = /^\[(?:(?:\S+ )?(\S+) )?(\d+)\/(\d+)\] /;
-const METADATA = /^\[internal\] load metadata for (\S+)/;
 /** BuildKit cuts a step's output above a rate and a size, and says so at the end of the last piece that it lets through. */
 const CLIPPED = /\n?\[output clipped, log limit [^\]\n]* reached\]\n$/;
 
@@ -70,7 +70,7 @@ export class BuildKitProgress implements BuildProgress {
   }: TraceVertex): BuildEvent[] {
     const number = this.stepOf.get(digest) ?? this.find(name);
     if (number === null) {
-      if (error) this.failedBase ??= METADATA.exec(name)?.[1] ?? null;
+      if (error) this.failedBase ??= FETCH.exec(name)?.[1] ?? null;
       return [];
     }
     this.stepOf.set(digest, number);
@@ -114,11 +114,9 @@ export class BuildKitProgress implements BuildProgress {
 
   /** The instruction that a vertex stands for; `null` for BuildKit's own, such as loading the context. */
   private find(name: string): number | null {
-    const image = METADATA.exec(name)?.[1];
+    const image = FETCH.exec(name)?.[1];
     if (image !== undefined) {
-      const { baseImages } = this.steps.dockerfile;
-      const use = baseImages.find(({ reference }) => reference !== null && isSameImage(image, reference));
-      return use?.instruction.number ?? null;
+      return baseImageNamed(this.steps.dockerfile, image)?.instruction.number ?? null;
     }
     const [, stage, index, total] = VERTEX.exec(name) ?? [];
     const stages = this.steps.dockerfile.stages;
@@ -137,10 +135,4 @@ export class BuildKitProgress implements BuildProgress {
       vertices.length === Number(total) ? vertices : vertices.filter(({ keyword }) => keyword !== 'WORKDIR');
     return counted[Number(index) - 1]?.number ?? null;
   }
-}
-
-/** Does BuildKit's full name, `docker.io/library/ubuntu:1`, stand for the reference as it was written? */
-function isSameImage(full: string, written: string): boolean {
-  const short = full.replace(/^docker\.io\//, '').replace(/^library\//, '');
-  return [full, short].some((name) => name === written || name.replace(/:latest(?=@|$)/, '') === written);
 }

@@ -4,6 +4,7 @@ import protobuf from 'protobufjs';
 /** What one message of BuildKit's trace says. Fields that are not set are missing. */
 export interface BuildKitTrace {
   readonly vertexes?: readonly TraceVertex[];
+  readonly statuses?: readonly TraceStatus[];
   readonly logs?: readonly TraceLog[];
   readonly warnings?: readonly { readonly vertex?: string; readonly short?: Uint8Array }[];
 }
@@ -14,6 +15,16 @@ export interface TraceVertex {
   readonly started?: TraceTime;
   readonly completed?: TraceTime;
   readonly error?: string;
+}
+/** A part of what a vertex does, e.g. the download of one layer. */
+export interface TraceStatus {
+  readonly ID: string;
+  readonly vertex: string;
+  /** E.g. `downloading`, `done`, `extract`; missing where the ID says it all. */
+  readonly name?: string;
+  /** In bytes. */
+  readonly current?: number;
+  readonly completed?: TraceTime;
 }
 export interface TraceLog {
   readonly vertex: string;

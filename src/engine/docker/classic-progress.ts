@@ -1,9 +1,10 @@
 import { findStage, type ParsedDockerfile } from '../../shared/dockerfile.ts';
 import type { BuildEvent, EngineError } from '../container-engine.ts';
-import { type BuildProgress, outputEvents } from './build-progress.ts';
+import type { BuildProgress } from './build-progress.ts';
 import { BuildSteps } from './build-steps.ts';
+import { LOST } from './classic-alignment.ts';
 import { buildFailure } from './docker-errors.ts';
-import { auxField, type EngineMessage } from './engine-messages.ts';
+import { auxField, type EngineMessage, LOST_BYTE } from './engine-messages.ts';
 
 /** Between steps, in a step that prints nothing yet, in a container's output, or behind the line that ends it. */
 type State = 'IDLE' | 'OUTPUT' | 'ENDED';
@@ -18,16 +19,17 @@ const STDERR_END = '\x1b[0m';
 /**
  * The stream of Docker's classic builder: its own lines and the steps' output come in one channel, a frame each. Frames
  * are told apart by what may come next, never by their look alone, since a step may print any of the builder's lines.
- * PURE.
+ * In the data of its log events {@link LOST} stands for each byte that the text could not carry. PURE.
  */
 export class ClassicProgress implements BuildProgress {
   failure: EngineError | null = null;
   imageId: string | null = null;
+  /** Whose output comes now; `null` between steps. */
+  containerId: string | null = null;
   private readonly steps: BuildSteps;
   private readonly ownSteps: number;
   private state: State = 'IDLE';
   private current: number | null = null;
-  private containerId: string | null = null;
   private cached = false;
   private lastOutput = '';
   private said = false;
@@ -80,7 +82,8 @@ export class ClassicProgress implements BuildProgress {
         {
           kind: 'warning',
           message: unwrap(text)
-            .text.replace(/^ ---> |\[warning\]:? */gi, '')
+            .text.toWellFormed()
+            .replace(/^ ---> |\[warning\]:? */gi, '')
             .trim(),
         },
       ];
@@ -109,7 +112,7 @@ export class ClassicProgress implements BuildProgress {
   private output(text: string, at: Date): BuildEvent[] {
     const { text: printed, stream } = unwrap(text);
     this.lastOutput = (this.lastOutput + printed).slice(-200);
-    return outputEvents(this.current, stream, printed, at);
+    return [{ kind: 'log', step: this.current, stream, data: encode(printed), at }];
   }
 
   private fail(error: { message: string; code: number | null }, at: Date): BuildEvent[] {
@@ -119,6 +122,24 @@ export class ClassicProgress implements BuildProgress {
     this.containerId = null;
     return number === null ? [] : this.steps.finish(number, 'FAILED', at, { error: this.failure.message });
   }
+}
+
+/** By code points: half of a character may look like a lost byte. */
+const LOST_BYTES = new RegExp(LOST_BYTE, 'gu');
+
+function encode(text: string): Buffer {
+  if (text.isWellFormed()) return Buffer.from(text);
+  // In one buffer, since of binary output every other byte is lost.
+  const bytes = Buffer.allocUnsafe(3 * text.length);
+  let length = 0;
+  let from = 0;
+  for (const { index } of text.matchAll(LOST_BYTES)) {
+    if (index > from) length += bytes.write(text.slice(from, index), length);
+    bytes[length++] = LOST;
+    from = index + 1;
+  }
+  length += bytes.write(text.slice(from), length);
+  return bytes.subarray(0, length);
 }
 
 function unwrap(text: string): { text: string; stream: 'STDOUT' | 'STDERR' } {

@@ -1,16 +1,23 @@
-import { needsBuildKit, type ParsedDockerfile, parseDockerfile } from '../../shared/dockerfile.ts';
+import { type ParsedDockerfile, parseDockerfile } from '../../shared/dockerfile.ts';
 import { type BuildEvent, type BuildRequest, EngineError, type EngineInfo } from '../container-engine.ts';
+import { type BaseFetches, MAX_FETCH_SILENCE_MS, untilSilent } from './base-fetches.ts';
 import { packContext } from './build-context.ts';
 import { markerHosts } from './build-leftovers.ts';
+import { buildLimits, withLimits } from './build-limits.ts';
 import type { BuildProgress } from './build-progress.ts';
+import { type BuilderKind, chooseBuilder, mountsSecret, refuseUnknownSyntax } from './builder-choice.ts';
+import { BuildKitFetches } from './buildkit-fetches.ts';
 import { BuildKitProgress } from './buildkit-progress.ts';
+import { type BuildKitSession, openBuildKitSession } from './buildkit-session.ts';
+import { ClassicOutput } from './classic-output.ts';
 import { ClassicProgress } from './classic-progress.ts';
 import { buildFailure, engineWords, isHttpError, toEngineError } from './docker-errors.ts';
-import { type EngineConnection, jsonHeader } from './engine-connection.ts';
+import type { EngineConnection, StreamCall } from './engine-connection.ts';
 import { readMessages } from './engine-messages.ts';
+import { resultTag, tagName } from './kept-images.ts';
 import { PodmanProgress } from './podman-progress.ts';
-
-type BuilderKind = 'CLASSIC' | 'BUILDKIT' | 'PODMAN';
+import { registryConfigHeader } from './registry-auths.ts';
+import { ClassicFetches, PodmanFetches } from './step-fetches.ts';
 
 /** Runs one build and gives its events; throws an EngineError after the last one of a build that failed. */
 export async function* runBuild(
@@ -18,19 +25,38 @@ export async function* runBuild(
   info: EngineInfo,
   request: BuildRequest,
   signal?: AbortSignal,
+  maxFetchSilenceMs = MAX_FETCH_SILENCE_MS,
 ): AsyncIterable<BuildEvent> {
   const dockerfile = parseDockerfile(request.dockerfile, request.buildArgs);
   const builder = chooseBuilder(info, request, dockerfile);
+  const limits = await buildLimits(engine, builder, request.limits, signal);
+  yield {
+    kind: 'builder',
+    builder: builder === 'BUILDKIT' ? 'BUILDKIT' : 'CLASSIC',
+    enforcesLimits: limits.enforced,
+  };
   refuseUnknownSyntax(info, builder, dockerfile);
   const progress = progressOf(builder, dockerfile, request.target);
+  const fetches = fetchesOf(builder, dockerfile);
   // Ends the engine's work too when the consumer stops reading.
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const output = new ClassicOutput(engine, both);
+  let session: BuildKitSession | null = null;
   try {
-    const stream = await startBuild(engine, builder, request, both);
-    for await (const message of readMessages(stream)) {
-      yield* progress.read(message, new Date());
-      if (progress.failure) throw progress.failure;
+    session = await openSession(engine, builder, request, dockerfile, both);
+    const stream = await startBuild(
+      engine,
+      builder,
+      request,
+      { ...limits.query, session: session?.id },
+      both,
+    );
+    for await (const message of untilSilent(readMessages(stream), fetches, maxFetchSilenceMs)) {
+      const events = progress.read(message, new Date());
+      fetches.read(message, events);
+      yield* progress instanceof ClassicProgress ? output.read(events, progress.containerId) : events;
+      if (progress.failure) throw withLimits(progress.failure, limits);
     }
     if (progress.imageId === null)
       throw new EngineError('INTERNAL', 'The engine ended the build without an image.');
@@ -39,13 +65,28 @@ export async function* runBuild(
     throw toEngineError(error, signal);
   } finally {
     stop.abort();
+    session?.[Symbol.dispose]();
   }
+}
+
+/** Only where BuildKit may have something to ask for: without a session it would call even an optional secret an error. */
+async function openSession(
+  engine: EngineConnection,
+  builder: BuilderKind,
+  request: BuildRequest,
+  { instructions }: ParsedDockerfile,
+  signal: AbortSignal,
+): Promise<BuildKitSession | null> {
+  const hasCredentials = Object.keys(request.registryAuths).length > 0;
+  if (builder !== 'BUILDKIT' || !(hasCredentials || instructions.some(mountsSecret))) return null;
+  return openBuildKitSession(engine, request, signal);
 }
 
 async function startBuild(
   engine: EngineConnection,
   builder: BuilderKind,
   request: BuildRequest,
+  more: StreamCall['query'],
   signal: AbortSignal,
 ) {
   const { tar, dockerfilePath } = await packContext(request.dockerfile, request.files);
@@ -62,11 +103,15 @@ async function startBuild(
         buildargs: JSON.stringify(buildArgs),
         labels: JSON.stringify(labels),
         target: target ?? undefined,
+        // An image without a tag is not told from the ones that the builder itself leaves.
+        t: tagName(resultTag(labels)),
         version: builder === 'BUILDKIT' ? 2 : undefined,
         // Not for BuildKit, whose cache keys hold the extra hosts, and whose containers the engine does not list.
         extrahosts: builder === 'CLASSIC' ? markerHosts(labels) || undefined : undefined,
+        ...more,
       },
-      headers: builder === 'BUILDKIT' ? {} : registryConfig(registryAuths),
+      // BuildKit asks for them in its session.
+      headers: builder === 'BUILDKIT' ? {} : registryConfigHeader(registryAuths),
       body: tar,
       signal,
     });
@@ -77,22 +122,6 @@ async function startBuild(
       ? new EngineError('DOCKERFILE_INVALID', words, { line: lineIn(words), cause: error })
       : buildFailure({ message: words, code: null }, null);
   }
-}
-
-/** The classic builder takes credentials by host, each for its own; BuildKit asks for them in a session, which we do not open. */
-function registryConfig(auths: BuildRequest['registryAuths']): Record<string, string> {
-  if (Object.keys(auths).length === 0) return {};
-  return { 'X-Registry-Config': jsonHeader(auths) };
-}
-
-function chooseBuilder(
-  info: EngineInfo,
-  { builder }: BuildRequest,
-  dockerfile: ParsedDockerfile,
-): BuilderKind {
-  if (info.name === 'Podman') return 'PODMAN';
-  if (!info.builders.includes('BUILDKIT')) return 'CLASSIC';
-  return builder === 'buildkit' || (builder === 'auto' && needsBuildKit(dockerfile)) ? 'BUILDKIT' : 'CLASSIC';
 }
 
 function progressOf(
@@ -110,28 +139,15 @@ function progressOf(
   }
 }
 
-/** The first major versions whose builders read here-documents. */
-const HEREDOCS_SINCE: Readonly<Record<BuilderKind, number>> = { CLASSIC: Infinity, BUILDKIT: 23, PODMAN: 5 };
-
-/**
- * An older engine takes the lines of a here-document for instructions, which no check has seen as such: `RUN <<CMD`,
- * `ADD http://…`, `CMD` builds there. So it never gets to read one.
- */
-function refuseUnknownSyntax(
-  info: EngineInfo,
-  builder: BuilderKind,
-  { instructions }: ParsedDockerfile,
-): void {
-  const first = instructions.find(({ heredocs }) => heredocs.length > 0);
-  if (!first || Number.parseInt(info.version, 10) >= HEREDOCS_SINCE[builder]) return;
-  throw new EngineError(
-    'DOCKERFILE_INVALID',
-    `This container engine (${info.name} ${info.version}) knows no here-documents.`,
-    {
-      step: first.number,
-      line: first.line,
-    },
-  );
+function fetchesOf(builder: BuilderKind, dockerfile: ParsedDockerfile): BaseFetches {
+  switch (builder) {
+    case 'CLASSIC':
+      return new ClassicFetches(dockerfile);
+    case 'BUILDKIT':
+      return new BuildKitFetches(dockerfile);
+    case 'PODMAN':
+      return new PodmanFetches(dockerfile);
+  }
 }
 
 function lineIn(words: string): number | null {

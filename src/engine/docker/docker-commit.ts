@@ -6,6 +6,7 @@ import { packContext } from './build-context.ts';
 import { isHttpError, isNotFound } from './docker-errors.ts';
 import { type EngineConnection, untilAborted } from './engine-connection.ts';
 import { auxField, readMessages } from './engine-messages.ts';
+import { type KeptTag, resultTag, tagName } from './kept-images.ts';
 
 /** Labels of the platform's: a container that is started from the image must not pass for the notebook it was. */
 const OWN_LABELS = 'slipway.';
@@ -27,14 +28,15 @@ export async function runCommit(
   const wasPaused = container.State.Paused;
   const blanked = Object.keys(container.Config.Labels ?? {}).filter((label) => label.startsWith(OWN_LABELS));
   const labels = { ...Object.fromEntries(blanked.map((label) => [label, ''])), ...request.labels };
+  const tag = resultTag(request.labels);
   let paused = request.pause;
   const committing = engine.wait(async (docker) => {
     try {
-      return await commit(docker, request, labels);
+      return await commit(docker, request, labels, tag);
     } catch (error) {
       if (!request.pause || !CANNOT_PAUSE.test(error instanceof Error ? error.message : '')) throw error;
       paused = false;
-      return await commit(docker, { ...request, pause: false }, labels);
+      return await commit(docker, { ...request, pause: false }, labels, tag);
     }
   });
   const end = async () => {
@@ -58,7 +60,7 @@ export async function runCommit(
   }
   await end();
   try {
-    return { imageId: await clean(engine, info, imageId, request, signal), paused };
+    return { imageId: await clean(engine, info, imageId, request, tag, signal), paused };
   } catch (error) {
     await remove(engine, imageId, log);
     throw error;
@@ -69,10 +71,11 @@ async function commit(
   docker: EngineConnection['docker'],
   { containerId, pause, env, comment }: CommitRequest,
   labels: Readonly<Record<string, string>>,
+  tag: KeptTag | null,
 ): Promise<string> {
   const container = docker.getContainer(containerId);
   const options: object = {
-    _query: { container: containerId, pause, comment, changes: changes(env, labels) },
+    _query: { container: containerId, pause, comment, changes: changes(env, labels), ...tag },
     // Docker merges this into the container's configuration; names need no quoting here. Podman only reads `changes`.
     _body: { Env: Object.entries(env).map(([name, value]) => `${name}=${value}`), Labels: labels },
   };
@@ -102,6 +105,7 @@ async function clean(
   info: EngineInfo,
   imageId: string,
   { env }: CommitRequest,
+  tag: KeptTag | null,
   signal?: AbortSignal,
 ): Promise<string> {
   const image = await engine.ask((docker) => docker.getImage(imageId).inspect(), signal);
@@ -119,10 +123,15 @@ async function clean(
   if (!info.builders.includes('BUILDKIT')) {
     throw new EngineError('INTERNAL', 'The engine keeps values in the image that must not get into it.');
   }
-  return rebuild(engine, imageId, signal);
+  return rebuild(engine, imageId, tag, signal);
 }
 
-async function rebuild(engine: EngineConnection, imageId: string, signal?: AbortSignal): Promise<string> {
+async function rebuild(
+  engine: EngineConnection,
+  imageId: string,
+  kept: KeptTag | null,
+  signal?: AbortSignal,
+): Promise<string> {
   const repo = 'slipway-commit';
   const tag = randomUUID();
   const name = `${repo}:${tag}`;
@@ -131,7 +140,7 @@ async function rebuild(engine: EngineConnection, imageId: string, signal?: Abort
     const { tar, dockerfilePath } = await packContext(`FROM ${name}\n`, []);
     const stream = await engine.post({
       path: '/build',
-      query: { version: 2, dockerfile: dockerfilePath },
+      query: { version: 2, dockerfile: dockerfilePath, t: tagName(kept) },
       body: tar,
       signal,
     });
@@ -148,7 +157,7 @@ async function rebuild(engine: EngineConnection, imageId: string, signal?: Abort
       cause: error,
     });
   } finally {
-    // The only tag, so the image that it names goes with it; the layers are the other's too.
+    // The only tag once the other image has ours, so the image that it names goes with it; the layers are the other's too.
     await engine.ask((docker, abortSignal) => docker.getImage(name).remove({ abortSignal }));
   }
 }

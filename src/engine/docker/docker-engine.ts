@@ -9,15 +9,23 @@ import type {
   EngineImage,
   EngineInfo,
 } from '../container-engine.ts';
-import { reapLeftovers } from './build-leftovers.ts';
+import { reapContainers } from './build-leftovers.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
-import { isHttpError, isNotFound } from './docker-errors.ts';
-import { keepTag, runPush } from './docker-push.ts';
+import { isNotFound } from './docker-errors.ts';
+import { runPush } from './docker-push.ts';
 import { EngineConnection } from './engine-connection.ts';
+import { reapImages, releaseImage } from './kept-images.ts';
 
 /** The container engine at `endpoint` (`unix:///…` or `tcp://host:port`): Docker from 20.10 on, or Podman from 4 on. */
-export function createDockerEngine(endpoint: string, log: Logger): ContainerEngine {
+export function createDockerEngine(
+  endpoint: string,
+  log: Logger,
+  {
+    pushSilenceMs,
+    fetchSilenceMs,
+  }: { readonly pushSilenceMs?: number; readonly fetchSilenceMs?: number } = {},
+): ContainerEngine {
   const engine = new EngineConnection(endpoint);
   const info = async ({ signal }: CallOptions = {}): Promise<EngineInfo> => {
     const version = await engine.ask((docker) => docker.version(), signal);
@@ -28,12 +36,12 @@ export function createDockerEngine(endpoint: string, log: Logger): ContainerEngi
   return {
     info,
     async *build(request, { signal }) {
-      yield* runBuild(engine, await info({ ...(signal && { signal }) }), request, signal);
+      yield* runBuild(engine, await info({ ...(signal && { signal }) }), request, signal, fetchSilenceMs);
     },
     async commit(request, { signal }) {
       return await runCommit(engine, await info({ ...(signal && { signal }) }), request, log, signal);
     },
-    push: (request, { signal }) => runPush(engine, request, log, signal),
+    push: (request, { signal }) => runPush(engine, request, log, signal, pushSilenceMs),
     async containers(label, { signal } = {}) {
       const filters = JSON.stringify({ label: [label] });
       const found = await engine.ask(
@@ -56,24 +64,12 @@ export function createDockerEngine(endpoint: string, log: Logger): ContainerEngi
       return found && imageOf(found);
     },
     async removeImage(id, { signal } = {}) {
-      await engine.ask(async (docker, abortSignal) => {
-        const found = await orNull(docker.getImage(id).inspect());
-        const { repo, tag } = keepTag(id);
-        const tags = found?.RepoTags ?? [];
-        const isKept = tags.length === 1 && tags[0]?.endsWith(`${repo}:${tag}`);
-        // What has another tag is somebody's: a Dockerfile of one FROM gives no image of its own, but its base.
-        if (!found || (tags.length > 0 && !isKept)) return;
-        try {
-          // Without pruning its parents: they are the builder's cache.
-          await orNull(docker.getImage(tags[0] ?? id).remove({ noprune: true, abortSignal }));
-        } catch (error) {
-          // A container runs on it, or another image was built on it: it stays, and that is nobody's fault.
-          if (!isHttpError(error) || error.statusCode !== 409) throw error;
-          log.debug({ image: id }, 'an image in use stays');
-        }
-      }, signal);
+      await engine.ask((docker, abortSignal) => releaseImage(docker, id, abortSignal), signal);
     },
-    reap: (label, isLeftover) => reapLeftovers(engine, label, isLeftover),
+    async reap(label, isLeftover) {
+      const containers = await reapContainers(engine, label, isLeftover);
+      return containers + (await reapImages(engine, label, isLeftover));
+    },
   };
 }
 

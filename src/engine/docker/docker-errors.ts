@@ -12,7 +12,7 @@ const DISK_FULL = /no space left on device|disk quota exceeded/i;
 const EXIT_CODE = /returned a non-zero code: (\d+)|exit code: (\d+)|exit status (\d+)/;
 const KILLED = /\bkilled\b|out of memory|cannot allocate memory|\boom\b/i;
 const NOT_FOUND =
-  /manifest unknown|manifest for .* not found|pull access denied|name unknown|name invalid|repository .*(?:not found|does not exist)|: not found\b|no such image|no matching manifest|no match for platform|insufficient_scope|unauthorized|authentication required/i;
+  /manifest unknown|manifest for .* not found|pull access denied|name unknown|name invalid|repository .*(?:not found|does not exist)|: not found\b|no such image|no matching manifest|no match for platform|insufficient_scope|unauthorized|no basic auth|authentication required/i;
 const UNREACHABLE =
   /dial (?:tcp|unix)|\blookup\b|no such host|connection (?:refused|reset)|network is unreachable|no route to host|timed? ?out|deadline exceeded|Client\.Timeout|TLS|x509|certificate|server gave HTTP response|\bEOF\b|toomanyrequests|rate limit|unexpected (?:http )?status|\b50[0234]\b/i;
 const UNPARSABLE =
@@ -36,6 +36,13 @@ export function buildFailure(
     new EngineError(reason, text, { step: step?.number ?? null, line, exitCode, cause: new Error(message) });
 
   if (DISK_FULL.test(message)) return fail('DISK_FULL', 'The container engine has no disk space left.');
+  const secret = /\bsecret (\S+?):? not found\b/.exec(message)?.[1];
+  if (secret !== undefined && step && base === null && exitCode === null) {
+    return fail(
+      'STEP_FAILED',
+      `Step ${step.number} (${shorten(step.name)}) needs the secret ${secret}, which this build was not given.`,
+    );
+  }
   if (exitCode !== null && base === null) {
     const what = step ? `Step ${step.number} (${shorten(step.name)})` : 'A step';
     return exitCode === 137 && (KILLED.test(message) || /\bKilled\b/.test(output))

@@ -4,6 +4,7 @@ import { EngineError, type PushEvent, type PushRequest } from '../container-engi
 import { engineWords, isHttpError, isNotFound, pushFailure, toEngineError } from './docker-errors.ts';
 import { type EngineConnection, jsonHeader } from './engine-connection.ts';
 import { auxField, type EngineMessage, readMessages } from './engine-messages.ts';
+import { keepTag } from './kept-images.ts';
 
 /** A registry that accepts and never answers would hold a push for ever: dockerd has no deadline of its own. */
 const MAX_SILENCE_MS = 60_000;
@@ -65,11 +66,6 @@ export async function* runPush(
     stop.abort();
     await untag(engine, request, log);
   }
-}
-
-/** The tag that keeps an image which has no other. */
-export function keepTag(imageId: string): { repo: string; tag: string } {
-  return { repo: 'slipway-kept', tag: imageId.replace(/^sha256:/, '') };
 }
 
 /** What is known of each layer's upload. */

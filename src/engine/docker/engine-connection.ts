@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { Duplex, Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { toEngineError } from './docker-errors.ts';
 
@@ -9,6 +9,13 @@ export interface StreamCall {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A call that turns the connection into one of another protocol. */
+export interface UpgradeCall {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly signal: AbortSignal;
 }
 
 /** Answers that are not streams come within this time, or the engine counts as not answering. */
@@ -48,6 +55,9 @@ export class EngineConnection {
    */
   async post({ path, query, headers = {}, body, signal }: StreamCall): Promise<Readable> {
     signal?.throwIfAborted();
+    const ended = new AbortController();
+    const end = () => ended.abort(signal?.reason);
+    signal?.addEventListener('abort', end, { once: true });
     const set = Object.entries(query).filter(([, value]) => value !== undefined);
     const options = {
       path: `${path}?`,
@@ -55,16 +65,50 @@ export class EngineConnection {
       options: Object.fromEntries(set),
       headers: { ...headers },
       ...(body && { file: body }),
-      ...(signal && { abortSignal: signal }),
+      abortSignal: ended.signal,
       isStream: true,
       statusCodes: { 200: true as const },
     };
+    const answer = await this.#dial(options);
+    if (!(answer instanceof Readable)) throw new Error('the engine answered without a stream');
+    // From here on the connection is free for another call, and an abort would throw from it where nobody catches.
+    answer.once('end', () => signal?.removeEventListener('abort', end));
+    return answer;
+  }
+
+  /**
+   * Posts, and gives the connection that the call was made on. It is the caller's to close.
+   *
+   * @throws Error as the client gives it
+   */
+  async upgrade({ path, headers, signal }: UpgradeCall): Promise<Duplex> {
+    const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const both = AbortSignal.any([signal, timeout]);
+    const dialed = this.#dial({
+      path,
+      method: 'POST',
+      headers: { ...headers },
+      hijack: true,
+      statusCodes: {},
+    });
+    try {
+      const socket = await untilAborted(dialed, both);
+      if (!(socket instanceof Duplex)) throw new Error('the engine answered without a connection');
+      return socket;
+    } catch (error) {
+      dialed.then(
+        (late) => late instanceof Duplex && late.destroy(),
+        () => undefined,
+      );
+      throw error;
+    }
+  }
+
+  async #dial(options: object): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const modem: Modem = this.docker.modem;
     modem.dial(options, (error, answer) => (error ? reject(error) : resolve(answer)));
-    const answer = await promise;
-    if (!(answer instanceof Readable)) throw new Error('the engine answered without a stream');
-    return answer;
+    return promise;
   }
 }
 

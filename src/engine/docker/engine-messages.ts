@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
 
+/**
+ * In `stream`: a byte that was no UTF-8 by itself, so that the engine's JSON could not carry it. The engine writes the
+ * escape of U+FFFD in its place, and a U+FFFD that was really printed as it is. Alone it is no character, and is
+ * encoded as U+FFFD; the halves of a real character never stand alone.
+ */
+export const LOST_BYTE = '\uDFFF';
+
 /** One line of what the engine answers to a build or a push; only what is used of it, and only where it has the right type. */
 export interface EngineMessage {
   readonly stream: string | null;
@@ -58,7 +65,7 @@ export function parseMessage(line: string): EngineMessage | null {
   const progress = isObject(value['progressDetail']) ? value['progressDetail'] : {};
   const error = text(detail['message']) ?? text(value['error']);
   return {
-    stream: text(value['stream']),
+    stream: line.includes(ESCAPED) ? markLost(line) : text(value['stream']),
     status: text(value['status']),
     id: text(value['id']),
     current: number(progress['current']),
@@ -66,6 +73,15 @@ export function parseMessage(line: string): EngineMessage | null {
     aux: value['aux'],
     error: error === null ? null : { message: error, code: number(detail['code']) },
   };
+}
+
+const ESCAPED = '\\ufffd';
+
+function markLost(line: string): string | null {
+  // Behind an even number of backslashes: two of them are one that was printed.
+  const marked = line.replace(/(?<!\\)((?:\\\\)*)\\ufffd/g, String.raw`$1\udfff`);
+  const value: unknown = JSON.parse(marked);
+  return isObject(value) ? text(value['stream']) : null;
 }
 
 /** A field of `aux`, which has another shape in every kind of message. */

@@ -8,6 +8,8 @@ import { auxField, type EngineMessage } from './engine-messages.ts';
 const STEP = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/\d+: (\S+)/;
 /** What comes when a step is over, unless the step printed it itself: then more output follows. */
 const END = /^(?:--> [0-9a-f]{11,64}|(?:\[\d+\/\d+\] )?COMMIT\b.*|[0-9a-f]{64})\n$/;
+/** What it prints, as a step's last output, when the step's process was killed. */
+const KILLED = 'container exited on killed\n';
 
 /**
  * The stream of Podman's builder: steps count anew in each stage, and a step's standard output and standard error come
@@ -109,7 +111,12 @@ export class PodmanProgress implements BuildProgress {
 
   private fail(error: { message: string; code: number | null }, at: Date): BuildEvent[] {
     const base = this.current === null ? null : this.steps.baseImage(this.current);
-    this.failure = buildFailure(error, this.steps.failed(this.current), { base, output: this.lastOutput });
+    // Its own error speaks of exit status 1 then.
+    const code = this.lastOutput.endsWith(KILLED) ? 137 : error.code;
+    this.failure = buildFailure({ ...error, code }, this.steps.failed(this.current), {
+      base,
+      output: this.lastOutput,
+    });
     return this.current === null
       ? []
       : this.steps.finish(this.current, 'FAILED', at, { error: this.failure.message });
