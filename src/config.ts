@@ -20,6 +20,13 @@ export interface Config {
     /** These, wherever they are: `host[:port]`, or `http://host[:port]` for plain HTTP. */
     readonly hosts: readonly string[];
   };
+  /** Which registries besides Slipway's own the bases of builds may come from. */
+  readonly bases: {
+    /** Every host on the public internet. */
+    readonly publicHosts: boolean;
+    /** These, wherever they are: `host[:port]`. */
+    readonly hosts: readonly string[];
+  };
   /** May missing Debian packages be installed? */
   readonly mayInstall: boolean;
   /** Which builder runs a Dockerfile: `auto` takes the classic one, whose log is whole, unless the Dockerfile needs BuildKit. */
@@ -33,6 +40,8 @@ export interface Config {
     readonly maxTimeoutMs: number;
     /** How long a stopping worker lets running builds go on before it gives them back to the queue. */
     readonly drainMs: number;
+    /** How long a registry may say nothing during a push before that try of it has failed. */
+    readonly pushSilenceMs: number;
     /** How long a build may wait for a worker before it is EXPIRED. */
     readonly queueTimeoutMs: number;
     /** How many builds of one namespace run at once, on all workers; `null`: as many as there are slots. */
@@ -108,6 +117,11 @@ const verifyHosts = list
     hosts: parts.filter((part) => part !== 'public' && part !== 'none'),
   }));
 
+const baseHosts = verifyHosts.refine(
+  ({ hosts }) => hosts.every((host) => !host.startsWith('http://')),
+  'must have hosts without http://: the engine itself decides how it asks them',
+);
+
 const registryAuths = list
   .transform((parts) => parts.map((part) => /^([^=]+)=([^:]+:.+)$/.exec(part)?.slice(1) ?? ['', '']))
   .refine(
@@ -136,6 +150,7 @@ const Environment = z.object({
   SLIPWAY_REGISTRY_AUTHS: registryAuths.default({}),
   SLIPWAY_VERIFY_HOSTS: verifyHosts.default({ publicHosts: true, hosts: [] }),
   SLIPWAY_INSTALL: z.enum(['yes', 'no'], 'must be yes or no').default('yes'),
+  SLIPWAY_BASE_HOSTS: baseHosts.default({ publicHosts: true, hosts: [] }),
   SLIPWAY_BUILDER: z
     .enum(['auto', 'classic', 'buildkit'], 'must be auto, classic or buildkit')
     .default('auto'),
@@ -158,6 +173,7 @@ const Environment = z.object({
   SLIPWAY_BUILD_TIMEOUT_SECONDS: wholeNumber(1, 86_400, 3600),
   SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 82_800, 21_600),
   SLIPWAY_DRAIN_SECONDS: wholeNumber(0, 3600, 20),
+  SLIPWAY_PUSH_SILENCE_SECONDS: wholeNumber(1, 3600, 60),
   SLIPWAY_QUEUE_TIMEOUT_SECONDS: wholeNumber(1, 2_592_000, 86_400),
   SLIPWAY_NAMESPACE_SLOTS: wholeNumber(0, 10_000, 0),
   SLIPWAY_MAX_LOG_BYTES: wholeNumber(65_536, 1_099_511_627_776, 1_073_741_824),
@@ -216,6 +232,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
     engineEndpoint: e.DOCKER_HOST ?? null,
     registryHost: e.SLIPWAY_REGISTRY ?? null,
     verify: e.SLIPWAY_VERIFY_HOSTS,
+    bases: e.SLIPWAY_BASE_HOSTS,
     mayInstall: e.SLIPWAY_INSTALL === 'yes',
     builder: e.SLIPWAY_BUILDER,
     build: {
@@ -223,6 +240,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
       defaultTimeoutMs: e.SLIPWAY_BUILD_TIMEOUT_SECONDS * 1000,
       maxTimeoutMs: e.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS * 1000,
       drainMs: e.SLIPWAY_DRAIN_SECONDS * 1000,
+      pushSilenceMs: e.SLIPWAY_PUSH_SILENCE_SECONDS * 1000,
       queueTimeoutMs: e.SLIPWAY_QUEUE_TIMEOUT_SECONDS * 1000,
       namespaceSlots: e.SLIPWAY_NAMESPACE_SLOTS === 0 ? null : e.SLIPWAY_NAMESPACE_SLOTS,
       maxLogBytes: e.SLIPWAY_MAX_LOG_BYTES,

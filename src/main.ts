@@ -10,6 +10,7 @@ import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
 import { startLocalServices } from './embedded/local-services.ts';
 import { keptSecret } from './embedded/private-file.ts';
 import { createSchema } from './graphql/schema.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { listenProblem } from './http/can-listen.ts';
 import { startServer } from './server.ts';
 import { createLogger } from './shared/logger.ts';
@@ -95,6 +96,7 @@ async function runAll(config: Config, { demoNotebook }: Command): Promise<number
   });
   await migrate(local.databaseUrl);
   await using app = await createApp(config, local, log);
+  await using _housekeeping = startHousekeeping(app);
   await using server = await startServer(app);
   await using worker = await startWorker(app);
   if (demoNotebook) await tryDemoNotebook(config, local);
@@ -136,6 +138,7 @@ async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> 
     return 1;
   }
   await using app = await createApp(config, await findConnections(config, databaseUrl), log);
+  await using _housekeeping = startHousekeeping(app);
   await (role === 'serve' ? serve(app, stopped) : work(app, stopped));
   return 0;
 }

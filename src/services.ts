@@ -1,8 +1,12 @@
 import type { BuildService } from './build/build.service.ts';
+import type { BuildActivityReader } from './build/build-activity.reader.ts';
 import type { BuildLogReader } from './build/build-log.reader.ts';
+import type { BuildLogSource } from './build/build-log.source.ts';
 import type { BuildQuotaService } from './build/build-quota.service.ts';
 import type { BuildRequestService } from './build/build-request.service.ts';
+import type { BuildRetryService } from './build/build-retry.service.ts';
 import type { BuildStatusReader } from './build/build-status.reader.ts';
+import type { NotebookSaveService } from './build/notebook-save.service.ts';
 import type { ImageService } from './image/image.service.ts';
 import type { ImageEditService } from './image/image-edit.service.ts';
 import type { ImageLifecycleService } from './image/image-lifecycle.service.ts';
@@ -28,9 +32,13 @@ export interface Services {
   readonly imageExports: ImageExportService;
   readonly builds: BuildService;
   readonly buildRequests: BuildRequestService;
+  readonly notebookSaves: NotebookSaveService;
+  readonly buildRetries: BuildRetryService;
   readonly buildQuotas: BuildQuotaService;
   readonly buildLogs: BuildLogReader;
+  readonly buildLogSource: BuildLogSource;
   readonly buildStatuses: BuildStatusReader;
+  readonly buildActivity: BuildActivityReader;
   readonly notebooks: NotebookService;
   readonly serverFacts: ServerFacts;
 }

@@ -13,6 +13,7 @@ export async function checkBases(
   images: ImageService,
   bases: readonly GuardedBase[],
   problems: Problems,
+  at: readonly string[],
 ): Promise<void> {
   if (session.isAdmin || bases.length === 0) return;
   const repositories = bases.flatMap(({ repository }) => (repository === null ? [] : [repository]));
@@ -22,7 +23,7 @@ export async function checkBases(
     const advice = repository === null ? '; name its registry, as in docker.io/library/…' : '';
     problems.add(
       'DOCKERFILE_INVALID',
-      ['buildConfig', 'dockerfile'],
+      at,
       `line ${range.line}: there is no image ${excerpt(written)} that you may use${advice}`,
       { ...range, rule: 'BASE_NOT_FOUND' },
     );

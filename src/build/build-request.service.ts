@@ -1,351 +1,240 @@
-import { randomUUID } from 'node:crypto';
 import type { Session } from '../auth/session.ts';
-import type { EntityManager } from '../db/orm.ts';
-import { isTaken } from '../db/violations.ts';
 import type { WriteGate } from '../db/write-gate.ts';
-import { buildKey, type EventBus } from '../events/event-bus.ts';
-import { Image } from '../image/image.entity.ts';
+import { type EventBus, hintBuild } from '../events/event-bus.ts';
+import type { Label } from '../image/content/image-content.ts';
 import type { ImageService } from '../image/image.service.ts';
-import { findLive } from '../image/image-access.ts';
-import type { Namespace } from '../namespace/namespace.entity.ts';
-import type { NamespaceService } from '../namespace/namespace.service.ts';
-import type { Notebook, NotebookService } from '../notebook/notebook.service.ts';
-import type { JobQueue } from '../queue/job-queue.ts';
-import type { QuotaPaths } from '../scope/scope-quota.ts';
-import type { Visibility } from '../shared/enums.ts';
-import { UnavailableError } from '../shared/errors.ts';
-import { toGlobalId } from '../shared/global-id.ts';
-import { type Problem, Problems, refuse } from '../shared/problems.ts';
+import type { ImageBuildKind, ImageBuildPriority, Visibility } from '../shared/enums.ts';
+import { Problems } from '../shared/problems.ts';
 import { checkText } from '../shared/text.rules.ts';
-import type { WorkspaceService } from '../workspace/workspace.service.ts';
-import type { Build } from './build.entity.ts';
+import type { Build, BuildNetwork, BuildResource, DockerfileSource, TargetRegistry } from './build.entity.ts';
+import type { BuildRow } from './build.reads.ts';
 import type { BuildService } from './build.service.ts';
-import { insertBuild } from './build.store.ts';
+import type { AdmissionPaths, BuildAdmission } from './build-admission.ts';
 import { checkBases } from './build-bases.ts';
-import { newImage } from './build-publish.ts';
-import type { BuildQuotaService } from './build-quota.service.ts';
 import {
-  type BuildTarget,
-  type BuildTargetInput,
-  buildTargetOf,
-  saveTargetOf,
-} from './build-target.rules.ts';
-import { type BuildConfigInput, dockerfileSourceOf } from './dockerfile-source.rules.ts';
+  type BuildNetworkInput,
+  type BuildResourceInput,
+  resourceOf,
+  type TargetRegistryInput,
+  targetRegistryOf,
+} from './build-resource.rules.ts';
+import type { RequestSecrets } from './build-secrets.ts';
+import { type BuildConfigInput, buildSourceOf } from './build-source.rules.ts';
+import { type BuildTarget, type BuildTargetInput, buildTargetOf } from './build-target.rules.ts';
+import type { BuildTokens, TokenClaim } from './build-token.ts';
+import type { GuardedBase } from './dockerfile-base.rules.ts';
+import type { BaseRegistries } from './dockerfile-host.rules.ts';
+import { type DockerfileReport, reportOnDockerfile } from './dockerfile-report.rules.ts';
+import { queuedBuild } from './new-build.rules.ts';
 
 const MAX_JOB_NAME = 128;
+const MAX_REGION = 64;
 
 export interface BuildRequest {
+  readonly clientToken?: string | null | undefined;
   /** `undefined`: the default one; `null` names none that exists. */
   readonly workspaceUid: string | null | undefined;
   readonly image: BuildTargetInput;
   readonly buildConfig: BuildConfigInput;
+  readonly resource?: BuildResourceInput | null | undefined;
+  readonly network?: BuildNetworkInput | null | undefined;
+  readonly targetRegistry?: TargetRegistryInput | null | undefined;
   readonly overwriteTag?: boolean | null | undefined;
   readonly visibility?: Visibility | null | undefined;
   readonly jobName?: string | null | undefined;
+  readonly priority?: ImageBuildPriority | null | undefined;
   readonly timeoutSeconds?: number | null | undefined;
   readonly validateOnly?: boolean | null | undefined;
 }
 
-export interface SaveRequest {
-  readonly notebookUid: string | null;
-  readonly namespace: string;
-  readonly name: string;
-  readonly tag?: string | null | undefined;
-  readonly description?: string | null | undefined;
-  readonly workspaceUid?: string | null | undefined;
-  readonly overwriteTag?: boolean | null | undefined;
-  readonly pause?: boolean | null | undefined;
-  readonly validateOnly?: boolean | null | undefined;
+export interface BuildAnswer {
+  readonly build: BuildRow | null;
+  readonly reused: boolean;
+  readonly warnings: string[];
 }
 
-export interface BuildLimits {
-  readonly defaultTimeoutMs: number;
-  readonly maxTimeoutMs: number;
+/** A build of a Dockerfile whose own parts have been checked. */
+export interface BuildDraft {
+  readonly kind: ImageBuildKind;
+  readonly workspaceUid: string | null | undefined;
+  /** `null` where it could not be read. */
+  readonly target: BuildTarget | null;
+  readonly targetDescription: string | null;
+  readonly targetLabels: readonly Label[];
+  readonly dockerfile: string;
+  readonly source: DockerfileSource;
+  /** Which take a right. */
+  readonly bases: readonly GuardedBase[];
+  readonly secrets: RequestSecrets;
+  readonly resource: BuildResource | null;
+  readonly network: BuildNetwork | null;
+  readonly targetRegistry: TargetRegistry | null;
+  readonly regionId: string | null;
+  readonly visibility: Visibility;
+  readonly overwriteTag: boolean;
+  readonly priority: ImageBuildPriority;
+  readonly timeoutMs: number;
+  readonly jobName: string | null;
+  readonly retryOfId: string | null;
 }
 
-/** Asking for builds: of a Dockerfile, and of a running notebook. Row and job commit together. */
+const PATHS: AdmissionPaths = {
+  workspace: ['workspaceId'],
+  namespace: ['image', 'namespace'],
+  name: ['image', 'name'],
+};
+
+/** Asking for builds of a Dockerfile or of a list of packages. Row, secrets, token and job commit together. */
 export class BuildRequestService {
   constructor(
-    private readonly em: EntityManager,
     private readonly parts: {
       readonly writes: WriteGate;
       readonly builds: BuildService;
-      readonly quotas: BuildQuotaService;
-      readonly queue: JobQueue;
+      readonly admission: BuildAdmission;
+      readonly tokens: BuildTokens;
       readonly events: EventBus;
-      readonly namespaces: NamespaceService;
-      readonly workspaces: WorkspaceService;
-      readonly notebooks: NotebookService;
       readonly images: ImageService;
-      /** `null` on a server without a registry, where nothing can be built. */
+      readonly builder: 'auto' | 'classic' | 'buildkit';
+      /** The platform's own; `null` on a server without one. */
       readonly registryHost: string | null;
-      readonly limits: BuildLimits;
+      /** Where bases may come from besides. */
+      readonly bases: Omit<BaseRegistries, 'own'>;
     },
   ) {}
 
   /**
-   * Queues a build of a Dockerfile: its row and its job commit together.
+   * Queues a build; the same client token with the same input brings the build that it brought before.
    *
-   * @returns the build, `null` if only checking was asked for
+   * @returns `build: null` if only checking was asked for
    * @throws InputRefused with everything that is wrong
    */
-  async request(session: Session, input: BuildRequest): Promise<{ build: Build | null; warnings: string[] }> {
-    const registryHost = this.#registryHost();
-    const problems = new Problems();
-    const target = buildTargetOf(input.image, registryHost, problems);
-    const { dockerfile, source, bases, warnings } = dockerfileSourceOf(
-      input.buildConfig,
-      registryHost,
-      problems,
-    );
-    await checkBases(session, this.parts.images, bases, problems);
-    checkText(problems, ['jobName'], input.jobName, MAX_JOB_NAME);
-    const timeoutMs = this.#timeoutOf(input.timeoutSeconds, problems);
-    const { workspaces } = this.parts;
-    const workspace = await workspaces.findTarget(session, input.workspaceUid, ['workspaceId'], problems);
-    const paths = { namespace: ['image', 'namespace'], workspace: ['workspaceId'] };
-    const { namespace, taken } = await this.#namespaceOf(
-      session,
-      target,
-      paths.namespace,
-      input.overwriteTag,
-      problems,
-      ['image', 'name'],
-    );
-    const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
-    await this.parts.quotas.takeRoom(this.em.fork(), place, taken, problems, paths);
-    problems.refuseIfAny();
-    if (target === null || workspace === null || input.validateOnly === true)
-      return { build: null, warnings };
-    const build = await this.parts.writes.run(async (tx) => {
-      const { id: namespaceId } = namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace));
-      await this.#takeRoom(tx, { namespaceId, workspaceId: workspace.id }, taken, paths);
-      return await this.#queue(tx, {
-        ...queuedBuild(session, target),
-        kind: 'DOCKERFILE',
-        workspaceId: workspace.id,
-        namespaceId,
-        targetDescription: input.image.description ?? null,
-        targetLabels: input.image.labels ?? [],
-        dockerfile,
-        buildType: 'CUSTOM_DOCKERFILE',
-        source,
-        visibility: input.visibility ?? 'PRIVATE',
-        overwriteTag: input.overwriteTag ?? false,
-        timeoutMs,
-        jobName: input.jobName ?? null,
+  async request(session: Session, input: BuildRequest): Promise<BuildAnswer> {
+    const { clientToken, validateOnly, ...asked } = input;
+    const make = async (claim: TokenClaim | null) => {
+      const problems = new Problems();
+      const { draft, warnings } = this.#draftOf(input, problems);
+      return await this.submit(session, draft, problems, {
+        claim,
+        warnings,
+        validateOnly: validateOnly === true,
       });
+    };
+    if (validateOnly === true) return (await make(null)) as BuildAnswer;
+    return await this.parts.tokens.once(session, clientToken, { build: asked }, make, async (buildId) => {
+      const build = await this.parts.builds.find(session, buildId);
+      return build && { build, reused: true, warnings: [] };
     });
-    this.parts.events.hint(buildKey(build.id));
-    return { build, warnings };
+  }
+
+  /** Looks at a Dockerfile without building it, by this server's rules. */
+  checkDockerfile(text: string, buildArgs: Readonly<Record<string, string>>): DockerfileReport {
+    const { registryHost, bases } = this.parts;
+    return reportOnDockerfile(text, buildArgs, { own: registryHost ?? '', ...bases });
   }
 
   /**
-   * Queues the saving of a running notebook as an image. The image is in the catalogue at once, INIT.
+   * Checks what others have a say in, and queues the build.
    *
-   * @throws InputRefused with everything that is wrong
+   * @returns `null` where another request with the claim's token has made the build meanwhile
+   * @throws InputRefused with everything that is wrong, what `problems` had before too
    */
-  async saveNotebook(
+  async submit(
     session: Session,
-    input: SaveRequest,
-  ): Promise<{ build: Build | null; image: Image | null; warnings: string[] }> {
-    const problems = new Problems();
-    const target = saveTargetOf(input, this.#registryHost(), problems);
-    const notebook = await this.#notebookOf(session, input.notebookUid, problems);
-    const { workspaces } = this.parts;
-    const workspace = await workspaces.findTarget(session, input.workspaceUid, ['workspaceId'], problems);
-    const paths = { namespace: ['namespace'], workspace: ['workspaceId'] };
-    const { namespace, taken } = await this.#namespaceOf(
-      session,
-      target,
-      paths.namespace,
-      input.overwriteTag,
-      problems,
-      ['name'],
-    );
-    const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
-    await this.parts.quotas.takeRoom(this.em.fork(), place, taken, problems, paths);
-    problems.refuseIfAny();
-    const warnings = (notebook?.uncapturedMounts ?? []).map(
-      (mount) => `${mount} is a volume or a mount: it will not be in the image`,
-    );
-    if (notebook === null || workspace === null || input.validateOnly === true) {
-      return { build: null, image: null, warnings };
-    }
-    try {
-      const saved = await this.parts.writes.run(async (tx) => {
-        const namespaceId = (namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace))).id;
-        const build = {
-          ...queuedBuild(session, target),
-          kind: 'NOTEBOOK' as const,
-          workspaceId: workspace.id,
-          namespaceId,
-          targetDescription: input.description ?? null,
-          notebookId: notebook.id,
-          containerId: notebook.containerId,
-          pause: input.pause ?? true,
-          overwriteTag: input.overwriteTag ?? false,
-          timeoutMs: this.parts.limits.defaultTimeoutMs,
-        };
-        const replaced = build.overwriteTag ? await findLive(tx, namespaceId, target) : null;
-        await this.#takeRoom(tx, build, replaced, paths);
-        const image = tx.create(
-          Image,
-          newImage(build, {
-            id: randomUUID(),
-            reference: target.reference,
-            origin: 'IMAGE_SAVE',
-            status: 'INIT',
-            createdAt: build.createdAt,
-            updatedAt: build.createdAt,
-            replacesId: replaced?.id ?? null,
-          }),
-        );
-        await tx.flush();
-        return { build: await this.#queue(tx, { ...build, imageId: image.id }), image };
-      });
-      this.parts.events.hint(buildKey(saved.build.id));
-      return { ...saved, warnings };
-    } catch (error) {
-      if (isTaken(error, 'image_build_notebook_lock')) {
-        const saving = (await this.parts.builds.savesOf([notebook.id])).get(notebook.id);
-        const details = saving === undefined ? null : { buildId: toGlobalId('ImageBuild', saving) };
-        refuse('NOTEBOOK_BUSY', ['notebookId'], BUSY, details);
-      }
-      if (isTaken(error, 'image_catalogue_name')) refuse('TAG_EXISTS', ['name'], TAKEN);
-      throw error;
-    }
-  }
-
-  /** Looks once more for room, now that nobody else can take it. @throws InputRefused where there is none */
-  async #takeRoom(
-    tx: EntityManager,
-    place: Pick<Build, 'namespaceId' | 'workspaceId'>,
-    replaced: Image | null,
-    paths: QuotaPaths,
-  ): Promise<void> {
-    const problems = new Problems();
-    await this.parts.quotas.takeRoom(tx, place, replaced, problems, paths);
-    problems.refuseIfAny();
-  }
-
-  /** Writes a build and its job, for one transaction to commit. */
-  async #queue(tx: EntityManager, build: Omit<Build, 'version'>): Promise<Build> {
-    const inserted = insertBuild(tx, build);
-    await tx.flush();
-    await this.parts.queue.enqueue(tx, {
-      jobId: inserted.jobId,
-      buildId: inserted.id,
-      group: inserted.namespaceId,
-      priority: 0,
-    });
-    return inserted;
-  }
-
-  #registryHost(): string {
-    if (this.parts.registryHost !== null) return this.parts.registryHost;
-    throw new UnavailableError(
-      'This server has no registry to push images to; its operator has to set SLIPWAY_REGISTRY.',
-    );
-  }
-
-  #timeoutOf(seconds: number | null | undefined, problems: Problems): number {
-    const { defaultTimeoutMs, maxTimeoutMs } = this.parts.limits;
-    if (seconds === null || seconds === undefined) return defaultTimeoutMs;
-    const max = maxTimeoutMs / 1000;
-    if (seconds < 1 || seconds > max) {
-      problems.add('OUT_OF_RANGE', ['timeoutSeconds'], `from 1 to ${max} seconds`, {
-        min: 1,
-        max,
-        current: seconds,
-      });
-    }
-    return seconds * 1000;
-  }
-
-  /** The target's namespace, `null` for one that is made with the build; and the live image that has its name, if one has. */
-  async #namespaceOf(
-    session: Session,
-    target: BuildTarget | null,
-    path: readonly string[],
-    overwriteTag: boolean | null | undefined,
+    draft: BuildDraft,
     problems: Problems,
-    namePath: readonly string[],
-  ): Promise<{ namespace: Namespace | null; taken: Image | null }> {
-    if (target === null) return { namespace: null, taken: null };
-    const namespace = await this.parts.namespaces.findTarget(session, target.namespace, path, problems);
-    const taken = namespace === null ? null : await findLive(this.em.fork(), namespace.id, target);
-    if (taken !== null && overwriteTag !== true) {
-      problems.add('TAG_EXISTS', namePath, TAKEN, { name: target.name, tag: target.tag });
-    }
-    return { namespace, taken };
+    options: {
+      readonly claim: TokenClaim | null;
+      readonly warnings: readonly string[];
+      readonly validateOnly: boolean;
+    },
+  ): Promise<BuildAnswer | null> {
+    const { admission, images, tokens, events } = this.parts;
+    const at = draft.kind === 'PACKAGES' ? ['buildConfig', 'baseImage'] : ['buildConfig', 'dockerfile'];
+    await checkBases(session, images, draft.bases, problems, at);
+    const place = await admission.check(session, draft, PATHS, problems);
+    problems.refuseIfAny();
+    const warnings = [...options.warnings, ...place.warnings];
+    const { target } = draft;
+    const { workspace } = place;
+    if (target === null || workspace === null || options.validateOnly)
+      return { build: null, reused: false, warnings };
+    const build = await this.parts.writes.run(async (tx) => {
+      if (await tokens.isMade(tx, options.claim)) return null;
+      const ids = await admission.enter(tx, target, { ...place, workspace }, place.taken, PATHS);
+      const row = { ...queuedBuild(session, target), ...fieldsOf(draft), ...ids };
+      return await admission.queue(tx, row, draft.secrets, options.claim);
+    });
+    if (build === null) return null;
+    hintBuild(events, build.id);
+    return { build, reused: false, warnings };
   }
 
-  async #notebookOf(session: Session, uid: string | null, problems: Problems): Promise<Notebook | null> {
-    const notebook = uid === null ? null : await this.parts.notebooks.find(session, uid);
-    const add = (code: Problem['code'], message: string, details: Problem['details'] = null) =>
-      problems.add(code, ['notebookId'], message, details);
-    if (notebook === null) {
-      add('NOT_FOUND', 'there is no such notebook');
-      return null;
-    }
-    const saving = (await this.parts.builds.savesOf([notebook.id])).get(notebook.id);
-    if (saving !== undefined) add('NOTEBOOK_BUSY', BUSY, { buildId: toGlobalId('ImageBuild', saving) });
-    else if (!notebook.running)
-      add('NOTEBOOK_NOT_RUNNING', 'start the notebook first', { status: 'STOPPED' });
-    return notebook;
+  #draftOf(input: BuildRequest, problems: Problems): { draft: BuildDraft; warnings: string[] } {
+    const { admission, builder } = this.parts;
+    const { buildConfig, image } = input;
+    const target = buildTargetOf(image, admission.registryHost, problems);
+    const { warnings, ...built } = buildSourceOf(
+      buildConfig,
+      { own: admission.registryHost, ...this.parts.bases },
+      problems,
+    );
+    const asked = resourceOf(input.resource, input.network, problems);
+    const pushed = targetRegistryOf(input.targetRegistry, problems);
+    checkText(problems, ['jobName'], input.jobName, MAX_JOB_NAME);
+    checkText(problems, ['buildConfig', 'regionId'], buildConfig.regionId, MAX_REGION);
+    const isLimited = asked.limits.cpus !== null || asked.limits.memoryBytes !== null;
+    return {
+      draft: {
+        ...built,
+        workspaceUid: input.workspaceUid,
+        target,
+        targetDescription: image.description ?? null,
+        targetLabels: image.labels ?? [],
+        resource: asked.resource,
+        network: asked.network,
+        targetRegistry: pushed.targetRegistry,
+        regionId: buildConfig.regionId ?? null,
+        visibility: input.visibility ?? 'PRIVATE',
+        overwriteTag: input.overwriteTag ?? false,
+        priority: input.priority ?? 'NORMAL',
+        timeoutMs: admission.timeoutOf(input.timeoutSeconds, problems),
+        jobName: input.jobName ?? null,
+        retryOfId: null,
+      },
+      warnings: [
+        ...warnings,
+        ...asked.recordedOnly,
+        ...pushed.recordedOnly,
+        ...(buildConfig.regionId ? ['regionId is only recorded: this server has one region'] : []),
+        ...(isLimited && (builder === 'buildkit' || (builder === 'auto' && built.needsBuildKit))
+          ? [UNLIMITED]
+          : []),
+      ],
+    };
   }
 }
 
-const BUSY = 'the notebook is being saved already; wait for that save or cancel it';
-const TAKEN = 'a live image has this name and tag; choose another tag or set overwriteTag';
+const UNLIMITED =
+  'resource.config is only recorded: this build needs BuildKit, which holds no step to limits of CPU and memory';
 
-/** A build as it is when it is queued. */
-function queuedBuild(session: Session, target: BuildTarget) {
-  const now = new Date();
+/** What a draft says about the build's row. */
+function fieldsOf({ kind, source, dockerfile, ...draft }: BuildDraft) {
   return {
-    id: randomUUID(),
-    status: 'QUEUED',
-    phase: null,
-    phases: [],
-    failure: null,
-    steps: [],
-    totalSteps: null,
-    attempt: 0,
-    lostWorkers: 0,
-    imageId: null,
-    targetName: target.name,
-    targetTag: target.tag,
-    targetReference: target.reference,
-    targetDescription: null,
-    targetLabels: [],
-    dockerfile: null,
-    buildType: null,
-    source: null,
-    notebookId: null,
-    containerId: null,
-    pause: true,
-    visibility: 'PRIVATE',
-    jobName: null,
-    jobId: randomUUID(),
-    priority: 'NORMAL',
-    resource: null,
-    network: null,
-    targetRegistry: null,
-    regionId: null,
-    retryOfId: null,
-    builder: null,
-    push: null,
-    logLineCount: 0,
-    logBytes: 0,
-    logTextBytes: 0,
-    logDeletedAt: null,
-    createdById: session.user.id,
-    createdAt: now,
-    queuedAt: now,
-    startedAt: null,
-    finishedAt: null,
-    canceledById: null,
-    cancelReason: null,
-  } as const satisfies Partial<Build>;
+    kind,
+    source,
+    dockerfile,
+    buildType: kind === 'PACKAGES' ? ('PACKAGE_INSTALLATION' as const) : ('CUSTOM_DOCKERFILE' as const),
+    targetDescription: draft.targetDescription,
+    targetLabels: draft.targetLabels,
+    resource: draft.resource,
+    network: draft.network,
+    targetRegistry: draft.targetRegistry,
+    regionId: draft.regionId,
+    visibility: draft.visibility,
+    overwriteTag: draft.overwriteTag,
+    priority: draft.priority,
+    timeoutMs: draft.timeoutMs,
+    jobName: draft.jobName,
+    retryOfId: draft.retryOfId,
+  } satisfies Partial<Build>;
 }

@@ -10,7 +10,7 @@ export const BuildToken = defineEntity({
   properties: {
     userId: () => p.manyToOne(User).mapToPk().name('user_id').primary().deleteRule('cascade'),
     token: p.string().primary(),
-    /** SHA-256 of the input, in hex. */
+    /** HMAC of the input, in hex: see build-token.ts. */
     inputHash: p.string().length(64),
     buildId: () => p.manyToOne(Build).mapToPk().name('build_id').deleteRule('cascade'),
     createdAt: p.datetime(3),

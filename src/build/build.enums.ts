@@ -1,19 +1,22 @@
 import { registerEnumType } from 'type-graphql';
 import {
+  BuildResourceType,
   BuildType,
   ImageBuildFailureReason,
   ImageBuildKind,
   ImageBuildPhase,
+  ImageBuildPriority,
   ImageBuildStatus,
   ImageBuildStepStatus,
   LogGapReason,
   LogStream,
+  RegistryType,
 } from '../shared/enums.ts';
 
 export const ImageBuildOrderField = { CREATED_AT: 'CREATED_AT' } as const;
 export type ImageBuildOrderField = keyof typeof ImageBuildOrderField;
 
-export const ImageBuildPermission = { READ: 'READ', CANCEL: 'CANCEL' } as const;
+export const ImageBuildPermission = { READ: 'READ', CANCEL: 'CANCEL', RETRY: 'RETRY' } as const;
 export type ImageBuildPermission = keyof typeof ImageBuildPermission;
 
 export const FileEncoding = { UTF8: 'UTF8', BASE64: 'BASE64' } as const;
@@ -27,13 +30,39 @@ registerEnumType(ImageBuildKind, {
   description: 'What an image is built from.',
   valuesConfig: {
     DOCKERFILE: { description: 'A Dockerfile.' },
+    PACKAGES: { description: 'Lists of packages, installed on a base image.' },
     NOTEBOOK: { description: 'A running notebook.' },
   },
 });
 registerEnumType(BuildType, {
   name: 'BuildType',
   description: 'What a build request describes.',
-  valuesConfig: { CUSTOM_DOCKERFILE: { description: 'A Dockerfile, with the files it copies.' } },
+  valuesConfig: {
+    PACKAGE_INSTALLATION: { description: 'A base image, and lists of packages to install on it.' },
+    CUSTOM_DOCKERFILE: { description: 'A Dockerfile, with the files it copies.' },
+  },
+});
+registerEnumType(BuildResourceType, {
+  name: 'BuildResourceType',
+  description: 'A kind of subscribed resources.',
+  valuesConfig: { LINGJUN: { description: 'Intelligent computing resources.' } },
+});
+registerEnumType(RegistryType, {
+  name: 'RegistryType',
+  description: 'A kind of registry.',
+  valuesConfig: {
+    OCI: { description: 'Any registry of the OCI distribution specification.' },
+    ACR_ENTERPRISE: { description: 'A Container Registry Enterprise Edition instance.' },
+  },
+});
+registerEnumType(ImageBuildPriority, {
+  name: 'ImageBuildPriority',
+  description: 'Which builds workers take first. Among equals the namespaces take turns.',
+  valuesConfig: {
+    LOW: { description: 'Behind all others: for builds in bulk.' },
+    NORMAL: { description: 'As most builds.' },
+    HIGH: { description: 'Before all others; for administrators only.' },
+  },
 });
 registerEnumType(ImageBuildStatus, {
   name: 'ImageBuildStatus',
@@ -130,6 +159,7 @@ registerEnumType(ImageBuildPermission, {
   valuesConfig: {
     READ: { description: 'See it and its log.' },
     CANCEL: { description: 'Cancel it.' },
+    RETRY: { description: 'Try it once more.' },
   },
 });
 registerEnumType(FileEncoding, {

@@ -5,7 +5,15 @@ import { DateTime } from '../graphql/scalars.ts';
 import { LabelInput } from '../image/content/image-content.inputs.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import { ImageObject } from '../image/image.types.ts';
-import { BuildType, ImageBuildKind, ImageBuildStatus, Visibility } from '../shared/enums.ts';
+import {
+  BuildResourceType,
+  BuildType,
+  ImageBuildKind,
+  ImageBuildPriority,
+  ImageBuildStatus,
+  RegistryType,
+  Visibility,
+} from '../shared/enums.ts';
 import { FileEncoding, ImageBuildOrderField } from './build.enums.ts';
 import type { BuildRow } from './build.reads.ts';
 import { BuildObject } from './build.types.ts';
@@ -103,6 +111,49 @@ export class BuildFileInput {
   mode?: number | null;
 }
 
+@InputType({
+  description: 'Credentials for the registry of a base image. Write-only: they are never shown again.',
+})
+export class RegistryAuthInput {
+  @Field(() => String, { description: 'Its host, `host[:port]`; they are sent to no other.' })
+  domain!: string;
+
+  @Field(() => String, { description: 'Base64 of user:password.' })
+  auth!: string;
+}
+
+@InputType({
+  description:
+    'A secret for `RUN --mount=type=secret`. Write-only: it gets into no image, is masked in the log (from 3 bytes on) and is forgotten when the build has ended.',
+})
+export class BuildSecretInput {
+  @Field(() => String, {
+    description: 'As in `--mount=type=secret,id=…`: letters, digits, dots, hyphens, underscores.',
+  })
+  id!: string;
+
+  @Field(() => String, { description: 'At most 500 KiB.' })
+  value!: string;
+}
+
+@InputType({ description: 'What to install, in this order: apt, conda, pip.' })
+export class PackagesInput {
+  @Field(() => [String], { nullable: true, description: 'Debian packages, e.g. `curl` or `curl=7.88.1-10`.' })
+  apt?: string[] | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description: 'Python packages, e.g. `numpy==1.19.5` or `torch>=2,<3`.',
+  })
+  pip?: string[] | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description: 'Conda packages, e.g. `numpy=1.26` or `conda-forge::lightgbm`.',
+  })
+  conda?: string[] | null;
+}
+
 @InputType({ description: 'What to build.' })
 export class BuildConfigInput {
   @Field(() => BuildType, {
@@ -111,8 +162,17 @@ export class BuildConfigInput {
   })
   buildType!: BuildType;
 
-  @Field(() => String, { nullable: true, description: 'The Dockerfile; at most 1 MiB.' })
+  @Field(() => String, { nullable: true, description: 'CUSTOM_DOCKERFILE: the Dockerfile; at most 1 MiB.' })
   dockerfile?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'PACKAGE_INSTALLATION: on which image.' })
+  baseImage?: string | null;
+
+  @Field(() => PackagesInput, {
+    nullable: true,
+    description: 'PACKAGE_INSTALLATION: what to install; at least one.',
+  })
+  packages?: PackagesInput | null;
 
   @Field(() => [BuildArgInput], { nullable: true, description: 'Values for its ARGs.' })
   buildArgs?: BuildArgInput[] | null;
@@ -122,6 +182,15 @@ export class BuildConfigInput {
     description: 'What it copies: at most 1,000 files and 8 MiB.',
   })
   files?: BuildFileInput[] | null;
+
+  @Field(() => [BuildSecretInput], { nullable: true, description: 'At most 50; they need BuildKit.' })
+  secrets?: BuildSecretInput[] | null;
+
+  @Field(() => [RegistryAuthInput], { nullable: true, description: "For the bases' registries; at most 20." })
+  registryAuths?: RegistryAuthInput[] | null;
+
+  @Field(() => String, { nullable: true, description: 'Only recorded.' })
+  regionId?: string | null;
 
   @Field(() => String, { nullable: true, description: 'The stage to build; absent: the last one.' })
   target?: string | null;
@@ -134,8 +203,80 @@ export class BuildConfigInput {
   noCache?: boolean | null;
 }
 
-@InputType({ description: 'A build of a Dockerfile.' })
+@InputType({ description: 'Processors and memory of each step.' })
+export class ResourceConfigInput {
+  @Field(() => String, { nullable: true, description: 'Processors, e.g. "4" or "500m".' })
+  cpu?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Memory, e.g. "8Gi" or "512Mi".' })
+  memory?: string | null;
+}
+
+@InputType({
+  description:
+    'What the build runs on: either of the public group (`ecsSpec`, and `network`), or of subscribed resources (`quotaId`, `type` and `config`).',
+})
+export class BuildResourceInput {
+  @Field(() => String, { nullable: true, description: 'Public group: the kind of machine. Only recorded.' })
+  ecsSpec?: string | null;
+
+  @Field(() => ResourceConfigInput, {
+    nullable: true,
+    description: 'Subscribed: limits of each step, held where the builder can; else a warning says so.',
+  })
+  config?: ResourceConfigInput | null;
+
+  @Field(() => String, { nullable: true, description: 'Subscribed: whose share is used. Only recorded.' })
+  quotaId?: string | null;
+
+  @Field(() => BuildResourceType, {
+    nullable: true,
+    description: 'Subscribed: of which kind. Only recorded.',
+  })
+  type?: BuildResourceType | null;
+}
+
+@InputType({ description: 'The network of the build; only recorded.' })
+export class BuildNetworkInput {
+  @Field(() => String, { nullable: true, description: 'The virtual private cloud.' })
+  vpcId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The switch in it.' })
+  switchId?: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Required with a vpcId.' })
+  securityGroupId?: string | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description: 'CIDR blocks, e.g. "10.0.0.0/24"; required with a switchId.',
+  })
+  extendedCidrs?: string[] | null;
+
+  @Field(() => String, { nullable: true, description: '`eth0` or `eth1`.' })
+  defaultRoute?: string | null;
+}
+
+@InputType({
+  description:
+    'Which kind of registry the image is meant for; only recorded: it goes to `server.registryHost`.',
+})
+export class TargetRegistryInput {
+  @Field(() => RegistryType, { description: 'Its kind.' })
+  type!: RegistryType;
+
+  @Field(() => String, { nullable: true, description: 'Of ACR_ENTERPRISE: the instance, `cri-…`.' })
+  instanceId?: string | null;
+}
+
+const CLIENT_TOKEN =
+  'Makes the request safe to send again: within 24 hours the same token with the same input brings the same build, with another input IDEMPOTENCY_CONFLICT. 1 to 128 printable ASCII characters, e.g. a UUID; each user has their own.';
+
+@InputType({ description: 'A build of a Dockerfile, or of lists of packages.' })
 export class BuildImageInput extends MutationInput {
+  @Field(() => String, { nullable: true, description: CLIENT_TOKEN })
+  clientToken?: string | null;
+
   @Field(() => ID, { description: 'The workspace that it runs in.' })
   workspaceId!: string;
 
@@ -145,12 +286,35 @@ export class BuildImageInput extends MutationInput {
   @Field(() => BuildConfigInput, { description: 'What to build.' })
   buildConfig!: BuildConfigInput;
 
+  @Field(() => BuildResourceInput, {
+    nullable: true,
+    description: "What it runs on; absent: the server's own engine.",
+  })
+  resource?: BuildResourceInput | null;
+
+  @Field(() => BuildNetworkInput, {
+    nullable: true,
+    description: "Its network; absent: the engine's default.",
+  })
+  network?: BuildNetworkInput | null;
+
+  @Field(() => TargetRegistryInput, { nullable: true, description: "Absent: the server's own registry." })
+  targetRegistry?: TargetRegistryInput | null;
+
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
-    description: 'Take over name and tag of an image that exists; otherwise that is refused.',
+    description:
+      'Take over name and tag of an image that exists, in the catalogue or in the registry; otherwise that is refused.',
   })
   overwriteTag?: boolean | null;
+
+  @Field(() => ImageBuildPriority, {
+    nullable: true,
+    defaultValue: ImageBuildPriority.NORMAL,
+    description: 'Which builds go first; HIGH is for administrators.',
+  })
+  priority?: ImageBuildPriority | null;
 
   @Field(() => Visibility, {
     nullable: true,
@@ -178,6 +342,9 @@ export class BuildImageInput extends MutationInput {
 
 @InputType({ description: 'Which running notebook to save, and as what.' })
 export class SaveImageFromNotebookInput extends MutationInput {
+  @Field(() => String, { nullable: true, description: CLIENT_TOKEN })
+  clientToken?: string | null;
+
   @Field(() => ID, { description: "The notebook's id." })
   notebookId!: string;
 
@@ -233,6 +400,29 @@ export class CancelImageBuildInput extends MutationInput {
   reason?: string | null;
 }
 
+@InputType({ description: 'Which build to try once more.' })
+export class RetryImageBuildInput extends MutationInput {
+  @Field(() => ID, { description: "The build's id: one that ended without an image." })
+  id!: string;
+
+  @Field(() => [BuildSecretInput], {
+    nullable: true,
+    description: 'The secrets that it had: they were forgotten when it ended.',
+  })
+  secrets?: BuildSecretInput[] | null;
+
+  @Field(() => [RegistryAuthInput], {
+    nullable: true,
+    description: 'The credentials that it had: they were forgotten when it ended.',
+  })
+  registryAuths?: RegistryAuthInput[] | null;
+
+  @Field(() => String, { nullable: true, description: CLIENT_TOKEN })
+  clientToken?: string | null;
+}
+
+const REUSED = 'True where the clientToken brought an earlier build back, and none was queued.';
+
 @ObjectType({ description: 'The queued build.', simpleResolvers: true })
 export class BuildImagePayload extends Payload {
   @Field(() => BuildObject, {
@@ -240,6 +430,9 @@ export class BuildImagePayload extends Payload {
     description: 'Null where the input was refused or only checked.',
   })
   build!: BuildRow | null;
+
+  @Field(() => Boolean, { description: REUSED })
+  reused!: boolean;
 
   @Field(() => [String], { description: 'What is not wrong but worth knowing.' })
   warnings!: string[];
@@ -259,6 +452,9 @@ export class SaveImageFromNotebookPayload extends Payload {
   })
   build!: BuildRow | null;
 
+  @Field(() => Boolean, { description: REUSED })
+  reused!: boolean;
+
   @Field(() => [String], {
     description: 'What is not wrong but worth knowing, such as volumes that will not be saved.',
   })
@@ -269,4 +465,19 @@ export class SaveImageFromNotebookPayload extends Payload {
 export class CancelImageBuildPayload extends Payload {
   @Field(() => BuildObject, { nullable: true, description: 'Null where the input was refused.' })
   build!: BuildRow | null;
+}
+
+@ObjectType({ description: 'The new build.', simpleResolvers: true })
+export class RetryImageBuildPayload extends Payload {
+  @Field(() => BuildObject, {
+    nullable: true,
+    description: 'It is `retryOf` the other; null where the input was refused.',
+  })
+  build!: BuildRow | null;
+
+  @Field(() => Boolean, { description: REUSED })
+  reused!: boolean;
+
+  @Field(() => [String], { description: 'What is not wrong but worth knowing.' })
+  warnings!: string[];
 }

@@ -88,6 +88,16 @@ export function readableBuilds(session: Session): RawBuilder<boolean> {
     or build.workspace_id = any(${[...session.workspaceRoles.keys()]}::uuid[]))`;
 }
 
+/** The same for a row at hand. */
+export function isReadable(
+  session: Session,
+  { namespaceId, workspaceId }: Pick<BuildRow, 'namespaceId' | 'workspaceId'>,
+): boolean {
+  return (
+    session.isAdmin || session.namespaceRoles.has(namespaceId) || session.workspaceRoles.has(workspaceId)
+  );
+}
+
 function matching(criteria: BuildCriteria): RawBuilder<boolean> {
   const conditions: RawBuilder<unknown>[] = [];
   if (criteria.workspaceUid) conditions.push(sql`build.workspace_id = ${criteria.workspaceUid}`);
@@ -155,6 +165,15 @@ export async function buildsByIds(db: Db, session: Session, ids: readonly string
     .execute();
 }
 
+/** The builds of these ids, whoever may read them. */
+export async function buildRows(db: Db, ids: readonly string[]): Promise<BuildRow[]> {
+  return await db
+    .selectFrom('Build')
+    .select(COLUMNS)
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .execute();
+}
+
 /** A build as it was at each version after `afterVersion`, in order. */
 export async function buildVersions(
   db: Db,
@@ -176,15 +195,27 @@ export async function buildVersions(
   }));
 }
 
-/** Where waiting builds stand in the queue: how many unfinished ones that nobody works on came before, and how many there are. */
-export async function queuePositions(
-  db: Db,
-  ids: readonly string[],
-): Promise<Map<string, { position: number; size: number }>> {
-  const { rows } = await sql<{ id: string; position: number; size: number }>`
-    select id, position, size from (
-      select id, row_number() over (order by queued_at, id)::int as position, count(*) over ()::int as size
-      from image_build where status = 'QUEUED' and finished_at is null
-    ) waiting where id = any(${[...ids]}::uuid[])`.execute(db);
-  return new Map(rows.map(({ id, position, size }) => [id, { position, size }]));
+/** As many retries as anybody looks at. */
+const MAX_RETRIES = 100;
+
+/** The builds that tried these once more, newest first, at most 100 of each. */
+export async function retriesOf(db: Db, session: Session, ids: readonly string[]): Promise<BuildRow[]> {
+  return await db
+    .selectFrom(
+      db
+        .selectFrom('Build as build')
+        .select(COLUMNS.map((column) => `build.${column}` as const))
+        .select(
+          sql<number>`row_number() over (partition by build.retry_of_id order by build.created_at desc, build.id)`.as(
+            'place',
+          ),
+        )
+        .where('build.retryOfId', 'in', ids)
+        .where(readableBuilds(session))
+        .as('retry'),
+    )
+    .select(COLUMNS)
+    .where('place', '<=', MAX_RETRIES)
+    .orderBy('createdAt', 'desc')
+    .execute();
 }

@@ -20,6 +20,8 @@ import {
   CancelImageBuildPayload,
   ImageBuildFilter,
   ImageBuildOrder,
+  RetryImageBuildInput,
+  RetryImageBuildPayload,
   SaveImageFromNotebookInput,
   SaveImageFromNotebookPayload,
 } from './build.inputs.ts';
@@ -34,6 +36,10 @@ import {
   PhaseTimingObject,
   QueuePositionObject,
 } from './build.types.ts';
+import type { BuildAnswer } from './build-request.service.ts';
+import type { SaveAnswer } from './notebook-save.service.ts';
+
+const REFUSED = { build: null, reused: false, warnings: [] };
 
 const NEWEST_FIRST: ImageBuildOrder = { field: 'CREATED_AT', direction: 'DESC' };
 
@@ -88,9 +94,9 @@ export class BuildResolver {
   ) {
     const ids = new InputIds();
     const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
-    const run = () => buildRequests.request(session, { ...input, workspaceUid });
-    const refused = { build: null, warnings: [] };
-    return await answer<{ build: BuildRow | null; warnings: string[] }>(input, refused, run, ids);
+    const { workspaceId: _, clientMutationId: __, ...asked } = input;
+    const run = () => buildRequests.request(session, { ...asked, workspaceUid });
+    return await answer<BuildAnswer>(input, REFUSED, run, ids);
   }
 
   @Mutation(() => SaveImageFromNotebookPayload, {
@@ -99,18 +105,29 @@ export class BuildResolver {
   })
   async saveImageFromNotebook(
     @Arg('input', () => SaveImageFromNotebookInput) input: SaveImageFromNotebookInput,
-    @Ctx() { buildRequests, session }: Context,
+    @Ctx() { notebookSaves, session }: Context,
   ) {
     const ids = new InputIds();
     const notebookUid = ids.uid('Notebook', input.notebookId, ['notebookId']);
     const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
-    const refused = { image: null, build: null, warnings: [] };
-    return await answer<{ image: ImageRow | null; build: BuildRow | null; warnings: string[] }>(
-      input,
-      refused,
-      () => buildRequests.saveNotebook(session, { ...input, notebookUid, workspaceUid }),
-      ids,
-    );
+    const { workspaceId: _, notebookId: __, clientMutationId: ___, ...asked } = input;
+    const run = () => notebookSaves.save(session, { ...asked, notebookUid, workspaceUid });
+    return await answer<SaveAnswer>(input, { image: null, ...REFUSED }, run, ids);
+  }
+
+  @Mutation(() => RetryImageBuildPayload, {
+    description:
+      'Queues a build that ended without an image once more, as it was asked for then. It is a new build, `retryOf` the other.',
+  })
+  async retryImageBuild(
+    @Arg('input', () => RetryImageBuildInput) input: RetryImageBuildInput,
+    @Ctx() { buildRetries, session }: Context,
+  ) {
+    const ids = new InputIds();
+    const buildUid = ids.uid('ImageBuild', input.id, ['id']);
+    const { secrets, registryAuths, clientToken } = input;
+    const run = () => buildRetries.retry(session, { secrets, registryAuths, clientToken, buildUid });
+    return await answer<BuildAnswer>(input, REFUSED, run, ids);
   }
 
   @Mutation(() => CancelImageBuildPayload, {
@@ -149,7 +166,13 @@ export class BuildResolver {
 
   @FieldResolver(() => BuildProgressObject, { description: 'How far it is.' })
   progress(@Root() build: BuildRow) {
-    return { completedSteps: completedSteps(build), totalSteps: build.totalSteps, percent: percentOf(build) };
+    return {
+      completedSteps: completedSteps(build),
+      totalSteps: build.totalSteps,
+      percent: percentOf(build),
+      pushedBytes: build.push?.pushedBytes ?? null,
+      pushTotalBytes: build.push?.totalBytes ?? null,
+    };
   }
 
   @FieldResolver(() => [BuildStepObject], { description: 'The steps of this attempt that have begun.' })
@@ -165,7 +188,7 @@ export class BuildResolver {
 
   @FieldResolver(() => QueuePositionObject, {
     nullable: true,
-    description: 'Where it waits; null unless it is QUEUED.',
+    description: 'Where it waits; null unless it is QUEUED, and while a worker is just taking it.',
   })
   async queue(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
     return build.status === 'QUEUED' ? await loaders.queuePosition.load(build.id) : null;
@@ -225,6 +248,21 @@ export class BuildResolver {
     return build.createdById === null ? null : await loaders.user.load(build.createdById);
   }
 
+  @FieldResolver(() => BuildObject, {
+    nullable: true,
+    description: 'The build that this one tries once more; null: none, or it is gone.',
+  })
+  async retryOf(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return build.retryOfId === null ? null : await loaders.build.load(build.retryOfId);
+  }
+
+  @FieldResolver(() => [BuildObject], {
+    description: 'The builds that tried this one once more, the newest first; at most 100.',
+  })
+  async retries(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
+    return (await loaders.retries.load(build.id)) ?? [];
+  }
+
   @FieldResolver(() => UserObject, { nullable: true, description: 'Who cancelled it; null: nobody.' })
   async canceledBy(@Root() build: BuildRow, @Ctx() { loaders }: Context) {
     return build.canceledById === null ? null : await loaders.user.load(build.canceledById);
@@ -232,8 +270,13 @@ export class BuildResolver {
 
   @FieldResolver(() => [ImageBuildPermission], { description: 'What the viewer may do with it.' })
   viewerPermissions(@Root() build: BuildRow, @Ctx() { session }: Context): ImageBuildPermission[] {
-    const mayCancel = build.createdById === session.user.id || session.can('build:cancel', build.namespaceId);
-    return mayCancel && !isFinal(build.status) ? ['READ', 'CANCEL'] : ['READ'];
+    if (!isFinal(build.status)) {
+      const mayCancel =
+        build.createdById === session.user.id || session.can('build:cancel', build.namespaceId);
+      return mayCancel ? ['READ', 'CANCEL'] : ['READ'];
+    }
+    const mayRetry = build.status !== 'SUCCEEDED' && session.can('image:create', build.namespaceId);
+    return mayRetry ? ['READ', 'RETRY'] : ['READ'];
   }
 }
 

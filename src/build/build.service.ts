@@ -3,8 +3,8 @@ import type { Session } from '../auth/session.ts';
 import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import type { WriteGate } from '../db/write-gate.ts';
-import { buildKey, type EventBus, logKey } from '../events/event-bus.ts';
-import type { JobQueue } from '../queue/job-queue.ts';
+import { type EventBus, hintBuild, logKey } from '../events/event-bus.ts';
+import type { JobQueue, QueuePlace } from '../queue/job-queue.ts';
 import { NotFoundError } from '../shared/errors.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
@@ -18,7 +18,7 @@ import {
   buildsByIds,
   pageOfBuilds,
   pagesOfBuilds,
-  queuePositions,
+  retriesOf,
 } from './build.reads.ts';
 import { isFinal } from './build.rules.ts';
 import { moveTo, recordChange } from './build.store.ts';
@@ -71,8 +71,15 @@ export class BuildService {
     return pagesOfBuilds(kysely(this.em.fork()), session, parents, criteria, newestFirst, args);
   }
 
-  async queuePositions(ids: readonly string[]): Promise<Map<string, { position: number; size: number }>> {
-    return await queuePositions(kysely(this.em.fork()), ids);
+  /** The builds that tried these once more, newest first. */
+  async retriesOf(session: Session, ids: readonly string[]): Promise<ReadonlyMap<string, BuildRow[]>> {
+    const rows = await retriesOf(kysely(this.em.fork()), session, ids);
+    return Map.groupBy(rows, ({ retryOfId }) => retryOfId as string);
+  }
+
+  /** Where waiting builds stand in the queue. */
+  async queuePlaces(ids: readonly string[]): Promise<Map<string, QueuePlace>> {
+    return await this.queue.places(this.em.fork(), ids);
   }
 
   /** The unfinished builds that save these notebooks, by notebook. Ids only: for telling that a notebook is being saved. */
@@ -117,7 +124,7 @@ export class BuildService {
       recordChange(tx, build, now);
       return build;
     });
-    this.events.hint(buildKey(canceled.id));
+    hintBuild(this.events, canceled.id);
     this.events.hint(logKey(canceled.id));
     return canceled;
   }

@@ -5,16 +5,20 @@ import { DateTime, SafeInt, UUID } from '../graphql/scalars.ts';
 import type { Label } from '../image/content/image-content.ts';
 import { LabelObject } from '../image/content/image-content.types.ts';
 import {
+  Builder,
+  BuildResourceType,
   BuildType,
   ImageBuildFailureReason,
   ImageBuildKind,
   ImageBuildPhase,
+  ImageBuildPriority,
   ImageBuildStatus,
   ImageBuildStepStatus,
+  RegistryType,
   Visibility,
 } from '../shared/enums.ts';
 import './build.enums.ts';
-import type { BuildFailure } from './build.entity.ts';
+import type { BuildFailure, BuildNetwork, BuildResource, TargetRegistry } from './build.entity.ts';
 import type { BuildRow } from './build.reads.ts';
 
 @ObjectType('ImageBuildPhaseTiming', { description: 'When a phase ran.', simpleResolvers: true })
@@ -42,6 +46,85 @@ export class BuildProgressObject {
     description: 'Of the steps, 0 to 99; 100 when it has succeeded; null: not known.',
   })
   percent!: number | null;
+
+  @Field(() => SafeInt, {
+    nullable: true,
+    description: 'Bytes that the registry has, over all layers; null until the push has begun.',
+  })
+  pushedBytes!: number | null;
+
+  @Field(() => SafeInt, {
+    nullable: true,
+    description:
+      'Bytes to push, before compression; it grows while layers are found; null until the push has begun.',
+  })
+  pushTotalBytes!: number | null;
+}
+
+@ObjectType('ResourceConfig', { description: 'Limits of each step.', simpleResolvers: true })
+export class ResourceConfigObject {
+  @Field(() => String, { nullable: true, description: 'Processors, as it was written; null: no limit.' })
+  cpu!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Memory, as it was written; null: no limit.' })
+  memory!: string | null;
+}
+
+@ObjectType('BuildResource', {
+  description: 'What a build was to run on, as it was asked for.',
+  simpleResolvers: true,
+})
+export class BuildResourceObject implements BuildResource {
+  @Field(() => String, {
+    nullable: true,
+    description: 'The kind of machine of the public group; null: subscribed resources.',
+  })
+  ecsSpec!: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Whose share of subscribed resources; null: the public group.',
+  })
+  quotaId!: string | null;
+
+  @Field(() => BuildResourceType, {
+    nullable: true,
+    description: 'The kind of subscribed resources; null: the public group.',
+  })
+  type!: BuildResourceType | null;
+
+  @Field(() => ResourceConfigObject, { nullable: true, description: 'Limits; null: none.' })
+  config!: ResourceConfigObject | null;
+}
+
+@ObjectType('BuildNetwork', {
+  description: 'The network of a build, as it was asked for.',
+  simpleResolvers: true,
+})
+export class BuildNetworkObject implements BuildNetwork {
+  @Field(() => String, { nullable: true, description: 'The virtual private cloud; null: none was named.' })
+  vpcId!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The switch; null: none was named.' })
+  switchId!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'The security group; null: none was named.' })
+  securityGroupId!: string | null;
+
+  @Field(() => [String], { description: 'CIDR blocks.' })
+  extendedCidrs!: string[];
+
+  @Field(() => String, { nullable: true, description: 'The default route; null: none was named.' })
+  defaultRoute!: string | null;
+}
+
+@ObjectType('TargetRegistry', { description: 'The registry that was asked for.', simpleResolvers: true })
+export class TargetRegistryObject implements TargetRegistry {
+  @Field(() => RegistryType, { description: 'Its kind.' })
+  type!: RegistryType;
+
+  @Field(() => String, { nullable: true, description: 'The instance; null: a registry without one.' })
+  instanceId!: string | null;
 }
 
 @ObjectType('ImageBuildStep', {
@@ -116,7 +199,10 @@ export class BuildFailureObject implements BuildFailure {
 
 @ObjectType('QueuePosition', { description: 'Where a build stands in the queue.', simpleResolvers: true })
 export class QueuePositionObject {
-  @Field(() => Int, { description: '1 is next.' })
+  @Field(() => Int, {
+    description:
+      '1 is next. Namespaces take turns; builds of one that has all the slots it may have are passed over meanwhile.',
+  })
   position!: number;
 
   @Field(() => Int, { description: 'How many builds wait.' })
@@ -202,6 +288,30 @@ export class BuildObject extends NodeInterface implements Pick<BuildRow, PlainFi
 
   @Field(() => BuildType, { nullable: true, description: 'What the request described; null for a notebook.' })
   buildType!: BuildType | null;
+
+  @Field(() => Builder, {
+    nullable: true,
+    description: 'What the engine builds it with; null until it has begun, and for a notebook.',
+  })
+  builder!: Builder | null;
+
+  @Field(() => ImageBuildPriority, { description: 'Which builds go first.' })
+  priority!: ImageBuildPriority;
+
+  @Field(() => BuildResourceObject, {
+    nullable: true,
+    description: 'What it was to run on; null: nothing was said.',
+  })
+  resource!: BuildResource | null;
+
+  @Field(() => BuildNetworkObject, { nullable: true, description: 'Its network; null: nothing was said.' })
+  network!: BuildNetwork | null;
+
+  @Field(() => TargetRegistryObject, { nullable: true, description: 'Its registry; null: nothing was said.' })
+  targetRegistry!: TargetRegistry | null;
+
+  @Field(() => String, { nullable: true, description: 'Its region; null: nothing was said.' })
+  regionId!: string | null;
 
   @Field(() => Visibility, { description: "The image's visibility." })
   visibility!: Visibility;

@@ -14,6 +14,11 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
     query: '{ found: imageBuilds(first: 1) { nodes { id } } }',
     missing: 'There is no build yet: run the tab BuildFromDockerfile first.',
   },
+  '<last failed build>': {
+    query:
+      '{ found: imageBuilds(first: 1, filter: { status: [FAILED, CANCELED, TIMED_OUT, EXPIRED] }) { nodes { id } } }',
+    missing: 'No build has failed or was canceled yet.',
+  },
   '<last image>': {
     query: '{ found: images(first: 1) { nodes { id } } }',
     missing: 'There is no image yet: run the tab RegisterImage first.',

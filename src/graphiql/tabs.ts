@@ -224,6 +224,23 @@ mutation BuildFromDockerfile(
       }),
     },
     {
+      query: `# Every problem of a Dockerfile with its line and column,
+# without building it. This one has four.
+query CheckDockerfile($dockerfile: String!) {
+  checkDockerfile(dockerfile: $dockerfile) {
+    valid
+    stages
+    steps
+    problems { severity code message line column }
+  }
+}
+`,
+      variables: json({
+        dockerfile:
+          'FROM ubuntu:18:04 AS builder\nARG NPM_TOKEN\nRUN make\n\nFROM scratch\nCOPY --from=biulder /app /app\nCOPY config.yml /etc/\n',
+      }),
+    },
+    {
       query: `# Follows a build: its state now, then every change until it
 # has ended. "<last build>" becomes the id of the newest build
 # when you run this; put an id there to watch another one.
@@ -262,6 +279,33 @@ subscription WatchLog($buildId: ID!, $afterSeq: SafeInt) {
 }
 `,
       variables: json({ buildId: '<last build>', afterSeq: 0 }),
+    },
+    {
+      query: `# Tells of every build that starts, moves or ends, for a
+# dashboard. Leave it running and start a build in another tab.
+subscription WatchBuilds($namespace: String) {
+  imageBuildActivity(namespace: $namespace) {
+    version
+    at
+    build { id status phase target { name tag } progress { percent } }
+  }
+}
+`,
+      variables: json({ namespace }),
+    },
+    {
+      query: `# Tries a build once more that did not succeed: a new build
+# that knows which one it repeats. "<last failed build>" becomes
+# the id of the newest one that failed or was canceled.
+mutation RetryBuild($input: RetryImageBuildInput!) {
+  retryImageBuild(input: $input) {
+    build { id status retryOf { id status failure { reason message line } } }
+    warnings
+    userErrors { code message path }
+  }
+}
+`,
+      variables: json({ input: { id: '<last failed build>' } }),
     },
     {
       query: `# Saves a running notebook container as an image. It is a build

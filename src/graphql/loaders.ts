@@ -7,6 +7,7 @@ import type { ImageCriteria } from '../image/filter/image-filter.rules.ts';
 import type { ImageParent, ImageRow } from '../image/image.reads.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
+import type { QueuePlace } from '../queue/job-queue.ts';
 import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
@@ -43,8 +44,10 @@ export interface Loaders {
   /** What an image needs, in order, by its id; `null`: nothing. */
   readonly dependencies: DataLoader<string, readonly DependencyRow[] | null>;
   readonly build: DataLoader<string, BuildRow | null>;
+  /** The builds that tried one once more; by that one's id. */
+  readonly retries: DataLoader<string, readonly BuildRow[] | null>;
   /** Where a waiting build stands; by the build's id. */
-  readonly queuePosition: DataLoader<string, { position: number; size: number } | null>;
+  readonly queuePosition: DataLoader<string, QueuePlace | null>;
   /** What is used of quotas, by the namespace's or workspace's id; `null`: nothing. */
   readonly liveImages: PerScope<number>;
   readonly storedBytes: PerScope<number>;
@@ -90,7 +93,8 @@ export function createLoaders(services: Services, session: Session, options: { c
     image: byId((ids) => services.images.byIds(session, ids)),
     dependencies: keyed((ids) => services.images.dependencies(ids), { cache: false }),
     build: byId((ids) => services.builds.byIds(session, ids)),
-    queuePosition: keyed((ids) => services.builds.queuePositions(ids)),
+    retries: keyed((ids) => services.builds.retriesOf(session, ids), { cache: false }),
+    queuePosition: keyed((ids) => services.builds.queuePlaces(ids)),
     liveImages: perScope((...asked) => services.imageQuotas.liveImages(...asked)),
     storedBytes: perScope((...asked) => services.imageQuotas.storedBytes(...asked)),
     unfinishedBuilds: perScope((...asked) => services.buildQuotas.unfinishedBuilds(...asked)),

@@ -42,7 +42,7 @@ describe('the GraphiQL page', () => {
     ]);
     expect(explorer.page.url()).toBe(`${server.url}/graphiql`);
     await explorer.page.reload();
-    expect(await explorer.tabTitles()).toHaveLength(15);
+    expect(await explorer.tabTitles()).toHaveLength(18);
     expect(explorer.problems).toEqual([]);
   });
 
@@ -88,8 +88,19 @@ describe('the GraphiQL page', () => {
     await answers('"created": 1');
     await answers('"field": "frameInterval"');
 
+    await explorer.run('CheckDockerfile');
+    await answers('"valid": false');
+    await answers('"code": "CONTEXT_MISSING"');
+
+    await explorer.run('RetryBuild');
+    await answers('No build has failed');
+
     await explorer.run('BuildFromDockerfile');
     await answers('"status": "QUEUED"');
+
+    await explorer.run('WatchBuilds');
+    await answers('"status": "RUNNING"', A_BUILD);
+    await explorer.stop();
 
     await explorer.run('WatchLog');
     await answers('working, part 1 of 8', A_BUILD);

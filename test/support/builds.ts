@@ -48,6 +48,7 @@ export interface UserErrorFacts {
 }
 export interface BuildPayload {
   readonly build: BuildFacts | null;
+  readonly reused: boolean;
   readonly warnings: readonly string[];
   readonly userErrors: readonly UserErrorFacts[];
 }
@@ -65,29 +66,41 @@ export interface BuildWish {
   readonly buildArgs?: readonly { name: string; value: string }[];
 }
 
-/** Asks for a build in the default workspace and namespace. */
-export async function requestBuild(client: ApiClient, wish: BuildWish): Promise<BuildPayload> {
+/** The input of a build in the default workspace and namespace. */
+export async function buildInput(
+  client: ApiClient,
+  wish: Partial<BuildWish>,
+): Promise<Record<string, unknown>> {
   const { workspace, server } = await client.run<{
     workspace: { id: string };
     server: { registryHost: string };
   }>('{ workspace(name: "default") { id } server { registryHost } }');
-  const { name = 'made', tag = 'latest', dockerfile, files, noCache, target, buildArgs, ...rest } = wish;
-  const reference = wish.reference ?? `${server.registryHost}/default/${name}:${tag}`;
+  const { name = 'made', tag = 'latest', dockerfile = 'FROM scratch', ...rest } = wish;
+  const { files, noCache, target, buildArgs, reference, ...others } = rest;
+  return {
+    ...others,
+    workspaceId: workspace.id,
+    image: { name, reference: reference ?? `${server.registryHost}/default/${name}:${tag}` },
+    buildConfig: { dockerfile, files, noCache, target, buildArgs },
+  };
+}
+
+/** Sends a BuildImageInput as it is. */
+export async function sendBuild(client: ApiClient, input: Record<string, unknown>): Promise<BuildPayload> {
   const { buildImage } = await client.run<{ buildImage: BuildPayload }>(
     `mutation ($input: BuildImageInput!) {
-      buildImage(input: $input) { build { ${BUILD_FIELDS} } warnings userErrors { code message path details } }
+      buildImage(input: $input) {
+        build { ${BUILD_FIELDS} } reused warnings userErrors { code message path details }
+      }
     }`,
-    {
-      input: {
-        ...(rest.overwriteTag === undefined ? {} : { overwriteTag: rest.overwriteTag }),
-        ...(rest.timeoutSeconds === undefined ? {} : { timeoutSeconds: rest.timeoutSeconds }),
-        workspaceId: workspace.id,
-        image: { name, reference },
-        buildConfig: { dockerfile, files, noCache, target, buildArgs },
-      },
-    },
+    { input },
   );
   return buildImage;
+}
+
+/** Asks for a build in the default workspace and namespace. */
+export async function requestBuild(client: ApiClient, wish: BuildWish): Promise<BuildPayload> {
+  return await sendBuild(client, await buildInput(client, wish));
 }
 
 /** Asks for a build that must be accepted. */

@@ -1,9 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -53,6 +55,17 @@ async function clear(root: string): Promise<void> {
     const left = readRecord(run, basename(file, '.json'));
     if (left) await endSession(left, 'SIGTERM', 10_000);
   }
+  unmountBelow(root);
   for (const folder of [socketFolderOf(data), root])
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** An engine that was killed leaves the file systems of its builds mounted. */
+function unmountBelow(root: string): void {
+  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point.startsWith(`${root}/`));
+  // The deepest first; lazily, because a process of the build may still sit in it.
+  for (const point of points.reverse()) spawnSync('umount', ['--lazy', point]);
 }

@@ -1,5 +1,5 @@
 import type { BuildStep, ContainerEngine } from '../../engine/container-engine.ts';
-import type { ImageBuildPhase } from '../../shared/enums.ts';
+import type { Builder, ImageBuildPhase } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import type { BuildLogWriter } from '../build-log.writer.ts';
 
@@ -12,6 +12,8 @@ export interface RecipeTools {
   /** Tells of a step that has started, moved or ended; gathered, so it may be called often. */
   readonly step: (step: BuildStep) => void;
   readonly totalSteps: (total: number) => void;
+  /** Tells which builder the engine took. */
+  readonly builder: (builder: Builder) => void;
   readonly signal: AbortSignal;
 }
 

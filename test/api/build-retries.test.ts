@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EngineError } from '../../src/engine/container-engine.ts';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import {
+  type BuildPayload,
+  buildInput,
+  finished,
+  sendBuild,
+  startBuild,
+  wholeLog,
+} from '../support/builds.ts';
+import type { ApiClient } from '../support/client.ts';
+import { defaultBuild, stepEvent } from '../support/fake-engine.ts';
+import { codes } from '../support/images.ts';
+
+let slipway: TestApp;
+beforeAll(async () => {
+  slipway = await createTestApp();
+});
+afterAll(async () => await slipway[Symbol.asyncDispose]());
+
+const RETRY = `mutation ($input: RetryImageBuildInput!) {
+  retryImageBuild(input: $input) {
+    build { id status retryOf { id } target { reference } dockerfile jobName timeoutSeconds }
+    reused warnings userErrors { code message path details }
+  }
+}`;
+interface Retry extends BuildPayload {
+  readonly build: (BuildPayload['build'] & { readonly retryOf: { readonly id: string } | null }) | null;
+}
+async function retry(client: ApiClient, input: Record<string, unknown>): Promise<Retry> {
+  return (await client.run<{ retryImageBuild: Retry }>(RETRY, { input })).retryImageBuild;
+}
+
+/** A build that has failed. */
+async function failedBuild(wish: Record<string, unknown> & { name: string }): Promise<string> {
+  slipway.engine.onBuild(async function* () {
+    yield stepEvent({ number: 1, name: 'RUN false' });
+    throw new EngineError('STEP_FAILED', 'Step 1 failed.', { step: 1, exitCode: 1 });
+  });
+  try {
+    const { buildConfig, ...input } = await buildInput(slipway.admin, { name: wish.name });
+    const { secrets, registryAuths, ...rest } = wish;
+    const config = { ...(buildConfig as object), secrets, registryAuths };
+    const { build, userErrors } = await sendBuild(slipway.admin, {
+      ...input,
+      ...Object.fromEntries(Object.entries(rest).filter(([key]) => key !== 'name')),
+      buildConfig: config,
+    });
+    expect(userErrors).toEqual([]);
+    expect(await finished(slipway.admin, build?.id ?? '')).toMatchObject({ status: 'FAILED' });
+    return build?.id ?? '';
+  } finally {
+    slipway.engine.onBuild(null);
+  }
+}
+
+describe('trying a build once more', () => {
+  it('is a new build of the same thing, and each knows of the other', async () => {
+    const id = await failedBuild({ name: 'again', jobName: 'nightly', timeoutSeconds: 77 });
+    const { build, userErrors } = await retry(slipway.admin, { id });
+    expect(userErrors).toEqual([]);
+    expect(build).toMatchObject({
+      status: 'QUEUED',
+      retryOf: { id },
+      dockerfile: 'FROM scratch',
+      jobName: 'nightly',
+      timeoutSeconds: 77,
+    });
+    expect(await finished(slipway.admin, build?.id ?? '')).toMatchObject({ status: 'SUCCEEDED' });
+    const { imageBuild } = await slipway.admin.run<{ imageBuild: unknown }>(
+      '($id: ID!) { imageBuild(id: $id) { status retryOf { id } retries { id retries { id } } } }'.replace(
+        '(',
+        'query (',
+      ),
+      { id },
+    );
+    expect(imageBuild).toEqual({
+      status: 'FAILED',
+      retryOf: null,
+      retries: [{ id: build?.id, retries: [] }],
+    });
+  });
+
+  it('takes a build that has ended, and not with an image', async () => {
+    const done = await startBuild(slipway.admin, { dockerfile: 'FROM scratch', name: 'done' });
+    await finished(slipway.admin, done.id);
+    expect(codes((await retry(slipway.admin, { id: done.id })).userErrors)).toEqual(['NOT_ALLOWED id']);
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    slipway.engine.onBuild(async function* () {
+      await gate;
+      yield { kind: 'result', imageId: `sha256:${'1'.repeat(64)}` };
+    });
+    const running = await startBuild(slipway.admin, { dockerfile: 'FROM scratch', name: 'running' });
+    const refused = await retry(slipway.admin, { id: running.id });
+    expect(codes(refused.userErrors)).toEqual(['BUILD_NOT_FINISHED id']);
+    go();
+    await finished(slipway.admin, running.id);
+    slipway.engine.onBuild(null);
+  });
+
+  it('takes the rights to ask for such a build', async () => {
+    const id = await failedBuild({ name: 'rights' });
+    const stranger = await slipway.user('retry-stranger');
+    expect(codes((await retry(stranger, { id })).userErrors)).toEqual(['NOT_FOUND id']);
+    const viewer = await slipway.user('retry-viewer', { namespace: 'VIEWER', workspace: 'DEVELOPER' });
+    await expect(retry(viewer, { id })).rejects.toThrow(/DEVELOPER/);
+    const developer = await slipway.user('retry-developer', {
+      namespace: 'DEVELOPER',
+      workspace: 'DEVELOPER',
+    });
+    expect((await retry(developer, { id })).userErrors).toEqual([]);
+  });
+
+  it('is refused where the name was taken meanwhile, at the path id', async () => {
+    const id = await failedBuild({ name: 'taken-meanwhile' });
+    const other = await startBuild(slipway.admin, { dockerfile: 'FROM scratch', name: 'taken-meanwhile' });
+    await finished(slipway.admin, other.id);
+    expect(codes((await retry(slipway.admin, { id })).userErrors)).toEqual(['TAG_EXISTS id']);
+  });
+
+  it('brings one build for one client token', async () => {
+    const id = await failedBuild({ name: 'token' });
+    const first = await retry(slipway.admin, { id, clientToken: 'retry-1' });
+    const second = await retry(slipway.admin, { id, clientToken: 'retry-1' });
+    expect(second).toMatchObject({ reused: true, build: { id: first.build?.id } });
+  });
+});
+
+describe('the secrets of a build', () => {
+  const auth = Buffer.from('robot:hunter2-password').toString('base64');
+  const secrets = [{ id: 'npm', value: 'hunter2-token' }];
+  const registryAuths = [{ domain: 'private.example', auth }];
+
+  it('reach the engine, are masked in the log, stand nowhere in clear text, and are gone at the end', async () => {
+    let go = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    slipway.engine.onBuild(async function* (request) {
+      // Builds of other tests may still wait.
+      if (!('npm' in request.secrets)) return yield* defaultBuild(request);
+      yield { kind: 'log', step: 1, stream: 'STDOUT', data: Buffer.from('token: hunter2'), at: new Date() };
+      await gate;
+      yield { kind: 'log', step: 1, stream: 'STDOUT', data: Buffer.from('-token!\n'), at: new Date() };
+      throw new EngineError('STEP_FAILED', 'echo hunter2-token failed', { step: 1 });
+    });
+    const input = await buildInput(slipway.admin, { name: 'secret' });
+    const buildConfig = { ...(input['buildConfig'] as object), secrets, registryAuths };
+    const { build } = await sendBuild(slipway.admin, { ...input, buildConfig, clientToken: 'with-secrets' });
+    const id = build?.id ?? '';
+    await expect
+      .poll(() => slipway.engine.builds.at(-1))
+      .toMatchObject({
+        secrets: { npm: 'hunter2-token' },
+        registryAuths: { 'private.example': { username: 'robot', password: 'hunter2-password' } },
+      });
+    const kept = await slipway.database.query('select * from image_build_secret');
+    expect(kept).toHaveLength(2);
+    await expectNowhere(['hunter2', auth]);
+    go();
+    const end = await finished(slipway.admin, id);
+    expect(end.failure?.message).toBe('echo *** failed');
+    const log = (await wholeLog(slipway.admin, id)).map(({ text }) => text).join('\n');
+    expect(log).toContain('token: ***!');
+    expect(log).not.toContain('hunter2');
+    expect(await slipway.database.query('select * from image_build_secret')).toEqual([]);
+    await expectNowhere(['hunter2', auth]);
+    slipway.engine.onBuild(null);
+  });
+
+  it('have to be sent again with a retry', async () => {
+    const id = await failedBuild({ name: 'resend', secrets, registryAuths });
+    const without = await retry(slipway.admin, { id });
+    expect(without.userErrors.map(({ code, path }) => [code, path])).toEqual([
+      ['REQUIRED', ['secrets']],
+      ['REQUIRED', ['registryAuths']],
+    ]);
+    expect(without.userErrors.map(({ details }) => details)).toEqual([
+      { missing: ['npm'] },
+      { missing: ['private.example'] },
+    ]);
+    const { build, userErrors } = await retry(slipway.admin, { id, secrets, registryAuths });
+    expect(userErrors).toEqual([]);
+    expect(await finished(slipway.admin, build?.id ?? '')).toMatchObject({ status: 'SUCCEEDED' });
+    expect(slipway.engine.builds.at(-1)?.secrets).toEqual({ npm: 'hunter2-token' });
+  });
+
+  /** In no row of any table, as text or as bytes. */
+  async function expectNowhere(texts: readonly string[]): Promise<void> {
+    const tables = await slipway.database.query<{ name: string }>(
+      `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('public', 'pgboss')`,
+    );
+    for (const { name } of tables) {
+      const [found] = await slipway.database.query<{ text: string | null }>(
+        `select string_agg(t::text, ' ') as text from ${name} t`,
+      );
+      for (const text of texts) {
+        expect(found?.text ?? '', name).not.toContain(text);
+        expect(found?.text ?? '', name).not.toContain(Buffer.from(text).toString('hex'));
+      }
+    }
+  }
+});
