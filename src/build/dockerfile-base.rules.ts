@@ -1,8 +1,11 @@
 import { type ParsedDockerfile, parseDockerfile, rangeOf, type TextRange } from '../shared/dockerfile.ts';
 import { excerpt } from '../shared/excerpt.ts';
-import { parseImageReference } from '../shared/image-reference.ts';
+import { type ImageReference, parseImageReference } from '../shared/image-reference.ts';
 import { mayReachRegistry } from '../shared/registry-host.ts';
 import type { DockerfileProblem } from './dockerfile.rules.ts';
+
+/** More images than any real build takes, so that looking at each costs no more than some milliseconds. */
+const MAX_BASES = 1000;
 
 /** Names every base that is no image reference, or not the same one to every engine. PURE. */
 export function baseProblems(
@@ -14,13 +17,15 @@ export function baseProblems(
   const problems: DockerfileProblem[] = [];
   const error = (code: string, message: string, range: TextRange) =>
     problems.push({ severity: 'ERROR', code, message, ...range });
-  for (const { written, reference, instruction, range } of baseImages) {
+  const [tooMany] = baseImages.slice(MAX_BASES);
+  if (tooMany) error('TOO_MANY_BASES', `a build takes at most ${MAX_BASES} images`, tooMany.range);
+  for (const { written, reference, instruction, range } of baseImages.slice(0, MAX_BASES)) {
     // A FROM without an image is the linter's to report.
     if (written === '') continue;
     const quoted = `"${excerpt(written)}"`;
     if (reference === null) {
       error('BASE_UNRESOLVED', `the variables in ${quoted} cannot be filled in here`, range);
-    } else if (instruction.keyword === 'FROM' && !isUnmistakable(written, args, [])) {
+    } else if (instruction.keyword === 'FROM' && !isUnmistakable(written, args)) {
       const message = `engines read ${quoted} differently: a base is plain text and variables, each with a plain value from one ARG before the first FROM`;
       error('AMBIGUOUS', message, range);
     } else if (reference === '') {
@@ -36,8 +41,8 @@ export function baseProblems(
 }
 
 interface GlobalArgs {
-  /** All that the ARGs before the first FROM say of a name; `null` for one without a default. */
-  readonly defaults: ReadonlyMap<string, readonly (string | null)[]>;
+  /** Of each ARG before the first FROM: has it a default, and do all engines take the same value from it? */
+  readonly declared: ReadonlyMap<string, { readonly hasDefault: boolean; readonly isClear: boolean }>;
   readonly given: Readonly<Record<string, string>>;
   /** An ARG is written so that engines may find other names in it. */
   readonly isUnclear: boolean;
@@ -51,18 +56,29 @@ const EACH_ARG_WORD = new RegExp(`\\s${ARG_WORD.source}(?=\\s|$)`, 'g');
 const ODD_SPACE = /[\u0085\ufeff]|(?! )\p{Z}/u;
 
 function globalArgs({ instructions, lines }: ParsedDockerfile, given: GlobalArgs['given']): GlobalArgs {
-  const defaults = new Map<string, (string | null)[]>();
+  const declarations: (readonly [name: string, value: string | null])[] = [];
   let isUnclear = false;
   for (const { keyword, stageIndex, text, range } of instructions) {
-    if (keyword !== 'ARG' || stageIndex !== null) continue;
+    if (stageIndex !== null) break;
+    if (keyword !== 'ARG') continue;
     const words = text.replace(/^\S+/, '');
     const raw = lines.slice(range.line - 1, range.endLine).join('\n');
     isUnclear ||= !ARG_WORDS.test(words) || ODD_SPACE.test(raw);
-    for (const [, name = '', value] of words.matchAll(EACH_ARG_WORD)) {
-      defaults.set(name, [...(defaults.get(name) ?? []), value ?? null]);
-    }
+    for (const [, name = '', value] of words.matchAll(EACH_ARG_WORD))
+      declarations.push([name, value ?? null]);
   }
-  return { defaults, given, isUnclear };
+  const declared = new Map<string, { hasDefault: boolean; isClear: boolean }>();
+  for (const [name] of declarations) declared.set(name, { hasDefault: false, isClear: false });
+  const seen = new Set<string>();
+  // One after the other, so that a value sees those before it as clear or not, and itself and later ones as unclear.
+  for (const [name, value] of declarations) {
+    const isOverridden = value === null || Object.hasOwn(given, name);
+    const isClear =
+      !seen.has(name) && (isOverridden || isUnmistakable(value, { declared, given, isUnclear }));
+    declared.set(name, { hasDefault: value !== null, isClear });
+    seen.add(name);
+  }
+  return { declared, given, isUnclear };
 }
 
 const VARIABLE =
@@ -76,26 +92,22 @@ const ENGINE_ARG = /^(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)$/;
  * ARG declares (Docker's classic builder knows HTTP_PROXY without one), in ARGs without a value (BuildKit: empty; the
  * classic builder: not set), in quotes and escapes. Where they differ, a base could pass a check as one image and be
  * pulled as another.
- *
- * @param inside the names whose values are being looked at
  */
-function isUnmistakable(written: string, args: GlobalArgs, inside: readonly string[]): boolean {
+function isUnmistakable(written: string, { declared, given, isUnclear }: GlobalArgs): boolean {
   const [, double, single] = /^(?:"([^"]*)"|'([^'$]*)')$/.exec(written) ?? [];
   const text = double ?? single ?? written;
   if (!PLAIN.test(text.replace(VARIABLE, ''))) return false;
   for (const [, braced, mode, , plain] of text.matchAll(VARIABLE)) {
     const name = braced ?? plain ?? '';
-    const [value, ...others] = args.defaults.get(name) ?? [];
-    const isGiven = Object.hasOwn(args.given, name);
-    if (args.isUnclear || others.length > 0 || inside.includes(name)) return false;
+    const arg = declared.get(name);
+    const isGiven = Object.hasOwn(given, name);
+    if (isUnclear || arg?.isClear === false) return false;
     if (ENGINE_ARG.test(name)) {
-      // Each of its values is looked at, see platformBases.
-      if (typeof value === 'string' || isGiven || mode !== undefined) return false;
-    } else if (value === undefined) {
+      // Each of its values is looked at, see possibleBases.
+      if (arg?.hasDefault || isGiven || mode !== undefined) return false;
+    } else if (arg === undefined) {
       if (isGiven) return false;
-    } else if (value === null) {
-      if (!isGiven && (mode === '-' || mode === '+')) return false;
-    } else if (!isGiven && !isUnmistakable(value, args, [...inside, name])) return false;
+    } else if (!arg.hasDefault && !isGiven && (mode === '-' || mode === '+')) return false;
   }
   return true;
 }
@@ -109,20 +121,44 @@ export interface GuardedBase {
   readonly repository: string | null;
 }
 
-/** What engines may take for the platform of a build: the common ones, and none. */
-const PLATFORMS = [
-  ...['amd64', 'arm64'].map((arch) => ({
-    TARGETPLATFORM: `linux/${arch}`,
+/** What engines may take for the platform of a build besides {@link parseDockerfile}'s: the other common one, and none. */
+const OTHER_PLATFORMS = [
+  {
+    TARGETPLATFORM: 'linux/arm64',
     TARGETOS: 'linux',
-    TARGETARCH: arch,
+    TARGETARCH: 'arm64',
     TARGETVARIANT: '',
-    BUILDPLATFORM: `linux/${arch}`,
+    BUILDPLATFORM: 'linux/arm64',
     BUILDOS: 'linux',
-    BUILDARCH: arch,
+    BUILDARCH: 'arm64',
     BUILDVARIANT: '',
-  })),
+  },
   {},
 ];
+
+interface PossibleBase extends ImageReference {
+  readonly written: string;
+  readonly range: TextRange;
+}
+
+/** The images that the build may take, on whichever platform; what names no image is left to {@link baseProblems}. PURE. */
+export function* possibleBases(
+  text: string,
+  buildArgs: Readonly<Record<string, string>>,
+  dockerfile = parseDockerfile(text, buildArgs),
+): Generator<PossibleBase> {
+  yield* imagesOf(dockerfile);
+  // Without a variable for the platform there is nothing else to find.
+  if (!dockerfile.baseImages.some(({ written }) => written.includes('$'))) return;
+  for (const platform of OTHER_PLATFORMS) yield* imagesOf(parseDockerfile(text, buildArgs, platform));
+}
+
+function* imagesOf({ baseImages }: ParsedDockerfile): Generator<PossibleBase> {
+  for (const { written, reference, range } of baseImages.slice(0, MAX_BASES)) {
+    const parsed = parseImageReference(reference ?? '');
+    if (!('problem' in parsed)) yield { ...parsed, written, range };
+  }
+}
 
 /**
  * The bases that are in the platform's own registry, whoever's they are, or may be in the engine alone: engines take the
@@ -134,19 +170,12 @@ export function guardedBases(
   registryHost: string,
 ): GuardedBase[] {
   const found = new Map<string, GuardedBase>();
-  for (const platform of PLATFORMS) {
-    const { baseImages } = parseDockerfile(text, buildArgs, platform);
-    for (const { written, reference, range } of baseImages) {
-      const parsed = parseImageReference(reference ?? '');
-      if ('problem' in parsed) continue;
-      const { host, path, tag, digest } = parsed;
-      const id = path === 'sha256' ? tag : tag === null ? path : null;
-      const mayBeId = host === null && digest === null && id !== null && /^[0-9a-f]{1,64}$/.test(id);
-      if (!mayBeId && !mayReachRegistry(host, registryHost)) continue;
-      const repository = mayBeId ? null : path;
-      found.set(`${range.line} ${range.column} ${repository}`, { written, range, repository });
-    }
-    if (!text.includes('$')) break;
+  for (const { written, range, host, path, tag, digest } of possibleBases(text, buildArgs)) {
+    const id = path === 'sha256' ? tag : tag === null ? path : null;
+    const mayBeId = host === null && digest === null && id !== null && /^[0-9a-f]{1,64}$/.test(id);
+    if (!mayBeId && !mayReachRegistry(host, registryHost)) continue;
+    const repository = mayBeId ? null : path;
+    found.set(`${range.line} ${range.column} ${repository}`, { written, range, repository });
   }
   return [...found.values()];
 }

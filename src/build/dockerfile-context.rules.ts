@@ -1,25 +1,29 @@
-import { type DockerfileInstruction, type ParsedDockerfile, rangeOf } from '../shared/dockerfile.ts';
+import { type DockerfileInstruction, type ParsedDockerfile, rangeFinder } from '../shared/dockerfile.ts';
 import { unquote } from '../shared/dockerfile-words.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import type { DockerfileProblem } from './dockerfile.rules.ts';
+import { contextLookup } from './dockerfile-files.rules.ts';
 
-/** Names every COPY or ADD source that is not among the build's files. PURE. */
-export function contextProblems(dockerfile: ParsedDockerfile, files: readonly string[]): DockerfileProblem[] {
-  const paths = files.map(normalise);
-  return dockerfile.instructions.flatMap((instruction) =>
-    contextSources(instruction)
-      .filter((source) => !isThere(normalise(unquoteSource(source)), paths))
-      .map((source) => ({
-        severity: 'ERROR' as const,
-        code: 'CONTEXT_MISSING',
-        message: `"${excerpt(source)}" is not among the build's files`,
-        ...rangeOf(dockerfile.lines, instruction.range, source),
-      })),
-  );
+/** Names every source of COPY, ADD or a bind mount that is not among the build's files. PURE. */
+export function* contextProblems(
+  { instructions, lines }: ParsedDockerfile,
+  files: readonly string[],
+): Generator<DockerfileProblem> {
+  const isThere = contextLookup(files);
+  for (const instruction of instructions) {
+    const find = rangeFinder(lines, instruction.range);
+    for (const source of contextSources(instruction)) {
+      if (isThere(unquoteSource(source))) continue;
+      const message = `"${excerpt(source)}" is not among the build's files; send it in files`;
+      yield { severity: 'ERROR', code: 'CONTEXT_MISSING', message, ...find(source) };
+    }
+  }
 }
 
 /** What the instruction takes from the build's files, as far as that can be said before the build. */
 function contextSources({ keyword, flags, words }: DockerfileInstruction): readonly string[] {
+  if (keyword === 'RUN')
+    return flags.flatMap(({ name, value }) => (name === 'mount' ? boundFile(value) : []));
   if (keyword !== 'COPY' && keyword !== 'ADD') return [];
   if (flags.some(({ name }) => name === 'from')) return [];
   return words
@@ -27,49 +31,19 @@ function contextSources({ keyword, flags, words }: DockerfileInstruction): reado
     .filter((source) => !source.includes('$') && !source.startsWith('<<') && !/^[^/]*:/.test(source));
 }
 
+/** The source of `--mount=type=bind,source=…` that names no stage or image; `bind` is what a mount is where it does not say. */
+function boundFile(mount: string): string[] {
+  const options = new Map(
+    mount.split(',').map((option) => {
+      const [key = '', ...value] = option.split('=');
+      return [key.trim().toLowerCase(), value.join('=').trim()] as const;
+    }),
+  );
+  const source = options.get('source') ?? options.get('src') ?? '';
+  const isBound = (options.get('type') ?? 'bind') === 'bind' && !options.has('from');
+  return isBound && source !== '' && !source.includes('$') ? [source] : [];
+}
+
 /** Quotes go; a backslash stays, since it escapes a character of a pattern. */
 const unquoteSource = (source: string): string =>
   source.includes('\\') ? unquote(source) : source.replace(/["']/g, '');
-
-/** The path from the context's root, with `.` and `..` resolved and never above the root, as engines do it. */
-function normalise(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return parts.join('/');
-}
-
-/** A file, a folder with files in it, or a pattern that one of these matches. */
-function isThere(source: string, paths: readonly string[]): boolean {
-  if (source === '') return true;
-  const pattern = /[*?[]/.test(source) ? globPattern(source) : null;
-  return paths.some((path) => {
-    const folders = path.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'));
-    return folders.some((folder) => (pattern === null ? folder === source : pattern.test(folder)));
-  });
-}
-
-/** Go's `filepath.Match`, and `**` as newer engines have it. A pattern that is malformed matches everything. */
-function globPattern(source: string): RegExp {
-  let pattern = '';
-  for (let i = 0; i < source.length; i += 1) {
-    const character = source.charAt(i);
-    const list = /^\[(\^?)((?:\\.|[^\]\\])+)\]/.exec(source.slice(i));
-    if (source.startsWith('**', i)) {
-      pattern += '.*';
-      i += 1;
-    } else if (character === '*') pattern += '[^/]*';
-    else if (character === '?') pattern += '[^/]';
-    else if (list) {
-      pattern += `[${list[1]}${(list[2] ?? '').replace(/\\?\[/g, '\\[')}]`;
-      i += list[0].length - 1;
-    } else pattern += character.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-  }
-  try {
-    return new RegExp(`^${pattern}$`);
-  } catch {
-    return /^/;
-  }
-}

@@ -1,10 +1,11 @@
 import {
   type DockerfileInstruction,
   type ParsedDockerfile,
-  rangeOf,
+  rangeFinder,
   type TextRange,
+  triggerOf,
 } from '../shared/dockerfile.ts';
-import { type InstructionFlag, readWords, unquote } from '../shared/dockerfile-words.ts';
+import { type InstructionFlag, unquote } from '../shared/dockerfile-words.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import type { DockerfileProblem } from './dockerfile.rules.ts';
 
@@ -12,73 +13,76 @@ import type { DockerfileProblem } from './dockerfile.rules.ts';
  * Refuses what makes the engine itself fetch something that a stranger named: the engine sits in the host's network and
  * reaches addresses that no build container may. PURE.
  */
-export function remoteProblems(
-  dockerfile: ParsedDockerfile,
+export function* remoteProblems(
+  { lines, instructions }: ParsedDockerfile,
   buildArgs: Readonly<Record<string, string>>,
-): DockerfileProblem[] {
-  const { lines, instructions } = dockerfile;
-  const problems = syntaxDirectives(lines);
+): Generator<DockerfileProblem> {
+  yield* syntaxDirectives(lines);
   for (const instruction of instructions) {
-    problems.push(...remoteAdds(instruction, lines), ...openedRuns(instruction, lines));
+    yield* remoteAdds(instruction, lines);
+    yield* openedRuns(instruction, lines);
   }
-  if ('BUILDKIT_SYNTAX' in buildArgs) {
+  if (Object.hasOwn(buildArgs, 'BUILDKIT_SYNTAX')) {
     const message = 'the build argument BUILDKIT_SYNTAX would load another Dockerfile frontend';
-    problems.push(notAllowed(message, lineRange(lines, 0)));
+    yield notAllowed(message, lineRange(lines, 0));
   }
-  return problems;
 }
 
 /** What engines read differently (measured on Docker 20.10 and Podman 4.3). */
-const CONTROL_CHARACTERS = ['\0', '\v', '\f', '\r'];
+const CONTROL_CHARACTER = /[\0\v\f\r]/;
 
 /**
  * Refuses what different engines read differently, so that nothing can hide from a check in one reading and run in the
  * other. PURE.
  */
-export function ambiguityProblems({
+export function* ambiguityProblems({
   lines,
   escapeChar,
   instructions,
-}: ParsedDockerfile): DockerfileProblem[] {
-  const problems: DockerfileProblem[] = [];
-  const refuse = (message: string, range: TextRange) =>
-    problems.push({ severity: 'ERROR', code: 'AMBIGUOUS', message, ...range });
-  const twice = escapeChar + escapeChar;
+}: ParsedDockerfile): Generator<DockerfileProblem> {
   for (const [i, line] of lines.entries()) {
-    const control = CONTROL_CHARACTERS.find((character) => line.includes(character));
-    if (control !== undefined) {
-      refuse(
-        'a control character that engines read differently',
-        rangeOf(lines, lineRange(lines, i), control),
-      );
+    const control = line.search(CONTROL_CHARACTER);
+    if (control >= 0) {
+      yield ambiguous('a control character that engines read differently', {
+        ...lineRange(lines, i),
+        column: control + 1,
+        endColumn: control + 2,
+      });
     }
-    if (line.trimEnd().endsWith(twice) && !/^\s*#/.test(line)) {
-      const range = rangeOf(lines, lineRange(lines, i), twice);
-      refuse(`a line must not end with ${twice}: engines differ in whether the instruction goes on`, range);
+    if (line.includes(escapeChar) && endsWithTwo(line, escapeChar) && !/^\s*#/.test(line)) {
+      const column = line.lastIndexOf(escapeChar);
+      const message = `a line must not end with ${escapeChar}${escapeChar}: engines differ in whether the instruction goes on`;
+      yield ambiguous(message, { ...lineRange(lines, i), column, endColumn: column + 2 });
     }
   }
   for (const [i, line] of header(lines)) {
     const isPlain = i === 0 && /^#\s*escape\s*=\s*[\\`]\s*$/i.test(line);
     if (/^\s*#\s*escape\s*=/i.test(line) && !isPlain) {
-      refuse('the escape directive must be the first line, with \\ or ` behind its =', lineRange(lines, i));
+      const message = 'the escape directive must be the first line, with \\ or ` behind its =';
+      yield ambiguous(message, lineRange(lines, i));
     }
   }
-  for (const { flags, range } of instructions) {
-    const flag = flags.find(({ written }) => isUnclearFlag(written));
-    if (flag !== undefined) {
-      refuse('write flags in plain characters, with quotes closed and without escapes', range);
+  for (const { flags, isOpen, range } of instructions) {
+    if (flags.some(({ written }) => isUnclearFlag(written))) {
+      yield ambiguous('write flags in plain characters, with quotes closed and without escapes', range);
     }
-  }
-  for (const { isOpen, range } of instructions) {
     if (isOpen) {
-      refuse(
-        'a here-document does not end: its name must stand alone on a line, and quotes before it be closed',
-        range,
-      );
+      const message =
+        'a here-document does not end: its name must stand alone on a line, and quotes before it be closed';
+      yield ambiguous(message, range);
     }
   }
-  return problems;
 }
+
+const endsWithTwo = (line: string, character: string): boolean =>
+  line.trimEnd().endsWith(character + character);
+
+const ambiguous = (message: string, range: TextRange): DockerfileProblem => ({
+  severity: 'ERROR',
+  code: 'AMBIGUOUS',
+  message,
+  ...range,
+});
 
 /** Engines end a flag at white space outside of quotes, and some at a byte of another character. */
 function isUnclearFlag(written: string): boolean {
@@ -88,41 +92,38 @@ function isUnclearFlag(written: string): boolean {
 /** RUN in the host's network, where the platform's own services listen, or with more rights than a build has. */
 function openedRuns({ keyword, flags, range }: DockerfileInstruction, lines: readonly string[]) {
   if (keyword !== 'RUN') return [];
+  const find = rangeFinder(lines, range);
   const isOpening = ({ name, value }: InstructionFlag) =>
     (name === 'network' && value !== 'none' && value !== 'default') ||
     (name === 'security' && value !== 'sandbox');
   return flags
     .filter(isOpening)
-    .map(({ written }) =>
-      notAllowed(`a build runs without ${excerpt(written)}`, rangeOf(lines, range, written)),
-    );
+    .map(({ written }) => notAllowed(`a build runs without ${excerpt(written)}`, find(written)));
 }
 
 /** Everything that any version of BuildKit takes for a `syntax` directive, in the comments at the top. */
-function syntaxDirectives(lines: readonly string[]): DockerfileProblem[] {
-  return header(lines)
-    .filter(([, line]) => /^\s*(?:#|\/\/)\s*syntax\s*=/i.test(line))
-    .map(([i]) =>
-      notAllowed('a syntax directive would load another Dockerfile frontend', lineRange(lines, i)),
-    );
+function* syntaxDirectives(lines: readonly string[]): Generator<DockerfileProblem> {
+  for (const [i, line] of header(lines)) {
+    if (!/^\s*(?:#|\/\/)\s*syntax\s*=/i.test(line)) continue;
+    const message = 'a syntax directive would load another Dockerfile frontend; leave the line out';
+    yield notAllowed(message, lineRange(lines, i));
+  }
 }
 
-/** The lines before the first instruction, with their indices. */
-function header(lines: readonly string[]): [number, string][] {
-  const end = lines.findIndex((line) => !/^\s*(?:#|\/\/|$)/.test(line));
-  return [...lines.slice(0, end < 0 ? lines.length : end).entries()];
+/** The lines before the first instruction that are not empty, with their indices: where engines look for directives. */
+export function* header(lines: readonly string[]): Generator<[number, string]> {
+  for (const [i, line] of lines.entries()) {
+    if (line === '') continue;
+    if (!/^\s*(?:#|\/\/|$)/.test(line)) return;
+    yield [i, line];
+  }
 }
 
 function remoteAdds(instruction: DockerfileInstruction, lines: readonly string[]): DockerfileProblem[] {
-  let { keyword, words } = instruction;
-  let isTrigger = false;
-  while (keyword === 'ONBUILD') {
-    const text = words.join(' ');
-    keyword = (words[0] ?? '').toUpperCase();
-    words = readWords(text).words;
-    isTrigger = true;
-  }
+  const isTrigger = instruction.keyword === 'ONBUILD';
+  const { keyword, words } = isTrigger ? triggerOf(instruction.words) : instruction;
   if (keyword !== 'ADD') return [];
+  const find = rangeFinder(lines, instruction.range);
   return words
     .slice(0, -1)
     .filter((source) => !isTrigger || source !== '')
@@ -132,7 +133,7 @@ function remoteAdds(instruction: DockerfileInstruction, lines: readonly string[]
         source.includes('$')
           ? `ADD must not take "${excerpt(source)}", whose variable may hold a URL; put ./ in front, or use COPY`
           : `ADD must not fetch "${excerpt(source)}"; fetch it in a RUN, or send it with the build's files`,
-        rangeOf(lines, instruction.range, source),
+        find(source),
       ),
     );
 }

@@ -1,8 +1,9 @@
-import { Arg, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, Query, Resolver } from 'type-graphql';
+import type { Context } from '../graphql/context.ts';
 import { BadInputError } from '../shared/errors.ts';
 import { BuildArgInput } from './build.inputs.ts';
 import { MAX_DOCKERFILE_BYTES } from './dockerfile.rules.ts';
-import { type DockerfileReport, reportOnDockerfile } from './dockerfile-report.rules.ts';
+import type { DockerfileReport } from './dockerfile-report.rules.ts';
 import { DockerfileReportObject } from './dockerfile-report.types.ts';
 
 @Resolver()
@@ -17,7 +18,8 @@ export class DockerfileReportResolver {
       nullable: true,
       description: 'Values for its ARG; of a name that is there twice the last one counts.',
     })
-    buildArgs?: BuildArgInput[] | null,
+    buildArgs: BuildArgInput[] | null | undefined,
+    @Ctx() { buildRequests }: Context,
   ): DockerfileReport {
     const size = Buffer.byteLength(dockerfile);
     if (size > MAX_DOCKERFILE_BYTES) {
@@ -29,6 +31,6 @@ export class DockerfileReportResolver {
       );
     }
     const values = Object.fromEntries((buildArgs ?? []).map(({ name, value }) => [name, value]));
-    return reportOnDockerfile(dockerfile, values);
+    return buildRequests.checkDockerfile(dockerfile, values);
   }
 }

@@ -1,5 +1,6 @@
 import { parseDockerfile } from '../shared/dockerfile.ts';
 import { checkDockerfile, type DockerfileProblem } from './dockerfile.rules.ts';
+import type { BaseRegistries } from './dockerfile-host.rules.ts';
 
 /** What a Dockerfile would build, and everything that is wrong with it. */
 export interface DockerfileReport {
@@ -15,9 +16,10 @@ export interface DockerfileReport {
 export function reportOnDockerfile(
   text: string,
   buildArgs: Readonly<Record<string, string>>,
+  registries?: BaseRegistries,
 ): DockerfileReport {
   const { stages, instructions, baseImages } = parseDockerfile(text, buildArgs);
-  const problems = checkDockerfile(text, { buildArgs });
+  const problems = checkDockerfile(text, { buildArgs, ...(registries && { registries }) });
   return {
     valid: problems.every(({ severity }) => severity !== 'ERROR'),
     stages: stages.length,

@@ -4,6 +4,8 @@ import { checkStorable } from '../shared/text.rules.ts';
 import type { DockerfileSource } from './build.entity.ts';
 import { checkDockerfile, MAX_DOCKERFILE_BYTES } from './dockerfile.rules.ts';
 import { type GuardedBase, guardedBases } from './dockerfile-base.rules.ts';
+import type { BaseRegistries } from './dockerfile-host.rules.ts';
+import { secretArgWarnings } from './dockerfile-secret.rules.ts';
 
 const ARG_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_FILES = 1000;
@@ -17,7 +19,7 @@ export interface BuildFileInput {
   readonly mode?: number | null | undefined;
 }
 
-export interface BuildConfigInput {
+export interface DockerfileConfigInput {
   readonly dockerfile?: string | null | undefined;
   readonly buildArgs?: readonly { readonly name: string; readonly value: string }[] | null | undefined;
   readonly files?: readonly BuildFileInput[] | null | undefined;
@@ -28,12 +30,14 @@ export interface BuildConfigInput {
 /**
  * Checks a Dockerfile and what comes with it.
  *
+ * @param at where the Dockerfile stands in the input, or what it was made from
  * @returns the source as it is kept, and the bases that take a right; everything that is wrong is in `problems`
  */
 export function dockerfileSourceOf(
-  config: BuildConfigInput,
-  registryHost: string,
+  config: DockerfileConfigInput,
+  registries: BaseRegistries,
   problems: Problems,
+  at: readonly string[] = ['buildConfig', 'dockerfile'],
 ): { dockerfile: string; source: DockerfileSource; bases: GuardedBase[]; warnings: string[] } {
   const dockerfile = config.dockerfile ?? '';
   const buildArgs: Record<string, string> = {};
@@ -47,8 +51,7 @@ export function dockerfileSourceOf(
     buildArgs[name] = value;
   }
   const files = filesOf(config.files ?? [], problems);
-  const at = ['buildConfig', 'dockerfile'];
-  const warnings: string[] = [];
+  const warnings = secretArgWarnings(Object.keys(buildArgs));
   let bases: GuardedBase[] = [];
   if (dockerfile.trim() === '') {
     problems.add('REQUIRED', at, 'give the Dockerfile');
@@ -58,11 +61,12 @@ export function dockerfileSourceOf(
     });
   } else {
     const target = config.target ?? null;
-    bases = guardedBases(dockerfile, buildArgs, registryHost);
+    bases = guardedBases(dockerfile, buildArgs, registries.own);
     for (const found of checkDockerfile(dockerfile, {
       buildArgs,
       files: files.map(({ path }) => path),
       target,
+      registries,
     })) {
       const { line, column, endLine, endColumn } = found;
       if (found.severity === 'ERROR') {

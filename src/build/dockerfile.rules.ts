@@ -1,15 +1,11 @@
 import { ValidationCode, ValidationSeverity, validate } from 'dockerfile-utils';
-import {
-  findStage,
-  type ParsedDockerfile,
-  parseDockerfile,
-  rangeOf,
-  type TextRange,
-} from '../shared/dockerfile.ts';
+import { findStage, type ParsedDockerfile, parseDockerfile, type TextRange } from '../shared/dockerfile.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import { baseProblems } from './dockerfile-base.rules.ts';
 import { contextProblems } from './dockerfile-context.rules.ts';
+import { type BaseRegistries, hostProblems } from './dockerfile-host.rules.ts';
 import { ambiguityProblems, remoteProblems } from './dockerfile-remote.rules.ts';
+import { secretProblems } from './dockerfile-secret.rules.ts';
 
 export const MAX_DOCKERFILE_BYTES = 1024 * 1024;
 
@@ -27,23 +23,41 @@ export interface DockerfileCheckOptions {
   readonly files?: readonly string[];
   /** The stage to build; `null`: the last one. */
   readonly target?: string | null;
+  /** Where its images may come from besides the public internet; without it, that is not checked. */
+  readonly registries?: BaseRegistries;
 }
 
-/** Everything that is wrong with a Dockerfile, in the order of its lines; empty for a sound one. PURE. */
+/** More than anybody mends at once; a document of a megabyte can have one in every other byte. */
+const MAX_PROBLEMS = 1000;
+
+/**
+ * Everything that is wrong with a Dockerfile, in the order of its lines; empty for a sound one. PURE. Of more than 1,000
+ * problems of one kind come the first ones.
+ */
 export function checkDockerfile(
   text: string,
-  { buildArgs = {}, files, target = null }: DockerfileCheckOptions = {},
+  { buildArgs = {}, files, target = null, registries }: DockerfileCheckOptions = {},
 ): DockerfileProblem[] {
   const dockerfile = parseDockerfile(text, buildArgs);
-  const problems = [
-    ...ambiguityProblems(dockerfile),
-    ...remoteProblems(dockerfile, buildArgs),
-    ...structureProblems(dockerfile, target),
-    ...baseProblems(dockerfile, buildArgs),
-    ...(files === undefined ? [] : contextProblems(dockerfile, files)),
-    ...lintProblems(text, dockerfile),
+  const kinds: Iterable<DockerfileProblem>[] = [
+    ambiguityProblems(dockerfile),
+    remoteProblems(dockerfile, buildArgs),
+    structureProblems(dockerfile, target),
+    baseProblems(dockerfile, buildArgs),
+    registries ? hostProblems(text, buildArgs, registries, dockerfile) : [],
+    files === undefined ? [] : contextProblems(dockerfile, files),
+    secretProblems(dockerfile),
+    lintProblems(text, dockerfile),
   ];
-  return problems.sort((a, b) => a.line - b.line || a.column - b.column);
+  return kinds.flatMap(firstOf).sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function firstOf(problems: Iterable<DockerfileProblem>): DockerfileProblem[] {
+  const first: DockerfileProblem[] = [];
+  for (const problem of problems) {
+    if (first.push(problem) === MAX_PROBLEMS) break;
+  }
+  return first;
 }
 
 function structureProblems(dockerfile: ParsedDockerfile, target: string | null): DockerfileProblem[] {
@@ -53,6 +67,10 @@ function structureProblems(dockerfile: ParsedDockerfile, target: string | null):
   const error = (code: string, message: string, range: TextRange) =>
     problems.push({ severity: 'ERROR', code, message, ...range });
 
+  if (dockerfile.isCut) {
+    const message = `a Dockerfile may have at most ${instructions.length} instructions`;
+    error('TOO_MANY_INSTRUCTIONS', message, instructions.at(-1)?.range ?? start);
+  }
   if (stages.length === 0) error('NO_FROM', 'there is no FROM', start);
   const early = instructions.find(({ stageIndex, keyword }) => stageIndex === null && keyword !== 'ARG');
   if (early && stages.length > 0)
@@ -62,22 +80,47 @@ function structureProblems(dockerfile: ParsedDockerfile, target: string | null):
     const message = `there is no stage "${excerpt(target)}" to build; there are: ${excerpt(names)}`;
     error('UNKNOWN_STAGE', message, start);
   }
-  for (const { index, needs, from } of stages) {
-    if (needs.some((other) => other >= index)) {
-      error('UNKNOWN_STAGE', `the stage takes from one that does not stand before it`, from.range);
+  for (const { index, needs } of stages) {
+    for (const need of needs) {
+      if (need.index < index) continue;
+      error('UNKNOWN_STAGE', 'a stage can take only from those that stand before it', need.range);
+    }
+  }
+  const later = new Set(stages.map(({ name }) => name));
+  for (const { reference, instruction, range } of dockerfile.baseImages) {
+    if (instruction.keyword === 'FROM' || reference === null) continue;
+    const said = `no stage "${excerpt(reference)}" stands before this`;
+    // The classic builder takes an image of that name, BuildKit the stage.
+    if (later.has(reference.toLowerCase())) {
+      error('UNKNOWN_STAGE', `${said}, but one further down: move it up`, range);
+    } else if (/^[a-z0-9_-]+$/i.test(reference)) {
+      const message = `${said}, so this takes the image docker.io/library/${excerpt(reference)}; if that is meant, write it so`;
+      problems.push({ severity: 'WARNING', code: 'UNKNOWN_STAGE', message, ...range });
     }
   }
   for (const { keyword, words, flags, heredocs, range } of instructions) {
     if (keyword === 'RUN' && words.length === 0 && heredocs.length === 0) {
-      error(
-        'ARGUMENT_MISSING',
-        'RUN needs a command',
-        flags.length > 0 ? range : rangeOf(lines, range, 'RUN'),
-      );
+      error('ARGUMENT_MISSING', 'RUN needs a command', flags.length > 0 ? range : wordAt(lines, range));
+    } else if (keyword === 'ONBUILD' && words[0]?.toUpperCase() === 'ONBUILD') {
+      error('ONBUILD_CHAINING_DISALLOWED', 'ONBUILD may not stand behind ONBUILD', range);
+    } else if (!KEYWORDS.has(keyword)) {
+      error('UNKNOWN_INSTRUCTION', `there is no instruction ${excerpt(keyword)}`, wordAt(lines, range));
     }
   }
   return problems;
 }
+
+/** The first word. */
+function wordAt(lines: readonly string[], range: TextRange): TextRange {
+  const [word = ''] = /^\S*/.exec((lines[range.line - 1] ?? '').slice(range.column - 1)) ?? [];
+  return { ...range, endLine: range.line, endColumn: range.column + word.length };
+}
+
+const KEYWORDS: ReadonlySet<string> = new Set(
+  'ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER VOLUME WORKDIR'.split(
+    ' ',
+  ),
+);
 
 /** Only style: real builds take them. */
 const NOTES = new Set([ValidationCode.CASING_INSTRUCTION, ValidationCode.CASING_DIRECTIVE]);
@@ -104,6 +147,9 @@ const REPLACED = new Set([
   ValidationCode.INVALID_REFERENCE_FORMAT,
   ValidationCode.BASE_NAME_EMPTY,
   ValidationCode.NO_SOURCE_IMAGE,
+  ValidationCode.FLAG_INVALID_FROM_VALUE,
+  ValidationCode.ONBUILD_CHAINING_DISALLOWED,
+  ValidationCode.UNKNOWN_INSTRUCTION,
 ]);
 
 function lintProblems(text: string, dockerfile: ParsedDockerfile): DockerfileProblem[] {
@@ -130,12 +176,21 @@ function lintProblems(text: string, dockerfile: ParsedDockerfile): DockerfilePro
   });
 }
 
-/** The linter's time grows with the square of the length: 0.2 s for 54 kB, 2 s for 216 kB. Longer texts go without it. */
-const MAX_LINTED_CHARACTERS = 65_536;
+/**
+ * The linter's time grows with the square of the length (100 ms for 32 kB), and for each variable with the length (100 ms
+ * for 8 kB with 1,000 of them). Longer texts go without it.
+ */
+const MAX_LINTED_CHARACTERS = 32_768;
+const MAX_LINTED_VARIABLES_BY_CHARACTERS = 8_000_000;
+
+function isLintable(text: string): boolean {
+  if (text.length > MAX_LINTED_CHARACTERS) return false;
+  return (text.split('$').length - 1) * text.length <= MAX_LINTED_VARIABLES_BY_CHARACTERS;
+}
 
 /** What the linter finds; nothing where it fails, as it does for `ARG A=$A`: then the engine has the word. */
 function lint(text: string): ReturnType<typeof validate> {
-  if (text.length > MAX_LINTED_CHARACTERS) return [];
+  if (!isLintable(text)) return [];
   try {
     return validate(text, {
       deprecatedMaintainer: ValidationSeverity.WARNING,

@@ -20,19 +20,23 @@ interface InstructionLines {
   readonly isOpen: boolean;
 }
 
+/** Far beyond any real Dockerfile: engines end at some hundred layers, and a megabyte can hold 300,000 instructions. */
+const MAX_INSTRUCTIONS = 5000;
+
 interface SplitDockerfile {
   readonly escapeChar: string;
   readonly lines: readonly string[];
+  /** The first 5,000. */
   readonly instructions: readonly InstructionLines[];
+  /** Are there more? */
+  readonly isCut: boolean;
 }
 
 const TAKES_HEREDOCS = /^(?:(?:ONBUILD)\s+)?(?:RUN|COPY|ADD)\s/i;
 
 export function splitDockerfile(source: string): SplitDockerfile {
-  const lines = source
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .map((line) => line.replace(/\r$/, ''));
+  const lines = source.replace(/^\uFEFF/, '').split(/\r?\n/);
+  lines.push((lines.pop() ?? '').replace(/\r$/, ''));
   const escapeChar = /^\s*#[ \t]*escape[ \t]*=[ \t]*`/i.test(lines[0] ?? '') ? '`' : '\\';
   const instructions: InstructionLines[] = [];
 
@@ -40,6 +44,7 @@ export function splitDockerfile(source: string): SplitDockerfile {
     const first = at;
     const start = (lines[at] ?? '').trimStart();
     if (start === '' || start.startsWith('#')) continue;
+    if (instructions.length === MAX_INSTRUCTIONS) return { escapeChar, lines, instructions, isCut: true };
     let { text, continues } = cutContinuation(start, escapeChar);
     while (continues && at + 1 < lines.length) {
       at += 1;
@@ -55,10 +60,10 @@ export function splitDockerfile(source: string): SplitDockerfile {
       : { heredocs: [], isOpen: false };
     let missing = isOpen;
     for (const { name, dash } of heredocs) {
-      const body = lines.slice(at + 1);
-      const end = body.findIndex((line) => (dash ? line.replace(/^\t+/, '') : line) === name);
-      missing ||= end < 0;
-      at = end < 0 ? lines.length - 1 : at + 1 + end;
+      do at += 1;
+      while (at < lines.length && (dash ? lines[at]?.replace(/^\t+/, '') : lines[at]) !== name);
+      missing ||= at >= lines.length;
+      at = Math.min(at, lines.length - 1);
     }
     instructions.push({
       keyword: (/^\S+/.exec(text)?.[0] ?? '').toUpperCase(),
@@ -69,14 +74,16 @@ export function splitDockerfile(source: string): SplitDockerfile {
       isOpen: missing,
     });
   }
-  return { escapeChar, lines, instructions };
+  return { escapeChar, lines, instructions, isCut: false };
 }
 
 /** An escape character at the end of the line, not itself escaped, joins the next line to it. */
 function cutContinuation(line: string, escapeChar: string): { text: string; continues: boolean } {
-  const trimmed = line.replace(/[ \t]+$/, '');
-  const continues = trimmed.endsWith(escapeChar) && trimmed.at(-2) !== escapeChar;
-  return { text: continues ? trimmed.slice(0, -1) : line, continues };
+  // Not by a regular expression, which takes the square of the length of any white space within the line.
+  let end = line.length;
+  while (line[end - 1] === ' ' || line[end - 1] === '\t') end -= 1;
+  const continues = line[end - 1] === escapeChar && line[end - 2] !== escapeChar;
+  return { text: continues ? line.slice(0, end - 1) : line, continues };
 }
 
 /** Words like `<<EOF`, `3<<-"EOF"`: a here-document each, unless they stand in quotes. */
@@ -92,7 +99,7 @@ function findHeredocs(text: string): { heredocs: { name: string; dash: boolean }
 }
 
 /** Words between white space that is neither in quotes nor escaped; quotes and escapes stay in them. */
-function splitQuoted(text: string): { words: string[]; isOpen: boolean } {
+export function splitQuoted(text: string): { words: string[]; isOpen: boolean } {
   const words = text.match(/(?:\\.|'[^']*'|"(?:\\.|[^"\\])*"|[^\s'"\\]|['"\\])+/gs) ?? [];
   const closed = text.replace(/\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs, '');
   return { words, isOpen: /['"]/.test(closed) };

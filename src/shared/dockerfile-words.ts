@@ -31,30 +31,39 @@ export function unquote(word: string): string {
   return word.replace(/\\(.)/gs, '$1').replace(/["'`]/g, '');
 }
 
+/** More than any image reference has. Values of values double with each line: 30 lines could fill the memory. */
+const MAX_EXPANDED = 4096;
+
 /**
  * Puts values in the place of `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME-word}`, `${NAME:+word}` and `${NAME+word}`.
  *
- * @returns `null` where the text uses another form, or one of these inside another
+ * @param lookUp `null` for a value that is not known, `undefined` for none
+ * @returns `null` where the text uses another form, one of these inside another, or a value that is not known, and where
+ * it gets longer than 4096 characters
  */
-export function expandVariables(text: string, lookUp: (name: string) => string | undefined): string | null {
+export function expandVariables(
+  text: string,
+  lookUp: (name: string) => string | null | undefined,
+): string | null {
+  if (text.length > MAX_EXPANDED) return null;
   let understood = true;
   const expanded = text.replace(
-    /\$(?:\{([^}]*)\}|([A-Za-z_]\w*))?/g,
+    /\$(?:\{([^}$]*)\}|([A-Za-z_]\w*))?/g,
     (_, braced?: string, plain?: string) => {
-      if (plain !== undefined) return lookUp(plain) ?? '';
-      const [, name, mode, word = ''] = /^([A-Za-z_]\w*)(?:(:?[-+])([^$]*))?$/.exec(braced ?? '') ?? [];
-      if (name === undefined) {
+      const [, name, mode, word = ''] =
+        /^([A-Za-z_]\w*)(?:(:?[-+])([^$]*))?$/.exec(plain ?? braced ?? '') ?? [];
+      const value = name === undefined ? null : lookUp(name);
+      if (value === null) {
         understood = false;
         return '';
       }
-      const value = lookUp(name);
       const isSet = mode?.startsWith(':') ? value !== undefined && value !== '' : value !== undefined;
       if (mode?.endsWith('-')) return isSet ? (value ?? '') : word;
       if (mode?.endsWith('+')) return isSet ? word : '';
       return value ?? '';
     },
   );
-  return understood ? expanded : null;
+  return understood && expanded.length <= MAX_EXPANDED ? expanded : null;
 }
 
 /** The strings of a JSON list; `null` where the text is none, and then engines take it as words. */

@@ -41,7 +41,12 @@ export interface DockerfileStage {
   /** The base with its variables filled in; `null` where they cannot be. */
   readonly base: string | null;
   /** The stages that this one is built from, by FROM, COPY --from or RUN --mount. */
-  readonly needs: readonly number[];
+  readonly needs: readonly StageUse[];
+}
+
+interface StageUse {
+  readonly index: number;
+  readonly range: TextRange;
 }
 
 /** An image that the engine has to fetch for the build. */
@@ -57,7 +62,10 @@ interface BaseImageUse {
 export interface ParsedDockerfile {
   readonly escapeChar: string;
   readonly lines: readonly string[];
+  /** The first 5,000. */
   readonly instructions: readonly DockerfileInstruction[];
+  /** Are there more instructions, which nothing here knows of? */
+  readonly isCut: boolean;
   readonly stages: readonly DockerfileStage[];
   readonly baseImages: readonly BaseImageUse[];
 }
@@ -84,16 +92,24 @@ export function parseDockerfile(
   buildArgs: Readonly<Record<string, string>> = {},
   platformArgs: Readonly<Record<string, string>> = PLATFORM_ARGS,
 ): ParsedDockerfile {
-  const { escapeChar, lines, instructions: cuts } = splitDockerfile(source);
+  const { escapeChar, lines, instructions: cuts, isCut } = splitDockerfile(source);
   const instructions: DockerfileInstruction[] = [];
-  const stages: (DockerfileStage & { readonly needs: number[] })[] = [];
+  const stages: (DockerfileStage & { readonly needs: StageUse[] })[] = [];
   const baseImages: BaseImageUse[] = [];
-  const globals = new Map<string, string>();
-  const stageNamed = (name: string) => stages.findLast((stage) => stage.name === name.toLowerCase())?.index;
+  const globals = new Map<string, string | null>();
+  const stageNames = new Map<string, number>();
+  const bases = new Map<string, string | null>();
+  const stageNamed = (name: string) => stageNames.get(name.toLowerCase());
   const givenOf = (name: string) => (Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined);
-  const valueIn = (name: string) =>
-    globals.get(name) ??
-    (Object.hasOwn(platformArgs, name) ? (givenOf(name) ?? platformArgs[name]) : undefined);
+  const valueIn = (name: string) => {
+    if (globals.has(name)) return globals.get(name);
+    return Object.hasOwn(platformArgs, name) ? (givenOf(name) ?? platformArgs[name]) : undefined;
+  };
+  const baseOf = (written: string) => {
+    const base = bases.has(written) ? bases.get(written) : expandVariables(unquote(written), valueIn);
+    bases.set(written, base ?? null);
+    return base ?? null;
+  };
 
   for (const cut of cuts) {
     const { flags, words, isJson } = readWords(cut.text);
@@ -116,31 +132,36 @@ export function parseDockerfile(
       isOpen: cut.isOpen,
     };
     instructions.push(instruction);
-    const addBase = (written: string, reference: string | null) =>
-      baseImages.push({ written, reference, instruction, range: rangeOf(lines, instruction.range, written) });
+    const find = rangeFinder(lines, instruction.range);
+    const addBase = (written: string, reference: string | null, range: TextRange) =>
+      baseImages.push({ written, reference, instruction, range });
 
     if (cut.keyword === 'ARG' && index < 0) {
       for (const word of words) {
         const [arg = '', ...value] = word.split('=');
-        const given =
-          givenOf(arg) ?? (value.length > 0 ? expandVariables(unquote(value.join('=')), valueIn) : null);
-        if (given !== null) globals.set(arg, given);
+        const given = givenOf(arg);
+        if (given !== undefined) globals.set(arg, given);
+        else if (value.length > 0) globals.set(arg, expandVariables(unquote(value.join('=')), valueIn));
       }
     }
     if (isFrom) {
       const written = words[0] ?? '';
-      const base = expandVariables(unquote(written), valueIn);
+      const base = baseOf(written);
       const before = base === null ? undefined : stageNamed(base);
-      stages.push({ index, name, from: instruction, base, needs: before === undefined ? [] : [before] });
-      if (before === undefined && base !== 'scratch') addBase(written, base);
+      const range = find(written);
+      const needs = before === undefined ? [] : [{ index: before, range }];
+      stages.push({ index, name, from: instruction, base, needs });
+      if (name !== null) stageNames.set(name, index);
+      if (before === undefined && base !== 'scratch') addBase(written, base, range);
     }
     for (const source of imageSources(instruction)) {
       const stage = stageNamed(source) ?? (/^\d+$/.test(source) ? Number(source) : undefined);
-      if (stage !== undefined) stages.at(-1)?.needs.push(stage);
-      else if (source !== 'scratch') addBase(source, source.includes('$') ? null : source);
+      const range = find(source);
+      if (stage !== undefined) stages.at(-1)?.needs.push({ index: stage, range });
+      else if (source !== 'scratch') addBase(source, source.includes('$') ? null : source, range);
     }
   }
-  return { escapeChar, lines, instructions, stages, baseImages };
+  return { escapeChar, lines, instructions, isCut, stages, baseImages };
 }
 
 /** The stage of this name or index, the last one for `null`; `null` where there is none. */
@@ -153,12 +174,12 @@ export function findStage({ stages }: ParsedDockerfile, target: string | null): 
 /** The stages without which `target` cannot be built. */
 export function neededStages(dockerfile: ParsedDockerfile, target: string | null): ReadonlySet<number> {
   const needed = new Set<number>();
-  const visit = (stage: DockerfileStage | null | undefined): void => {
-    if (!stage || needed.has(stage.index)) return;
+  const open = [findStage(dockerfile, target)];
+  for (let stage = open.pop(); stage !== undefined; stage = open.pop()) {
+    if (stage === null || needed.has(stage.index)) continue;
     needed.add(stage.index);
-    for (const index of stage.needs) visit(dockerfile.stages[index]);
-  };
-  visit(findStage(dockerfile, target));
+    open.push(...stage.needs.map(({ index }) => dockerfile.stages[index] ?? null));
+  }
   return needed;
 }
 
@@ -180,18 +201,44 @@ export function needsBuildKit({ instructions }: ParsedDockerfile): boolean {
 
 /** Where `part` stands inside `range`; the whole range where it is not found in one piece. */
 export function rangeOf(lines: readonly string[], range: TextRange, part: string): TextRange {
-  if (part === '') return range;
-  for (let line = range.line; line <= range.endLine; line += 1) {
-    const column = (lines[line - 1] ?? '').indexOf(part, line === range.line ? range.column - 1 : 0);
-    if (column >= 0) return { line, column: column + 1, endLine: line, endColumn: column + 1 + part.length };
-  }
-  return range;
+  return rangeFinder(lines, range)(part);
+}
+
+/** After so many parts that are not there in one piece, the others are not looked for: each costs a look at the whole text. */
+const MAX_MISSES = 100;
+
+/** Like {@link rangeOf} for many parts of one range, in their order: each is looked for behind the one before it. */
+export function rangeFinder(lines: readonly string[], range: TextRange): (part: string) => TextRange {
+  let { line, column } = range;
+  let misses = 0;
+  return (part) => {
+    if (part === '' || misses >= MAX_MISSES) return range;
+    for (let at = line; at <= range.endLine; at += 1) {
+      const found = (lines[at - 1] ?? '').indexOf(part, at === line ? column - 1 : 0) + 1;
+      if (found === 0) continue;
+      line = at;
+      column = found + part.length;
+      return { line, column: found, endLine: line, endColumn: column };
+    }
+    misses += 1;
+    return range;
+  };
 }
 
 function wholeRange(lines: readonly string[], line: number, endLine: number): TextRange {
   const first = lines[line - 1] ?? '';
   const column = first.length - first.trimStart().length + 1;
   return { line, column, endLine, endColumn: (lines[endLine - 1] ?? '').length + 1 };
+}
+
+/** What follows ONBUILD, as an instruction. No engine takes ONBUILD of ONBUILD: that comes out without words. */
+export function triggerOf(
+  words: readonly string[],
+): Pick<DockerfileInstruction, 'keyword' | 'flags' | 'words'> {
+  const keyword = (words[0] ?? '').toUpperCase();
+  return keyword === 'ONBUILD'
+    ? { keyword, flags: [], words: [] }
+    : { keyword, ...readWords(words.join(' ')) };
 }
 
 /** What `COPY --from=…` and `RUN --mount=…,from=…` name: stages or images. */
@@ -201,10 +248,8 @@ function imageSources({
   words,
 }: Pick<DockerfileInstruction, 'keyword' | 'flags' | 'words'>): string[] {
   if (keyword === 'ONBUILD') {
-    const text = words.join(' ');
-    const trigger = { keyword: (words[0] ?? '').toUpperCase(), ...readWords(text) };
     // A name without a slash is a stage of the Dockerfile in which the trigger runs.
-    return imageSources(trigger).filter((source) => source.includes('/'));
+    return imageSources(triggerOf(words)).filter((source) => source.includes('/'));
   }
   if (keyword === 'COPY' || keyword === 'ADD') {
     return flags.filter(({ name, value }) => name === 'from' && value !== '').map(({ value }) => value);
