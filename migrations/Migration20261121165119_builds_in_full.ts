@@ -7,6 +7,7 @@ export class Migration20261121165119_builds_in_full extends Migration {
   override up(): void | Promise<void> {
     this.addSql(`create table "image_build_token" ("user_id" uuid not null, "token" varchar(255) not null, "input_hash" varchar(64) not null, "build_id" uuid not null, "created_at" timestamptz(3) not null, primary key ("user_id", "token"));`);
     this.addSql(`create index "image_build_token_created" on "image_build_token" ("created_at");`);
+    this.addSql(`create index "image_build_token_build" on "image_build_token" ("build_id");`);
 
     this.addSql(`create table "image_build_secret" ("build_id" uuid not null, "kind" varchar(255) not null, "name" varchar(255) not null, "sealed" bytea not null, primary key ("build_id", "kind", "name"));`);
 

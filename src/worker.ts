@@ -26,6 +26,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
   const dockerfileRecipe = createDockerfileRecipe({
     builder: config.builder,
     registryAuths: registryAuth === null ? {} : { [registry.host]: registryAuth },
+    secretsOf: async (buildId) => await app.buildSecrets.of(kysely(orm.em.fork()), buildId),
   });
   const runner = new BuildRunner({
     em: orm.em,
@@ -34,6 +35,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
     registry,
     registryAuth,
     quotas: app.services.buildQuotas,
+    maxLogBytes: config.build.maxLogBytes,
     recipes: {
       DOCKERFILE: dockerfileRecipe,
       PACKAGES: dockerfileRecipe,
@@ -41,7 +43,8 @@ export async function startWorker(app: App): Promise<Worker | null> {
     },
     log,
   });
-  await queue.work(config.build.slots, (job, signal) => runner.run(job.buildId, signal));
+  const limits = { slots: config.build.slots, groupSlots: config.build.namespaceSlots };
+  await queue.work(limits, (job, signal) => runner.run(job.buildId, signal));
 
   const stopping = new AbortController();
   const reaping = (async () => {
@@ -59,6 +62,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
   let stopped: Promise<void> | null = null;
   const stop = async () => {
     stopping.abort();
+    runner.takeNoMore();
     const drained = new AbortController();
     const release = sleep(config.build.drainMs, undefined, { signal: drained.signal }).then(
       () => runner.releaseAll(),

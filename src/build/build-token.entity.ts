@@ -6,7 +6,11 @@ import { Build } from './build.entity.ts';
 export const BuildToken = defineEntity({
   name: 'BuildToken',
   tableName: 'image_build_token',
-  indexes: [{ name: 'image_build_token_created', properties: ['createdAt'] }],
+  indexes: [
+    { name: 'image_build_token_created', properties: ['createdAt'] },
+    // For deleting builds.
+    { name: 'image_build_token_build', properties: ['buildId'] },
+  ],
   properties: {
     userId: () => p.manyToOne(User).mapToPk().name('user_id').primary().deleteRule('cascade'),
     token: p.string().primary(),

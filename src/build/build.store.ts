@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '../db/orm.ts';
 import { whileDatabaseIsAway } from '../db/retry.ts';
-import { buildKey, type EventBus, logKey } from '../events/event-bus.ts';
+import { type EventBus, hintBuild, logKey } from '../events/event-bus.ts';
 import type { ImageBuildStatus } from '../shared/enums.ts';
 import { Build } from './build.entity.ts';
 import { canMove, isFinal, stateOf } from './build.rules.ts';
@@ -78,7 +78,7 @@ export class BuildStore {
     };
     // Each try works on the row as it is then; after an unclear commit the fence or the state tells that it is done.
     const result = await whileDatabaseIsAway(() => this.em.fork().transactional(run));
-    this.events.hint(buildKey(buildId));
+    hintBuild(this.events, buildId);
     if (ended) this.events.hint(logKey(buildId));
     return result;
   }

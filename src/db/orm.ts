@@ -1,6 +1,7 @@
 import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { DatabaseConnection } from 'kysely';
+import { isLostConnection } from '../shared/faults.ts';
 import { type Db, ENTITIES, type Tables } from './tables.ts';
 
 export type Orm = Awaited<ReturnType<typeof openOrm>>;
@@ -62,8 +63,9 @@ export async function openOrm(databaseUrl: string, migrationsDir: string, onStat
 }
 
 /**
- * Lets a connection that was lost in a transaction go back to its pool, which then drops it. Without this the rollback
- * fails as well, and the slot is never given back: ten such losses and the process has no connection left.
+ * Lets a connection that was lost in a transaction, or as it began, go back to its pool, which then drops it. Without this the
+ * rollback fails as well, or is never tried, and the slot is never given back: ten such losses and the process has no
+ * connection left. A transaction that could not begin fails with its next statement.
  *
  * @param onStatement MikroORM's own log has the entity manager's statements only; this sees the query builder's too
  */
@@ -74,8 +76,8 @@ function prepare(connection: DatabaseConnection, onStatement?: OnStatement): voi
     try {
       return await execute(query, ...rest);
     } catch (error) {
-      if (query.sql !== 'rollback') throw error;
-      return { rows: [] };
+      if (query.sql === 'rollback' || (query.sql === 'begin' && isLostConnection(error))) return { rows: [] };
+      throw error;
     }
   };
 }

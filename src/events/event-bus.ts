@@ -16,5 +16,12 @@ export interface Waker extends Disposable {
 
 /** The hint that a build's state has changed. */
 export const buildKey = (buildId: string) => `build:${buildId}`;
+/** The hint that the state of some build has changed, for whoever follows all of them. */
+export const BUILDS_KEY = 'builds';
+/** Says that a build's state has changed, to all who follow it. */
+export function hintBuild(events: EventBus, buildId: string): void {
+  events.hint(buildKey(buildId));
+  events.hint(BUILDS_KEY);
+}
 /** The hint that a build's log has grown, or will grow no more. */
 export const logKey = (buildId: string) => `log:${buildId}`;

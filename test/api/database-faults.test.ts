@@ -61,6 +61,17 @@ describe('connections that are cut', () => {
     }
     expect(await slipway.app.readiness()).toMatchObject({ ready: true });
   });
+
+  it('as transactions begin leave the pool as it was', async () => {
+    const { em } = slipway.app.orm;
+    const select = async () => await em.fork().transactional(async (tx) => await tx.execute('select 1'));
+    for (let i = 0; i < 30; i += 1) {
+      await Promise.all([1, 2, 3, 4, 5].map(select)).catch(() => undefined);
+      await cutConnections();
+      await Promise.allSettled([1, 2, 3, 4, 5].map(select));
+    }
+    expect(await slipway.app.readiness()).toMatchObject({ ready: true });
+  });
 });
 
 describe('a notification that is none of ours', () => {

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import type { BuildRow } from '../../src/build/build.reads.ts';
+import { ActivityInbox } from '../../src/build/build-activity.inbox.ts';
+import type { BuildChange } from '../../src/build/build-activity.reads.ts';
+
+const change = (id: string, version: number): BuildChange => ({
+  version,
+  at: new Date(0),
+  namespaceName: 'default',
+  build: { id, version } as BuildRow,
+});
+
+/** Takes everything that waits. */
+async function takeAll(inbox: ActivityInbox): Promise<string[]> {
+  const leave = new AbortController();
+  const taken: string[] = [];
+  const taking = (async () => {
+    for await (const { build, version } of inbox.changes(leave.signal)) taken.push(`${build.id} ${version}`);
+  })();
+  await new Promise((resolve) => setImmediate(resolve));
+  leave.abort();
+  await taking;
+  return taken;
+}
+
+describe("a subscriber's inbox", () => {
+  it('keeps every change in order for a client that keeps up', async () => {
+    const inbox = new ActivityInbox(() => true);
+    for (const [id, version] of [
+      ['a', 1],
+      ['b', 1],
+      ['a', 2],
+      ['a', 3],
+    ] as const)
+      inbox.put(change(id, version));
+    expect(await takeAll(inbox)).toEqual(['a 1', 'b 1', 'a 2', 'a 3']);
+  });
+
+  it('keeps the newest of each build where more than 1,000 wait', async () => {
+    const inbox = new ActivityInbox(() => true);
+    inbox.put(change('b', 1));
+    for (let version = 1; version <= 100_000; version += 1) inbox.put(change('a', version));
+    const taken = await takeAll(inbox);
+    expect(taken[0]).toBe('b 1');
+    expect(taken.at(-1)).toBe('a 100000');
+    expect(taken.length).toBeLessThanOrEqual(1000);
+  });
+
+  it('sends a client away that lets more than 500 builds wait', async () => {
+    const inbox = new ActivityInbox(() => true);
+    for (let n = 0; n <= 1000; n += 1) inbox.put(change(`build ${n}`, 1));
+    await expect(inbox.changes(new AbortController().signal).next()).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('Subscribe again'),
+    });
+  });
+
+  it('asks again before it hands out whether the viewer may see it', async () => {
+    let allowed = true;
+    const inbox = new ActivityInbox(() => allowed);
+    inbox.put(change('a', 1));
+    allowed = false;
+    expect(await takeAll(inbox)).toEqual([]);
+  });
+});
