@@ -1,24 +1,28 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { App } from './app.ts';
+import { buildLogRoute } from './build/build-log.route.ts';
 import { createContext } from './graphql/context.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import { imageExportRoute } from './image/transfer/image-export.route.ts';
 
 /** The API's edge, HTTP and WebSocket, over an app. */
 export async function startServer(app: App): Promise<HttpServer> {
-  const { config, log, schema, authenticate, readiness } = app;
+  const { config, log, schema, authenticate, readiness, services } = app;
   return await startHttpServer({
     schema,
     authenticate,
-    createContext: (session, kind) => createContext(app.services, session, kind),
+    createContext: (session, kind) => createContext(services, session, kind),
     log,
     host: config.http.host,
     port: config.http.port,
     maxBodyBytes: config.http.maxBodyBytes,
     graphiqlDir: graphiqlDir(),
     readiness,
-    routes: [imageExportRoute(schema, app.services.imageExports)],
+    routes: [
+      imageExportRoute(schema, services.imageExports),
+      buildLogRoute(services.builds, services.buildLogSource),
+    ],
   });
 }
 

@@ -8,8 +8,12 @@ export function createBuildView(output = process.stdout) {
 
   return {
     log(text) {
-      // What a build prints must not steer the terminal.
-      draw(`  │ ${stripVTControlCharacters(text)}\n`);
+      // What a build prints must not steer the terminal; of a line that was drawn again and again, the last state.
+      const shown =
+        stripVTControlCharacters(text)
+          .split('\r')
+          .findLast((state) => state !== '') ?? '';
+      draw(`  │ ${shown}\n`);
     },
     note(text) {
       draw(`${text}\n`);

@@ -1,5 +1,6 @@
 import type { LogStream } from '../shared/enums.ts';
 import type { EncodedLine } from './build-log.entity.ts';
+import { readableText } from './build-log-text.rules.ts';
 
 /** One line of a build's log: the bytes that a step printed, without the newline. */
 export interface LogLine {
@@ -12,8 +13,31 @@ export interface LogLine {
   readonly partial: boolean;
   readonly data: Uint8Array;
 }
-export interface NumberedLine extends LogLine {
-  readonly seq: number;
+
+/** A stored line, also as the API shows it. Many readers share one, so what is made of its bytes is made when it is asked for. */
+export class NumberedLine implements LogLine {
+  #text: string | null = null;
+
+  constructor(
+    readonly seq: number,
+    readonly at: Date,
+    readonly stream: LogStream | 'GAP',
+    readonly step: number | null,
+    readonly partial: boolean,
+    readonly data: Uint8Array,
+  ) {}
+
+  /** Without terminal codes; bytes that are no UTF-8 as U+FFFD. */
+  get text(): string {
+    this.#text ??= readableText(this.data);
+    return this.#text;
+  }
+
+  /** The bytes as they were printed, in base64. */
+  get raw(): string {
+    const { buffer, byteOffset, byteLength } = this.data;
+    return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+  }
 }
 
 const STREAMS = ['STDOUT', 'STDERR', 'SYSTEM', 'GAP'] as const;
@@ -42,24 +66,6 @@ export function decodeLines(
   return lines.map(([length, at, stream, step, partial], index) => {
     const bytes = data.subarray(offset, offset + length);
     offset += length;
-    return {
-      seq: firstSeq + index,
-      at: new Date(at),
-      stream: STREAMS[stream],
-      step,
-      partial: partial === 1,
-      data: bytes,
-    };
+    return new NumberedLine(firstSeq + index, new Date(at), STREAMS[stream], step, partial === 1, bytes);
   });
-}
-
-// A mark for the byte order at the start of a line is a part of the line.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** A line as the API shows it: bytes that are no UTF-8 as U+FFFD. */
-export function readableLine<Line extends LogLine>({
-  data,
-  ...line
-}: Line): Omit<Line, 'data'> & { text: string } {
-  return { ...line, text: decoder.decode(data) };
 }

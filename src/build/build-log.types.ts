@@ -23,8 +23,17 @@ export class BuildLogLineObject {
   })
   step!: number | null;
 
-  @Field(() => String, { description: 'Without its newline; bytes that are no UTF-8 show as U+FFFD.' })
+  @Field(() => String, {
+    description:
+      'As text, fit to be shown in a terminal or a page: without its newline, terminal codes and control characters other than TAB, CR and NUL. Bytes that are no UTF-8 show as U+FFFD.',
+  })
   text!: string;
+
+  @Field(() => String, {
+    description:
+      'The bytes as they were printed, without the newline, in base64: for who renders terminal codes or needs bytes that are no UTF-8.',
+  })
+  raw!: string;
 
   @Field(() => Boolean, {
     description:

@@ -1,11 +1,9 @@
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { buildKey, type EventBus } from '../events/event-bus.ts';
+import { JoinedReads, untilNextLook } from '../shared/joined-reads.ts';
 import type { BuildRow } from './build.reads.ts';
 import { buildVersions } from './build.reads.ts';
 import { isFinal } from './build.rules.ts';
-
-/** How long a reader waits for a hint before it looks by itself. */
-const LOOK_MS = 2000;
 
 export interface BuildStatusEvent {
   readonly version: number;
@@ -13,8 +11,17 @@ export interface BuildStatusEvent {
   readonly build: BuildRow;
 }
 
-/** Follows builds' states. Whoever calls has checked that the viewer may. */
+interface StatusLook {
+  /** The version that the build had before its events were read. */
+  readonly version: number;
+  readonly final: boolean;
+  readonly events: readonly BuildStatusEvent[];
+}
+
+/** Follows builds' states; readers who look at the same time share what they find. Whoever calls has checked that the viewer may. */
 export class BuildStatusReader {
+  readonly #looks = new JoinedReads<StatusLook>();
+
   constructor(
     private readonly em: EntityManager,
     private readonly events: EventBus,
@@ -33,28 +40,35 @@ export class BuildStatusReader {
   ): AsyncGenerator<BuildStatusEvent> {
     using news = this.events.listen(buildKey(build.id));
     let version = afterVersion === 0 ? build.version - 1 : afterVersion;
-    let ended = false;
-    while (!ended && !signal.aborted) {
-      // The state is read before the versions: when it is final, the versions that are read next are all there will be.
-      const final = await this.#isFinal(build.id);
-      const events = await buildVersions(kysely(this.em.fork()), build, version);
-      for (const event of events) {
+    while (!signal.aborted) {
+      const look = await this.#look(build, version);
+      for (const event of look.events) {
         version = event.version;
         yield event;
-        ended = isFinal(event.build.status);
+        if (isFinal(event.build.status)) return;
       }
-      if (events.length > 0) continue;
-      if (final) return;
-      await news.wait(LOOK_MS, signal);
+      // There are more than one look takes.
+      if (version < look.version && look.events.length > 0) continue;
+      if (look.final) return;
+      await news.wait(untilNextLook(), signal);
     }
   }
 
-  async #isFinal(buildId: string): Promise<boolean> {
-    const row = await kysely(this.em.fork())
-      .selectFrom('Build')
-      .select('status')
-      .where('id', '=', buildId)
-      .executeTakeFirst();
-    return row === undefined || isFinal(row.status);
+  async #look(build: BuildRow, version: number): Promise<StatusLook> {
+    return await this.#looks.read(`${build.id} ${version}`, async () => {
+      const db = kysely(this.em.fork());
+      // The state is read before the versions: when it is final, the versions that are read next are all there will be.
+      const state = await db
+        .selectFrom('Build')
+        .select(['status', 'version'])
+        .where('id', '=', build.id)
+        .executeTakeFirst();
+      const events = await buildVersions(db, build, version);
+      return {
+        version: state?.version ?? 0,
+        final: state === undefined || isFinal(state.status),
+        events,
+      };
+    });
   }
 }

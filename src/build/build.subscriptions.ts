@@ -1,14 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, ID, Int, Resolver, Root, Subscription } from 'type-graphql';
+import type { Session } from '../auth/session.ts';
 import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
-import { BadInputError, DomainError, UnauthenticatedError, UnavailableError } from '../shared/errors.ts';
-import { uidOf } from '../shared/global-id.ts';
-import type { BuildRow } from './build.reads.ts';
-import { readableLine } from './build-log.codec.ts';
+import { BadInputError } from '../shared/errors.ts';
+import { NO_SUCH_UID, uidOf } from '../shared/global-id.ts';
+import { type BuildRow, isReadable } from './build.reads.ts';
+import type { BuildChange } from './build-activity.reads.ts';
 import { BuildLogEventUnion, BuildStatusEventObject } from './build-log.types.ts';
 import type { BuildStatusEvent } from './build-status.reader.ts';
+import { whileAllowed, whileVisible } from './build-visibility.ts';
 
 interface SubscribeParams<A> {
   readonly args: A;
@@ -26,71 +27,12 @@ function assertNotNegative(value: number, argument: string): void {
     throw new BadInputError(`\`${argument}\` must be 0 or more.`, [argument], { min: 0, current: value });
 }
 
-/** How often a running subscription asks whether its viewer may still see the build. */
-const RECHECK_MS = 4000;
-
-/**
- * Events of a build until they end, the client leaves, or the viewer may no longer see the build.
- *
- * A generator that waits for its next event hears of `return` only when that has come, and a quiet build may have none
- * for hours: so leaving aborts the signal that the wait listens to.
- *
- * @throws UnauthenticatedError or NotFoundError within a few seconds after the viewer's rights have changed
- */
-function whileWanted<T>(
-  context: Context,
-  buildId: string,
-  follow: (signal: AbortSignal) => AsyncGenerator<T>,
-): AsyncGenerator<T> {
-  const stop = new AbortController();
-  const events = whileVisible(context, buildId, follow, stop);
-  const end = events.return.bind(events);
-  events.return = async (value) => {
-    stop.abort();
-    return await end(value);
-  };
-  return events;
-}
-
-async function* whileVisible<T>(
-  { builds, session }: Context,
-  buildId: string,
-  follow: (signal: AbortSignal) => AsyncGenerator<T>,
-  stop: AbortController,
-): AsyncGenerator<T> {
-  const { signal } = stop;
-  let refusal: unknown = null;
-  const checking = (async () => {
-    while (!signal.aborted) {
-      await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        const viewer = await session.renew();
-        if (viewer === null) throw new UnauthenticatedError('The access token is no longer good.');
-        await builds.get(viewer, buildId);
-      } catch (error) {
-        // A database that is away for a moment takes nobody's rights away.
-        if (!(error instanceof DomainError) || error instanceof UnavailableError) continue;
-        refusal = error;
-        stop.abort();
-      }
-    }
-  })();
-  try {
-    yield* follow(signal);
-    if (refusal !== null) throw refusal;
-  } finally {
-    stop.abort();
-    await checking;
-  }
-}
-
 async function statusEvents(params: SubscribeParams<{ buildId: string; afterVersion: number | null }>) {
   const { args, context } = params;
   const after = args.afterVersion ?? 0;
   assertNotNegative(after, 'afterVersion');
   const build = await visibleBuild(params);
-  return whileWanted(context, build.id, (signal) => context.buildStatuses.follow(build, after, signal));
+  return whileVisible(context, build.id, (signal) => context.buildStatuses.follow(build, after, signal));
 }
 
 async function logEvents(params: SubscribeParams<{ buildId: string; afterSeq: number | null }>) {
@@ -98,25 +40,66 @@ async function logEvents(params: SubscribeParams<{ buildId: string; afterSeq: nu
   const after = args.afterSeq ?? 0;
   assertNotNegative(after, 'afterSeq');
   const { id } = await visibleBuild(params);
-  return whileWanted(context, id, (signal) => readableEvents(context, id, after, signal));
+  return whileVisible(context, id, (signal) => logEventsWithBuild(context, id, after, signal));
 }
 
-/** The log as the API has it: bytes as text, and with the end the build as it ended. */
-async function* readableEvents(
+/** With the log's end comes the build as it ended. */
+async function* logEventsWithBuild(
   { builds, buildLogs, session }: Context,
   id: string,
   after: number,
   signal: AbortSignal,
 ) {
   for await (const event of buildLogs.follow(id, after, signal)) {
-    if (event.kind === 'lines') yield { lines: event.lines.map(readableLine), lastSeq: event.lastSeq };
-    else if (event.kind === 'gap') yield event;
-    else yield { lastSeq: event.lastSeq, status: event.status, build: await builds.get(session, id) };
+    if (event.kind === 'end') yield { ...event, build: await builds.get(session, id) };
+    else yield event;
   }
+}
+
+interface ActivityArgs {
+  readonly workspaceId: string | null | undefined;
+  readonly namespace: string | null | undefined;
+}
+
+function activityEvents({ args, context }: SubscribeParams<ActivityArgs>) {
+  const workspaceUid = args.workspaceId
+    ? (uidOf('Workspace', args.workspaceId, ['workspaceId']) ?? NO_SUCH_UID)
+    : null;
+  let viewer = context.session;
+  const renew = (renewed: Session) => {
+    viewer = renewed;
+  };
+  const sees = ({ build, namespaceName }: BuildChange) =>
+    isReadable(viewer, build) &&
+    (workspaceUid === null || build.workspaceId === workspaceUid) &&
+    (!args.namespace || namespaceName === args.namespace);
+  return whileAllowed(viewer, renew, (signal) => context.buildActivity.follow(sees, signal));
 }
 
 @Resolver()
 export class BuildSubscriptions {
+  @Subscription(() => BuildStatusEventObject, {
+    description:
+      'Every build that the viewer may see as it starts, moves or ends, for a dashboard. Nothing is sent for builds that do not change: subscribe first, then ask for `imageBuilds`, and of each build keep the higher version (changes of the last seconds before the subscription may come first). The versions of a build rise; a client that reads too slowly gets only the newest of each build, and is sent away with UNAVAILABLE where more than 500 builds wait for it.',
+    subscribe: activityEvents,
+  })
+  imageBuildActivity(
+    @Root() event: BuildStatusEvent,
+    @Arg('workspaceId', () => ID, {
+      nullable: true,
+      description: 'Only builds of this workspace; none where the viewer may not see it. Null: of every one.',
+    })
+    _workspaceId?: string | null,
+    @Arg('namespace', () => String, {
+      nullable: true,
+      description:
+        'Only builds for the namespace of this name, also one that comes later. Null: for every one.',
+    })
+    _namespace?: string | null,
+  ): BuildStatusEvent {
+    return event;
+  }
+
   @Subscription(() => BuildStatusEventObject, {
     description:
       "The build's state now, then every change, until it has ended. `afterVersion` resumes: versions rise by one with each change, none is missing and none comes twice.",

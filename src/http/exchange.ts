@@ -16,6 +16,8 @@ export interface Exchange<Session> {
    * @throws UnauthenticatedError the request has no token, or one that is not good
    */
   readonly session: () => Promise<Session>;
+  /** Aborts when the server is about to stop: what may go on for hours breaks off then. */
+  readonly stopping: AbortSignal;
 }
 
 /**

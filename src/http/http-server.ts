@@ -57,14 +57,14 @@ export async function startHttpServer<Session, Context extends object>(
   const formatError = createErrorFormatter(log);
   const overHttp = await createGraphqlOverHttp({ ...parts, formatError });
   const overWebSocket = createGraphqlOverWebSocket({ ...parts, formatError });
-  let draining = false;
+  const stopping = new AbortController();
   const underWay = new Set<Promise<void>>();
 
   const handleGraphql: Route<Session>['handler'] = (exchange) => overHttp.handle(exchange);
   const route = createRouter<Session>([
     { method: 'POST', pattern: GRAPHQL_PATH, handler: handleGraphql },
     { method: 'GET', pattern: GRAPHQL_PATH, handler: handleGraphql },
-    ...healthRoutes(parts.readiness, () => draining),
+    ...healthRoutes(parts.readiness, () => stopping.signal.aborted),
     ...(await graphiqlRoutes(parts.graphiqlDir)),
     ...(parts.routes ?? []),
   ]);
@@ -82,11 +82,12 @@ export async function startHttpServer<Session, Context extends object>(
     res.setHeader('x-request-id', requestId);
     res.setHeader('x-content-type-options', 'nosniff');
     res.setHeader('referrer-policy', 'no-referrer');
-    if (draining) res.setHeader('connection', 'close');
+    if (stopping.signal.aborted) res.setHeader('connection', 'close');
     try {
       if (!url) throw new HttpError(400, 'BAD_REQUEST', 'The address is not valid.');
       const { handler, params } = route(req.method ?? 'GET', url);
-      await handler({ req, res, url, params, requestId, session: () => authenticated(req) });
+      const session = () => authenticated(req);
+      await handler({ req, res, url, params, requestId, session, stopping: stopping.signal });
     } catch (error) {
       const { status, body, headers } = refusalOf(error, (other) => formatError(other, { requestId }));
       if (res.headersSent) return void res.destroy();
@@ -105,7 +106,7 @@ export async function startHttpServer<Session, Context extends object>(
   });
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', (error) => log.debug({ err: error }, 'a connection broke'));
-    const problem = upgradeProblem(req, GRAPHQL_PATH, draining);
+    const problem = upgradeProblem(req, GRAPHQL_PATH, stopping.signal.aborted);
     if (problem) refuseUpgrade(socket, problem);
     else overWebSocket.handleUpgrade(req, socket, head, requestIdOf(req));
   });
@@ -113,7 +114,7 @@ export async function startHttpServer<Session, Context extends object>(
   const { port } = server.address() as AddressInfo;
 
   async function drain(): Promise<void> {
-    draining = true;
+    stopping.abort();
     const timeUp = AbortSignal.timeout(DRAIN_TIMEOUT_MS);
     const given = new Promise<void>((resolve) =>
       timeUp.addEventListener('abort', () => resolve(), { once: true }),

@@ -4,6 +4,7 @@ import { BuildLostError } from '../../src/build/build.store.ts';
 import { decodeLines } from '../../src/build/build-log.codec.ts';
 import type { EncodedLine } from '../../src/build/build-log.entity.ts';
 import { BuildLogWriter } from '../../src/build/build-log.writer.ts';
+import { type LogForm, printLines } from '../../src/build/build-log-form.rules.ts';
 import { MIGRATIONS_DIR } from '../../src/db/migrate.ts';
 import { kysely, type Orm, openOrm } from '../../src/db/orm.ts';
 import type { EventBus } from '../../src/events/event-bus.ts';
@@ -39,8 +40,9 @@ beforeEach(async () => {
 });
 
 const events = { hint: (key: string) => void hints.push(key) } as Partial<EventBus> as EventBus;
-const writer = (attempt = 1, lineCount = 0) =>
-  new BuildLogWriter(kysely(orm.em.fork()), events, { buildId, attempt }, lineCount);
+const FIRST = { logLineCount: 0, logBytes: 0, lostWorkers: 0 };
+const writer = (attempt = 1, before: Partial<typeof FIRST> = {}, maxBytes = 1024 ** 3) =>
+  new BuildLogWriter(kysely(orm.em.fork()), events, { buildId, attempt }, { ...FIRST, ...before }, maxBytes);
 
 async function rows() {
   return await database.query<{ first_seq: string; last_seq: string; data: Buffer; lines: EncodedLine[] }>(
@@ -59,6 +61,37 @@ async function stored() {
   }));
 }
 const texts = async () => (await stored()).map(({ text, partial }) => (partial ? `${text}…` : text));
+
+/** Both forms of the whole log, and what the database says of their lengths and of where each row begins. */
+async function forms() {
+  const all = await database.query<{ byte_offset: string; text_offset: string }>(
+    'select byte_offset, text_offset from image_build_log where build_id = $1 order by first_seq',
+    [buildId],
+  );
+  const [build] = await database.query<{ log_bytes: string; log_text_bytes: string }>(
+    'select log_bytes, log_text_bytes from image_build where id = $1',
+    [buildId],
+  );
+  const printed =
+    (form: LogForm, until = Number.POSITIVE_INFINITY) =>
+    async () =>
+      printLines(
+        (await rows())
+          .slice(0, until)
+          .flatMap((row) => decodeLines(Number(row.first_seq), row.data, row.lines)),
+        form,
+      );
+  for (const [index, { byte_offset, text_offset }] of all.entries()) {
+    expect((await printed('raw', index)()).byteLength).toBe(Number(byte_offset));
+    expect((await printed('text', index)()).byteLength).toBe(Number(text_offset));
+  }
+  const [raw, text] = [await printed('raw')(), await printed('text')()];
+  expect([raw.byteLength, text.byteLength]).toEqual([
+    Number(build?.log_bytes),
+    Number(build?.log_text_bytes),
+  ]);
+  return { raw: raw.toString(), text: text.toString() };
+}
 
 describe("a build's log", () => {
   it('is cut into lines however the bytes come, and characters stay whole', async () => {
@@ -134,6 +167,17 @@ describe("a build's log", () => {
     expect((await texts()).slice(-2)).toEqual(['Proceed? [y/n] …', 'y']);
   });
 
+  it('waits for the rest of a character, but not with what came before it', async () => {
+    const log = writer();
+    const bytes = Buffer.from('half a 普');
+    await log.append('STDOUT', 1, bytes.subarray(0, -1), at);
+    await until('what came before', async () => (await rows()).length === 1);
+    await log.append('STDOUT', 1, bytes.subarray(-1), at);
+    await log.append('STDOUT', 1, Buffer.from('\n'), at);
+    await log.finish();
+    expect(await texts()).toEqual(['half a …', '普']);
+  });
+
   it('shows where lines are missing', async () => {
     const log = writer();
     await log.append('STDOUT', 1, Buffer.from('before, and a piece'), at);
@@ -152,7 +196,7 @@ describe("a build's log", () => {
     await first.say('first');
     await first.finish();
     await database.query('update image_build set attempt = 2 where id = $1', [buildId]);
-    const second = writer(2, 1);
+    const second = writer(2, { logLineCount: 1 });
     await second.say('second');
     await second.finish();
     await first.say('too late');
@@ -171,11 +215,138 @@ describe("a build's log", () => {
     expect(await rows()).toEqual([]);
   });
 
+  it('counts where each batch begins in both forms, through all attempts', async () => {
+    const first = writer(1);
+    await first.append('STDOUT', 1, Buffer.from('\u001b[31mred\u001b[0m\n'), at);
+    await first.gap(1, at);
+    await first.append('STDOUT', 1, Buffer.from([0xff, 0x0a]), at);
+    await first.append('STDOUT', 1, Buffer.from('open'), at);
+    await first.finish();
+    await database.query('update image_build set attempt = 2 where id = $1', [buildId]);
+    const [{ count = 0, bytes = 0 } = {}] = await database.query<{ count: number; bytes: number }>(
+      'select log_line_count::int as count, log_bytes::int as bytes from image_build where id = $1',
+      [buildId],
+    );
+    const second = writer(2, { logLineCount: count, logBytes: bytes });
+    await second.append('STDOUT', 1, Buffer.from('\u009b1mtwo\n'), at);
+    await second.finish();
+    expect((await forms()).text).toBe('red\n[lines are missing here]\n\ufffd\nopentwo\n');
+  });
+
+  it('of a version that did not count its bytes stays uncounted', async () => {
+    await database.query(
+      'update image_build set log_bytes = null, log_text_bytes = null, log_line_count = 3 where id = $1',
+      [buildId],
+    );
+    const log = writer(1, { logLineCount: 3 });
+    await log.say('more');
+    await log.finish();
+    const [row] = await database.query(
+      'select byte_offset, text_offset, first_seq from image_build_log where build_id = $1',
+      [buildId],
+    );
+    expect(row).toEqual({ byte_offset: null, text_offset: null, first_seq: '4' });
+  });
+
   it('forgets what is not stored when the build is given up', async () => {
     const log = writer();
     await log.say('unsaid');
     log.discard();
     await log.finish();
     expect(await rows()).toEqual([]);
+  });
+});
+
+describe('a log that is longer than its limit', () => {
+  const MAX = 1024 * 1024;
+  /** 100 bytes with the newline. */
+  const numbered = (i: number) => `${String(i).padStart(99, '.')}\n`;
+  const numberOf = (line: string) => Number(line.replaceAll('.', ''));
+
+  async function flood(log: BuildLogWriter, count: number): Promise<void> {
+    for (let i = 1; i <= count; i += 100) {
+      const text = Array.from({ length: 100 }, (_, j) => numbered(i + j)).join('');
+      await log.append('STDOUT', 1, Buffer.from(text), at);
+    }
+  }
+
+  it('keeps its head and its tail, and a gap between them that is there before the end', async () => {
+    const log = writer(1, {}, MAX);
+    await flood(log, 30_000);
+    await until('the gap', async () => (await stored()).some(({ stream }) => stream === 'GAP'));
+    const before = await stored();
+    await log.say('The end.');
+    await log.finish();
+    const all = await stored();
+    expect(all.slice(0, before.length)).toEqual(before);
+    expect(before.at(-2)).toMatchObject({
+      stream: 'SYSTEM',
+      text: expect.stringContaining(`longer than ${MAX / 2} bytes`),
+    });
+    expect(before.at(-1)?.stream).toBe('GAP');
+    const head = before.slice(0, -2).map(({ text }) => numberOf(text));
+    expect(head).toEqual(head.map((_, i) => i + 1));
+    expect(all.at(-1)?.text).toBe('The end.');
+    const tail = all.slice(before.length, -1).map(({ text }) => numberOf(text));
+    expect(tail).toEqual(tail.map((_, i) => 30_000 - tail.length + 1 + i));
+    for (const { length } of [head, tail]) {
+      expect(length * 131).toBeGreaterThan(MAX * 0.49);
+      expect(length * 131).toBeLessThan(MAX * 0.54);
+    }
+    await forms();
+  });
+
+  it('has no gap where its tail holds all that is left', async () => {
+    const log = writer(1, {}, MAX);
+    await flood(log, 7000);
+    await log.finish();
+    const all = await stored();
+    expect(all.some(({ stream }) => stream === 'GAP')).toBe(false);
+    const lines = all.filter(({ stream }) => stream === 'STDOUT').map(({ text }) => numberOf(text));
+    expect(lines).toEqual(Array.from({ length: 7000 }, (_, i) => i + 1));
+  });
+
+  it('keeps the tail of the next attempt, too', async () => {
+    const first = writer(1, {}, MAX);
+    await flood(first, 20_000);
+    await first.finish();
+    const before = await stored();
+    const logBytes = Buffer.byteLength((await forms()).raw);
+    await database.query('update image_build set attempt = 2 where id = $1', [buildId]);
+    const second = writer(2, { logLineCount: before.length, logBytes }, MAX);
+    await second.say('Attempt 2.');
+    await flood(second, 20_000);
+    await second.finish();
+    const added = (await stored()).slice(before.length);
+    expect(added.slice(0, 3).map(({ stream }) => stream)).toEqual(['SYSTEM', 'GAP', 'STDOUT']);
+    const tail = added.slice(2).map(({ text }) => numberOf(text));
+    expect(tail).toEqual(tail.map((_, i) => 20_000 - tail.length + 1 + i));
+    expect(tail.length).toBeGreaterThan(3900);
+  });
+
+  it('shows a gap where the worker that held its end was lost', async () => {
+    const lost = writer(1, {}, MAX);
+    await flood(lost, 7000);
+    await until('the note', async () => (await stored()).at(-1)?.stream === 'SYSTEM');
+    lost.discard();
+    const before = await stored();
+    const logBytes = Buffer.byteLength((await forms()).raw);
+    await database.query('update image_build set attempt = 2 where id = $1', [buildId]);
+    const second = writer(2, { logLineCount: before.length, logBytes, lostWorkers: 1 }, MAX);
+    await second.say('Attempt 2.');
+    await second.finish();
+    const added = (await stored()).slice(before.length);
+    expect(added.map(({ stream, text }) => [stream, text.slice(0, 10)])).toEqual([
+      ['GAP', ''],
+      ['SYSTEM', 'The log is'],
+      ['SYSTEM', 'Attempt 2.'],
+    ]);
+  });
+
+  it('counts empty lines, too', async () => {
+    const log = writer(1, {}, MAX);
+    await log.append('STDOUT', 1, Buffer.alloc(2_000_000, '\n'), at);
+    await log.finish();
+    expect((await stored()).length).toBeLessThan(MAX / 30);
   });
 });

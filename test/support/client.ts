@@ -25,7 +25,8 @@ export interface ApiClient {
   subscribe<T>(query: string, variables?: Record<string, unknown>): AsyncIterableIterator<T>;
 }
 
-export function createApiClient(url: string, token: string): ApiClient {
+/** @param socket the WebSocket to subscribe over, for clients that read in a way of their own */
+export function createApiClient(url: string, token: string, socket: typeof WebSocket = WebSocket): ApiClient {
   const ask = async <T>(query: string, variables: Record<string, unknown> = {}): Promise<Answer<T>> => {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -43,7 +44,7 @@ export function createApiClient(url: string, token: string): ApiClient {
       return answer.data;
     },
     async *subscribe<T>(query: string, variables: Record<string, unknown> = {}) {
-      const client = openSocket(url, token);
+      const client = openSocket(url, token, socket);
       try {
         for await (const result of client.iterate<T>({ query, variables })) {
           if (result.errors) throw new RefusedError(result.errors);
@@ -58,10 +59,10 @@ export function createApiClient(url: string, token: string): ApiClient {
   };
 }
 
-function openSocket(url: string, token: string): Client {
+function openSocket(url: string, token: string, socket: typeof WebSocket): Client {
   return createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
+    webSocketImpl: socket,
     connectionParams: { Authorization: `Bearer ${token}` },
     retryAttempts: 0,
   });

@@ -31,3 +31,10 @@ it('packs nothing into nothing', () => {
   expect(encodeLines([])).toEqual({ data: Buffer.alloc(0), lines: [] });
   expect(decodeLines(1, new Uint8Array(), [])).toEqual([]);
 });
+
+it('shows a line as text and as its bytes', () => {
+  const data = Buffer.from([0x1b, 0x5b, 0x31, 0x6d, 0xff, 0x00, 0x61]);
+  const [decoded] = decodeLines(1, data, encodeLines([line(data)]).lines);
+  expect(decoded?.text).toBe('\ufffd\u0000a');
+  expect(Buffer.from(decoded?.raw ?? '', 'base64')).toEqual(data);
+});

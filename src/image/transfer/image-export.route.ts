@@ -1,7 +1,7 @@
-import { pipeline } from 'node:stream/promises';
 import { coerceInputValue, type GraphQLSchema, isInputType } from 'graphql';
 import type { Session } from '../../auth/session.ts';
 import type { Route } from '../../http/exchange.ts';
+import { sendStream } from '../../http/send-stream.ts';
 import { BadInputError } from '../../shared/errors.ts';
 import { excerpt } from '../../shared/excerpt.ts';
 import { criteriaOf, type ImageFiltering } from '../filter/image-filter.rules.ts';
@@ -24,13 +24,7 @@ export function imageExportRoute(schema: GraphQLSchema, exports: ImageExportServ
         'cache-control': 'no-store',
       });
       if (req.method === 'HEAD') return void res.end();
-      // What fails on the way breaks the connection: half a document must not look whole.
-      try {
-        await pipeline(exports.stream(viewer, criteria), res);
-      } catch (error) {
-        // The client has left.
-        if (!res.destroyed || !isClosedEarly(error)) throw error;
-      }
+      await sendStream(res, exports.stream(viewer, criteria));
     },
   };
 }
@@ -56,6 +50,3 @@ function readFilter(schema: GraphQLSchema, parameters: URLSearchParams): ImageFi
     throw new BadInputError(error.message, ['filter', ...path.map(String)]);
   }) as ImageFiltering;
 }
-
-const isClosedEarly = (error: unknown) =>
-  error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
