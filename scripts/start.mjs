@@ -38,9 +38,13 @@ if (args.includes('--help') || args.includes('-h')) {
   process.exitCode = 1;
 }
 
+// V8 gives short-lived objects 67 MB on a machine of 24 GB. A worker that stores a log of 200 MB holds 344 MB at the most
+// with that, and 281 MB with this.
+const NODE_OPTIONS = ['--max-semi-space-size=16'];
+
 function runSlipway() {
   // In a process group of its own, or a Ctrl-C would reach it three times: from the terminal, from npm, and from here.
-  const slipway = spawn(findNode(), [join(root, 'dist', 'src', 'main.js'), ...args], {
+  const slipway = spawn(findNode(), [...NODE_OPTIONS, join(root, 'dist', 'src', 'main.js'), ...args], {
     cwd: root,
     stdio: 'inherit',
     detached: true,

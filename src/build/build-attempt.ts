@@ -1,18 +1,22 @@
 import type { EntityManager } from '../db/orm.ts';
 import type { BuildStep } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
-import type { ImageBuildPhase } from '../shared/enums.ts';
-import type { Build, StepState } from './build.entity.ts';
+import type { Builder, ImageBuildPhase } from '../shared/enums.ts';
+import type { Build, PushProgress, StepState } from './build.entity.ts';
 import { movePhase } from './build.rules.ts';
 import type { BuildStore, Fence } from './build.store.ts';
 
 /** Steps are written at most this often, so that a build of a hundred cached steps costs a few versions, not hundreds. */
 const GATHER_MS = 200;
+/** A push of ten minutes is told in so many versions, not in thousands. */
+const PUSH_GATHER_MS = 1000;
 
-/** The live state of one attempt: its phase and its steps, written as the engine tells of them. */
+/** The live state of one attempt: its phase, its steps and its push, written as the engine tells of them. */
 export class BuildAttempt {
   readonly #steps = new Map<number, StepState>();
   #total: number | null = null;
+  #builder: Builder | null = null;
+  #push: PushProgress | null = null;
   #dirty = false;
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> = Promise.resolve();
@@ -55,6 +59,16 @@ export class BuildAttempt {
     this.#changed();
   }
 
+  builder(builder: Builder): void {
+    this.#builder = builder;
+    this.#changed();
+  }
+
+  pushed(progress: PushProgress): void {
+    this.#push = progress;
+    this.#changed(PUSH_GATHER_MS);
+  }
+
   /** Writes what waits to be written; nothing is written afterwards. A lost build is told by the next fenced write. */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -63,12 +77,12 @@ export class BuildAttempt {
     await this.#writing.catch(() => undefined);
   }
 
-  #changed(): void {
+  #changed(gatherMs = GATHER_MS): void {
     this.#dirty = true;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#write(() => undefined).catch(() => undefined);
-    }, GATHER_MS);
+    }, gatherMs);
   }
 
   async #write(change: (build: Build, tx: EntityManager, now: Date) => Promise<void> | void): Promise<void> {
@@ -77,6 +91,8 @@ export class BuildAttempt {
       await this.store.change(this.fence, async (build, tx, now) => {
         build.steps = [...this.#steps.values()].sort((a, b) => a.number - b.number);
         build.totalSteps = this.#total;
+        build.builder = this.#builder;
+        build.push = this.#push;
         await change(build, tx, now);
       });
     });

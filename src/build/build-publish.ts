@@ -16,6 +16,7 @@ import { type BuildStore, moveTo } from './build.store.ts';
 import type { BuildAttempt } from './build-attempt.ts';
 import type { BuildLogWriter } from './build-log.writer.ts';
 import type { BuildQuotaService } from './build-quota.service.ts';
+import { forgetSecrets } from './build-secrets.ts';
 import { BuildFailedError } from './build-settle.ts';
 import { registryPushes } from './registry-pushes.ts';
 
@@ -46,6 +47,7 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
     await assertNameFree(tx, current);
     await assertRoom(tx, current, await lockImages(tx, current), null, tools);
   });
+  await assertTagFree(build, tools);
   const pushed = await pushWithRetries(build, imageId, tools);
   await attempt.enter('REGISTERING');
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
@@ -56,6 +58,7 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
       await assertRoom(tx, current, images, pushed.sizeBytes, tools);
       current.imageId = await activateImage(tx, current, images, pushed, now);
       moveTo(current, 'SUCCEEDED', now);
+      await forgetSecrets(tx, current);
       movePhase(current, null, now);
     });
   } catch (error) {
@@ -119,6 +122,22 @@ async function assertNameFree(tx: EntityManager, build: Build): Promise<void> {
   if (other !== null && other.id !== build.imageId) throw nameTaken(build);
 }
 
+/**
+ * The registry may hold a tag that no live image of the catalogue has. Only the first attempt can tell that from a push of
+ * its own that nobody noted down.
+ */
+async function assertTagFree(build: Build, { registry, signal }: PublishTools): Promise<void> {
+  if (build.overwriteTag || build.attempt > 1) return;
+  const found = await registry.manifest(targetOf(build).path, build.targetTag, { signal }).catch((error) => {
+    // Whether it answers, the push will tell.
+    if (error instanceof RegistryError) return null;
+    throw error;
+  });
+  if (found === null) return;
+  const message = `the registry has the tag ${build.targetTag} already; choose another tag or set overwriteTag`;
+  throw new BuildFailedError('TAG_EXISTS', message);
+}
+
 /** The images that a build is about to change. */
 interface BuildImages {
   /** The row that waits for the build, as a notebook's does from the start. */
@@ -173,6 +192,7 @@ async function push(build: Build, imageId: string, tools: PublishTools): Promise
   let digest: string | null = null;
   for await (const event of tools.engine.push(request, { signal: tools.signal })) {
     if (event.kind === 'result') digest = event.digest;
+    else tools.attempt.pushed({ pushedBytes: event.pushedBytes, totalBytes: event.totalBytes });
   }
   if (digest === null) throw new EngineError('INTERNAL', 'the engine ended the push without a digest');
   const reference = parseImageReference(build.targetReference);

@@ -3,9 +3,11 @@ import { EngineError } from '../engine/container-engine.ts';
 import { Image } from '../image/image.entity.ts';
 import { isUnfinished } from '../image/image.rules.ts';
 import type { ImageBuildFailureReason } from '../shared/enums.ts';
+import { UnsealError } from '../shared/secret-box.ts';
 import type { Build, BuildFailure } from './build.entity.ts';
 import { isFinal, movePhase } from './build.rules.ts';
 import { type BuildStore, type Fence, moveTo, recordChange } from './build.store.ts';
+import { forgetSecrets } from './build-secrets.ts';
 
 /** After this many lost workers a build is taken to be what kills them. */
 const MAX_LOST_WORKERS = 2;
@@ -28,6 +30,7 @@ const RETRYABLE: ReadonlySet<ImageBuildFailureReason> = new Set([
   'ENGINE_UNAVAILABLE',
   'WORKER_LOST',
   'DISK_FULL',
+  'EXPIRED',
   'INTERNAL',
 ]);
 
@@ -48,8 +51,11 @@ function failureOf(
  * @returns the build as it is now; `null` if there is nothing to do for it any more
  */
 export async function claimBuild(store: BuildStore, buildId: string): Promise<Build | null> {
+  let claimed: string | null = null;
   return await store.change({ buildId }, async (build, tx, now) => {
     if (isFinal(build.status)) return null;
+    // The commit went through, and only its answer was lost with the connection.
+    if (claimed !== null && claimed === claimOf(build)) return build;
     if (build.status === 'CANCELING') {
       await endBuild(tx, build, 'CANCELED', failureOf('CANCELED', 'canceled'), now);
       return null;
@@ -69,11 +75,17 @@ export async function claimBuild(store: BuildStore, buildId: string): Promise<Bu
     build.startedAt ??= now;
     build.steps = [];
     build.totalSteps = null;
+    build.builder = null;
+    build.push = null;
     build.phases = [];
     movePhase(build, 'PREPARING', now);
+    claimed = claimOf(build);
     return build;
   });
 }
+
+/** What no two claims of one build have in common. */
+const claimOf = ({ status, attempt, phases }: Build) => `${status} ${attempt} ${phases[0]?.startedAt}`;
 
 /** Gives a running build back to the queue. */
 export async function releaseBuild(store: BuildStore, fence: Fence): Promise<void> {
@@ -133,6 +145,7 @@ export async function endBuild(
   moveTo(build, status, now);
   movePhase(build, null, now);
   build.failure = failure;
+  await forgetSecrets(tx, build);
   build.steps = build.steps.map((step) =>
     step.finishedAt === null && step.status === 'RUNNING'
       ? { ...step, status: status === 'FAILED' ? 'FAILED' : 'CANCELED', finishedAt: now.toISOString() }
@@ -150,6 +163,15 @@ export async function endBuild(
 /** What a cancel before the start leaves behind. */
 export const canceledFailure = () => failureOf('CANCELED', 'canceled before it started');
 
+/** What waiting for a worker in vain leaves behind. */
+export function expiredFailure(waitedMs: number): BuildFailure {
+  const seconds = Math.floor(waitedMs / 1000);
+  return failureOf(
+    'EXPIRED',
+    `it waited ${seconds} s and no worker was free; try again when fewer builds wait, or ask the operator for more workers`,
+  );
+}
+
 function requeue(build: Build, now: Date): void {
   moveTo(build, 'QUEUED', now);
   movePhase(build, null, now);
@@ -164,6 +186,11 @@ function describe(error: unknown): BuildFailure {
       line: error.line,
       exitCode: error.exitCode,
     });
+  }
+  if (error instanceof UnsealError) {
+    const message =
+      "the worker cannot open this build's secrets; the operator has to give every process the same SLIPWAY_SECRET_KEY";
+    return failureOf('INTERNAL', message);
   }
   return failureOf(
     'INTERNAL',

@@ -31,6 +31,8 @@ export interface RunnerParts {
   readonly registry: ImageRegistry;
   readonly registryAuth: RegistryCredentials | null;
   readonly quotas: BuildQuotaService;
+  /** How much of a build's log is kept. */
+  readonly maxLogBytes: number;
   readonly recipes: Readonly<Record<ImageBuildKind, Recipe>>;
   readonly log: Logger;
 }
@@ -43,10 +45,16 @@ export class BuildReleased extends Error {
 /** WORKER SIDE: takes one build from the queue to its end, or gives it back. */
 export class BuildRunner {
   readonly #store: BuildStore;
+  readonly #closing = new AbortController();
   readonly #shutdown = new AbortController();
 
   constructor(private readonly parts: RunnerParts) {
     this.#store = new BuildStore(parts.em, parts.events);
+  }
+
+  /** Takes no build any more; those that run go on. */
+  takeNoMore(): void {
+    this.#closing.abort();
   }
 
   /** Gives every running build back to the queue; their {@link run} rejects with {@link BuildReleased}. */
@@ -79,11 +87,11 @@ export class BuildRunner {
 
   /** Waits for the engine before a build is taken, so that an engine that is away costs time and no build. */
   async #engineAnswers(jobSignal: AbortSignal): Promise<void> {
-    const signal = AbortSignal.any([jobSignal, this.#shutdown.signal]);
+    const signal = AbortSignal.any([jobSignal, this.#closing.signal]);
     for (let told = false; !signal.aborted; told = true) {
       try {
         await this.parts.engine.info({ signal });
-        return;
+        if (!signal.aborted) return;
       } catch (error) {
         if (signal.aborted) break;
         if (!told) this.parts.log.warn({ err: error }, 'the engine does not answer; builds wait');
@@ -99,7 +107,7 @@ export class BuildRunner {
     const interrupt = new AbortController();
     const ended = new AbortController();
     const signal = AbortSignal.any([interrupt.signal, this.#shutdown.signal]);
-    const lines = new BuildLogWriter(kysely(em.fork()), events, fence, build.logLineCount);
+    const lines = new BuildLogWriter(kysely(em.fork()), events, fence, build, this.parts.maxLogBytes);
     const attempt = new BuildAttempt(this.#store, fence);
     const watching = this.#watch(fence, interrupt, jobSignal, ended.signal);
     const timer = setTimeout(() => interrupt.abort('timed-out' satisfies Interruption), build.timeoutMs);
@@ -113,6 +121,7 @@ export class BuildRunner {
         enter: (phase) => attempt.enter(phase),
         step: (step) => attempt.step(step),
         totalSteps: (total) => attempt.totalSteps(total),
+        builder: (builder) => attempt.builder(builder),
       });
       imageId = made.imageId;
       await publishImage(build, imageId, { ...this.parts, store: this.#store, attempt, lines, signal });
@@ -168,7 +177,8 @@ export class BuildRunner {
           return;
       }
     }
-    if (isPassingDatabaseFault(error)) {
+    // A connection that the engine or a registry lost has the same codes, and is the engine's to tell of.
+    if (!(error instanceof EngineError) && isPassingDatabaseFault(error)) {
       log.warn({ err: error }, 'the database was away for too long; the build goes back to the queue');
       await releaseBuild(this.#store, attempt.fence);
       throw new BuildReleased();

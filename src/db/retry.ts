@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isPassingDatabaseFault } from '../shared/faults.ts';
 
-/** A restart of PostgreSQL takes seconds; a minute without it is an outage. */
-const GIVE_UP_MS = 60_000;
+/** A restart of PostgreSQL takes seconds, a failover minutes; who waits here has nothing better to do. */
+const GIVE_UP_MS = 600_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2000;
 
 /**
  * Runs what can be run twice, again and again while the database is away or gave the work up for another transaction.
  *
- * @throws what it failed with last, after a minute or where trying again would not help
+ * @throws what it failed with last, after ten minutes or where trying again would not help
  */
 export async function whileDatabaseIsAway<T>(run: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + GIVE_UP_MS;

@@ -152,6 +152,7 @@ export type LogEventFacts =
       readonly lines: readonly LogLineFacts[];
       readonly lastSeq: number;
     }
+  | { readonly __typename: 'ImageBuildLogGap'; readonly fromSeq: number; readonly toSeq: number }
   | { readonly __typename: 'ImageBuildLogEnd'; readonly lastSeq: number; readonly status: string };
 
 /** Subscribes to a build's log. */
@@ -165,6 +166,7 @@ export async function* logEvents(
       imageBuildLogs(buildId: $id, afterSeq: $after) {
         __typename
         ... on ImageBuildLogLines { lines { seq stream step text partial } lastSeq }
+        ... on ImageBuildLogGap { fromSeq toSeq }
         ... on ImageBuildLogEnd { lastSeq status }
       }
     }`,
@@ -178,7 +180,7 @@ export async function wholeLog(client: ApiClient, buildId: string, afterSeq = 0)
   const lines: LogLineFacts[] = [];
   for await (const event of logEvents(client, buildId, afterSeq)) {
     if (event.__typename === 'ImageBuildLogEnd') return lines;
-    lines.push(...event.lines);
+    if (event.__typename === 'ImageBuildLogLines') lines.push(...event.lines);
   }
   throw new Error('the log ended without an ImageBuildLogEnd');
 }

@@ -6,6 +6,8 @@ import { resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = resolve(ROOT, 'dist/src/main.js');
+/** What scripts/start.mjs starts it with. */
+const NODE_OPTIONS = ['--max-semi-space-size=16'];
 const START_MS = 120_000;
 
 /** The program itself as a process of its own, compiled, as an operator runs it. */
@@ -33,7 +35,7 @@ export async function startSlipway(
   until: RegExp,
 ): Promise<SlipwayProcess> {
   if (!existsSync(PROGRAM)) throw new Error('there is no dist/: run `npm run build` first, or `npm test`');
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, ...args], {
     // Not the project's folder, whose .env is its owner's affair.
     cwd: tmpdir(),
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },
