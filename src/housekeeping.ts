@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from './app.ts';
-import { expireBuilds } from './build/build-expiry.ts';
-import { deleteOldBuilds, deleteOldLogs, deleteOldTokens } from './build/build-retention.ts';
-import { TOKEN_HOURS } from './build/build-token.ts';
+import { TOKEN_HOURS } from './build/request/build-token.ts';
+import { expireBuilds } from './build/retention/build-expiry.ts';
+import { deleteOldBuilds, deleteOldLogs, deleteOldTokens } from './build/retention/build-retention.ts';
 
 /** How often each of its tasks is done, in milliseconds. */
 export interface HousekeepingPeriods {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { App } from './app.ts';
-import { buildLogRoute } from './build/build-log.route.ts';
+import { buildLogRoute } from './build/log/build-log.route.ts';
 import { createContext } from './graphql/context.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import { imageExportRoute } from './image/transfer/image-export.route.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from './app.ts';
-import { BuildRunner } from './build/build.runner.ts';
-import { isLeftover } from './build/build-leftovers.ts';
-import { createDockerfileRecipe } from './build/recipes/dockerfile.recipe.ts';
-import { notebookRecipe } from './build/recipes/notebook.recipe.ts';
-import { BUILD_LABEL } from './build/recipes/recipe.ts';
+import { BuildRunner } from './build/run/build.runner.ts';
+import { isLeftover } from './build/run/build-leftovers.ts';
+import { createDockerfileRecipe } from './build/run/recipes/dockerfile.recipe.ts';
+import { notebookRecipe } from './build/run/recipes/notebook.recipe.ts';
+import { BUILD_LABEL } from './build/run/recipes/recipe.ts';
 import { kysely } from './db/orm.ts';
 
 /** How often a worker looks for what lost ones left in the engine. */

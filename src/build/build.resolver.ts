@@ -36,8 +36,8 @@ import {
   PhaseTimingObject,
   QueuePositionObject,
 } from './build.types.ts';
-import type { BuildAnswer } from './build-request.service.ts';
-import type { SaveAnswer } from './notebook-save.service.ts';
+import type { BuildAnswer } from './request/build-request.service.ts';
+import type { SaveAnswer } from './request/notebook-save.service.ts';
 
 const REFUSED = { build: null, reused: false, warnings: [] };
 

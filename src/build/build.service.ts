@@ -22,7 +22,7 @@ import {
 } from './build.reads.ts';
 import { isFinal } from './build.rules.ts';
 import { moveTo, recordChange } from './build.store.ts';
-import { canceledFailure, endBuild } from './build-settle.ts';
+import { canceledFailure, endBuild } from './run/build-settle.ts';
 
 const MAX_REASON = 512;
 

@@ -5,11 +5,11 @@ import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
 import { BadInputError } from '../shared/errors.ts';
 import { NO_SUCH_UID, uidOf } from '../shared/global-id.ts';
+import type { BuildChange } from './activity/build-activity.reads.ts';
 import { type BuildRow, isReadable } from './build.reads.ts';
-import type { BuildChange } from './build-activity.reads.ts';
-import { BuildLogEventUnion, BuildStatusEventObject } from './build-log.types.ts';
 import type { BuildStatusEvent } from './build-status.reader.ts';
 import { whileAllowed, whileVisible } from './build-visibility.ts';
+import { BuildLogEventUnion, BuildStatusEventObject } from './log/build-log.types.ts';
 
 interface SubscribeParams<A> {
   readonly args: A;

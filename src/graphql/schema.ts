@@ -8,9 +8,9 @@ import {
   WorkspaceBuildsResolver,
 } from '../build/build.resolver.ts';
 import { BuildSubscriptions } from '../build/build.subscriptions.ts';
-import { BuildLogResolver } from '../build/build-log.resolver.ts';
-import { QuotaBuildsResolver } from '../build/build-quota.resolver.ts';
-import { DockerfileReportResolver } from '../build/dockerfile-report.resolver.ts';
+import { DockerfileReportResolver } from '../build/dockerfile/dockerfile-report.resolver.ts';
+import { BuildLogResolver } from '../build/log/build-log.resolver.ts';
+import { QuotaBuildsResolver } from '../build/quota/build-quota.resolver.ts';
 import { ImageCommandResolver } from '../image/command/image-command.resolver.ts';
 import {
   ImageDependenciesResolver,

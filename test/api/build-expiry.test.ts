@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expireBuilds } from '../../src/build/build-expiry.ts';
+import { expireBuilds } from '../../src/build/retention/build-expiry.ts';
 import { startHousekeeping } from '../../src/housekeeping.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';

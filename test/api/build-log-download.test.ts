@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { GAP_NOTE } from '../../src/build/build-log-form.rules.ts';
+import { GAP_NOTE } from '../../src/build/log/build-log-form.rules.ts';
 import type { BuildEvent } from '../../src/engine/container-engine.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { finished, startBuild } from '../support/builds.ts';

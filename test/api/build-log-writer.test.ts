@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BuildLostError } from '../../src/build/build.store.ts';
-import { decodeLines } from '../../src/build/build-log.codec.ts';
-import type { EncodedLine } from '../../src/build/build-log.entity.ts';
-import { BuildLogWriter } from '../../src/build/build-log.writer.ts';
-import { type LogForm, printLines } from '../../src/build/build-log-form.rules.ts';
+import { decodeLines } from '../../src/build/log/build-log.codec.ts';
+import type { EncodedLine } from '../../src/build/log/build-log.entity.ts';
+import { BuildLogWriter } from '../../src/build/log/build-log.writer.ts';
+import { type LogForm, printLines } from '../../src/build/log/build-log-form.rules.ts';
 import { MIGRATIONS_DIR } from '../../src/db/migrate.ts';
 import { kysely, type Orm, openOrm } from '../../src/db/orm.ts';
 import type { EventBus } from '../../src/events/event-bus.ts';

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deleteOldBuilds, deleteOldLogs, deleteOldTokens } from '../../src/build/build-retention.ts';
+import {
+  deleteOldBuilds,
+  deleteOldLogs,
+  deleteOldTokens,
+} from '../../src/build/retention/build-retention.ts';
 import { startHousekeeping } from '../../src/housekeeping.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';

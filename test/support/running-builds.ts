@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Docker from 'dockerode';
-import { BUILD_LABEL } from '../../src/build/recipes/recipe.ts';
+import { BUILD_LABEL } from '../../src/build/run/recipes/recipe.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { type BuildWish, logEvents } from './builds.ts';
 import type { ApiClient } from './client.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ActivityInbox } from '../../src/build/activity/build-activity.inbox.ts';
+import type { BuildChange } from '../../src/build/activity/build-activity.reads.ts';
 import type { BuildRow } from '../../src/build/build.reads.ts';
-import { ActivityInbox } from '../../src/build/build-activity.inbox.ts';
-import type { BuildChange } from '../../src/build/build-activity.reads.ts';
 
 const change = (id: string, version: number): BuildChange => ({
   version,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { buildSecretsOf, registryAuthsOf } from '../../src/build/build-credentials.rules.ts';
+import { buildSecretsOf, registryAuthsOf } from '../../src/build/request/build-credentials.rules.ts';
 import { Problems } from '../../src/shared/problems.ts';
 
 const PATH = ['buildConfig', 'list'];

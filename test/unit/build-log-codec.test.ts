@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { decodeLines, encodeLines, type LogLine } from '../../src/build/build-log.codec.ts';
+import { decodeLines, encodeLines, type LogLine } from '../../src/build/log/build-log.codec.ts';
 
 const at = new Date('2024-05-06T07:08:09.123Z');
 const line = (data: Uint8Array, rest: Partial<LogLine> = {}): LogLine => ({

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LogMask } from '../../src/build/build-log-mask.ts';
+import { LogMask } from '../../src/build/run/build-log-mask.ts';
 
 /** What a mask makes of an output that comes in these chunks. */
 function masked(secrets: readonly string[], chunks: readonly Uint8Array[]): Buffer {

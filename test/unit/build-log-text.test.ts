@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plainText, readableBytes, readableText } from '../../src/build/build-log-text.rules.ts';
+import { plainText, readableBytes, readableText } from '../../src/build/log/build-log-text.rules.ts';
 
 const ESC = '\u001b';
 const BEL = '\u0007';

@@ -6,7 +6,7 @@ import {
   resourceOf,
   type TargetRegistryInput,
   targetRegistryOf,
-} from '../../src/build/build-resource.rules.ts';
+} from '../../src/build/request/build-resource.rules.ts';
 import { Problems } from '../../src/shared/problems.ts';
 
 const PUBLIC: BuildResourceInput = { ecsSpec: 'ecs.c6.large' };

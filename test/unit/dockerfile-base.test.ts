@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkDockerfile } from '../../src/build/dockerfile.rules.ts';
-import { guardedBases } from '../../src/build/dockerfile-base.rules.ts';
+import { checkDockerfile } from '../../src/build/dockerfile/dockerfile.rules.ts';
+import { guardedBases } from '../../src/build/dockerfile/dockerfile-base.rules.ts';
 
 const errors = (text: string, buildArgs: Record<string, string> = {}) =>
   checkDockerfile(text, { buildArgs })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostProblems } from '../../src/build/dockerfile-host.rules.ts';
+import { hostProblems } from '../../src/build/dockerfile/dockerfile-host.rules.ts';
 
 const OWN = '127.0.0.1:5000';
 const places = (text: string, args: Record<string, string> = {}, allowed: string[] = [], own = OWN) =>

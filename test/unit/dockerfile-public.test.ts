@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { checkDockerfile } from '../../src/build/dockerfile.rules.ts';
+import { checkDockerfile } from '../../src/build/dockerfile/dockerfile.rules.ts';
 
 /** Written in the manner of public ones; the archives and folders that they copy are given as files. */
 const folder = new URL('../fixtures/dockerfiles/', import.meta.url);

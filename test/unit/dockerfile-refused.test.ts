@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkDockerfile, type DockerfileCheckOptions } from '../../src/build/dockerfile.rules.ts';
+import { checkDockerfile, type DockerfileCheckOptions } from '../../src/build/dockerfile/dockerfile.rules.ts';
 
 type Row = readonly [
   what: string,

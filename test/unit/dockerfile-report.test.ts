@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { reportOnDockerfile } from '../../src/build/dockerfile-report.rules.ts';
+import { reportOnDockerfile } from '../../src/build/dockerfile/dockerfile-report.rules.ts';
 
 it('says what a Dockerfile would build', () => {
   const report = reportOnDockerfile(

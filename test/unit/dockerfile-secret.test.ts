@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkDockerfile } from '../../src/build/dockerfile.rules.ts';
-import { secretArgWarnings } from '../../src/build/dockerfile-secret.rules.ts';
+import { checkDockerfile } from '../../src/build/dockerfile/dockerfile.rules.ts';
+import { secretArgWarnings } from '../../src/build/dockerfile/dockerfile-secret.rules.ts';
 
 const suspected = (text: string) =>
   checkDockerfile(`FROM a\n${text}`)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { checkDockerfile, MAX_DOCKERFILE_BYTES } from '../../src/build/dockerfile.rules.ts';
-import { guardedBases } from '../../src/build/dockerfile-base.rules.ts';
+import { checkDockerfile, MAX_DOCKERFILE_BYTES } from '../../src/build/dockerfile/dockerfile.rules.ts';
+import { guardedBases } from '../../src/build/dockerfile/dockerfile-base.rules.ts';
 
 /** A Dockerfile of a megabyte: a start, and a part again and again. */
 function megabyte(start: string, part: (index: number) => string): string {

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkDockerfile } from '../../src/build/dockerfile.rules.ts';
+import { checkDockerfile } from '../../src/build/dockerfile/dockerfile.rules.ts';
 import {
   type PackageBuildInput,
   type PackagesInput,
   packageDockerfileOf,
-} from '../../src/build/package-dockerfile.rules.ts';
+} from '../../src/build/request/package-dockerfile.rules.ts';
 import { needsBuildKit, parseDockerfile } from '../../src/shared/dockerfile.ts';
 import { Problems } from '../../src/shared/problems.ts';
 

@@ -1,0 +1,36 @@
+import { Arg, Ctx, Query, Resolver } from 'type-graphql';
+import type { Context } from '../../graphql/context.ts';
+import { BadInputError } from '../../shared/errors.ts';
+import { BuildArgInput } from '../build.inputs.ts';
+import { MAX_DOCKERFILE_BYTES } from './dockerfile.rules.ts';
+import type { DockerfileReport } from './dockerfile-report.rules.ts';
+import { DockerfileReportObject } from './dockerfile-report.types.ts';
+
+@Resolver()
+export class DockerfileReportResolver {
+  @Query(() => DockerfileReportObject, {
+    description: 'Checks a Dockerfile without building it: every problem with its line and column.',
+  })
+  checkDockerfile(
+    @Arg('dockerfile', () => String, { description: "The Dockerfile's text, at most 1 MiB." })
+    dockerfile: string,
+    @Arg('buildArgs', () => [BuildArgInput], {
+      nullable: true,
+      description: 'Values for its ARG; of a name that is there twice the last one counts.',
+    })
+    buildArgs: BuildArgInput[] | null | undefined,
+    @Ctx() { buildRequests }: Context,
+  ): DockerfileReport {
+    const size = Buffer.byteLength(dockerfile);
+    if (size > MAX_DOCKERFILE_BYTES) {
+      const details = { max: MAX_DOCKERFILE_BYTES, current: size };
+      throw new BadInputError(
+        `A Dockerfile may have ${MAX_DOCKERFILE_BYTES} bytes.`,
+        ['dockerfile'],
+        details,
+      );
+    }
+    const values = Object.fromEntries((buildArgs ?? []).map(({ name, value }) => [name, value]));
+    return buildRequests.checkDockerfile(dockerfile, values);
+  }
+}

@@ -1,0 +1,42 @@
+import { UnavailableError } from '../../shared/errors.ts';
+import type { BuildLogSource } from './build-log.source.ts';
+import { type LogForm, printLines } from './build-log-form.rules.ts';
+
+/** Lines that are printed at once: about 64 KiB. */
+const LINES_PER_CHUNK = 1000;
+
+/** Bytes `from` to `to` of a log, `to` not with them; `to` `null`: as far as it goes. */
+export interface LogSpan {
+  readonly form: LogForm;
+  readonly from: number;
+  readonly to: number | null;
+}
+
+/**
+ * The bytes of a log in one of its forms, in chunks, as they are pulled.
+ *
+ * @param signal given for a log that is to be followed until its build has ended; `null`: what is stored by now
+ * @throws UnavailableError where it breaks off before its end: half a log must not look whole
+ */
+export async function* logBytes(
+  source: BuildLogSource,
+  buildId: string,
+  { form, from, to }: LogSpan,
+  signal: AbortSignal | null,
+): AsyncGenerator<Buffer> {
+  if (to !== null && to <= from) return;
+  const start = from === 0 ? { afterSeq: 0, offset: 0 } : await source.rowAt(buildId, form, from);
+  let { offset } = start;
+  for await (const piece of source.follow(buildId, start.afterSeq, signal)) {
+    if (piece.kind === 'end' && to === null) return;
+    if (piece.kind !== 'lines') break;
+    for (let i = 0; i < piece.lines.length; i += LINES_PER_CHUNK) {
+      const chunk = printLines(piece.lines.slice(i, i + LINES_PER_CHUNK), form);
+      const wanted = chunk.subarray(Math.max(0, from - offset), to === null ? undefined : to - offset);
+      offset += chunk.byteLength;
+      if (wanted.byteLength > 0) yield wanted;
+      if (to !== null && offset >= to) return;
+    }
+  }
+  throw new UnavailableError('The log broke off before its end; ask for the rest of it with a Range.');
+}

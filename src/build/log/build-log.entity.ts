@@ -1,0 +1,26 @@
+import { defineEntity, p } from '@mikro-orm/core';
+import { Build } from '../build.entity.ts';
+
+/**
+ * One batch of a build's log lines. `data` holds the lines' bytes one after another, as they were printed and without
+ * their newlines (PostgreSQL's text cannot hold NUL); `lines` says how to cut it.
+ */
+export const BuildLogBatch = defineEntity({
+  name: 'BuildLogBatch',
+  tableName: 'image_build_log',
+  properties: {
+    buildId: () => p.manyToOne(Build).mapToPk().name('build_id').primary().deleteRule('cascade'),
+    /** The first line's number; lines count from 1 through all attempts, without a gap. */
+    firstSeq: p.bigint('number').primary(),
+    lastSeq: p.bigint('number'),
+    /** Where the batch begins in the log as it was printed, in bytes; null: written by a version that did not count. */
+    byteOffset: p.bigint('number').strictNullable(),
+    /** Where it begins in the plain text without terminal codes. */
+    textOffset: p.bigint('number').strictNullable(),
+    data: p.blob(),
+    /** One entry a line: `[bytes, at (epoch ms), stream, step, partial]`; see build-log.codec.ts. */
+    lines: p.json().$type<readonly EncodedLine[]>(),
+  },
+});
+/** Length in bytes, time in epoch milliseconds, stream (0 stdout, 1 stderr, 2 system, 3 a gap), step or null, 1 if no newline followed. */
+export type EncodedLine = readonly [number, number, 0 | 1 | 2 | 3, number | null, 0 | 1];

@@ -1,0 +1,104 @@
+import type { ImageBuildStatus, LogGapReason, LogStream } from '../../shared/enums.ts';
+import { type PageArgs, printCursor, readWindow } from '../../shared/keyset.ts';
+import type { NumberedLine } from './build-log.codec.ts';
+import type { BuildLogSource } from './build-log.source.ts';
+
+/** Lines that one event carries at the most, so that a flood of short lines does not hold up the event loop. */
+const LINES_PER_EVENT = 1000;
+/** Lines of a page of a log at the most. */
+const MAX_LINES_PER_PAGE = 1000;
+const DEFAULT_LINES_PER_PAGE = 100;
+
+/** A line that holds text, not a gap. */
+export type TextLine = NumberedLine & { readonly stream: LogStream };
+
+/** Where numbers stand for lines that are missing. */
+export interface LogGap {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly reason: LogGapReason;
+}
+
+export type LogEvent =
+  | { readonly kind: 'lines'; readonly lines: readonly TextLine[]; readonly lastSeq: number }
+  | ({ readonly kind: 'gap' } & LogGap)
+  | { readonly kind: 'end'; readonly lastSeq: number; readonly status: ImageBuildStatus };
+
+/** A page of a log. The lines' numbers are without a gap, so the places of all pages are known without reading them. */
+export interface LogPage {
+  readonly lines: readonly TextLine[];
+  readonly gaps: readonly LogGap[];
+  readonly cursorOf: (line: TextLine) => string;
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  /** Lines that there are by now; one that is missing counts where the gap stands for it. */
+  readonly count: number;
+}
+
+/** Builds' logs as the API shows them. Whoever calls has checked that the viewer may. */
+export class BuildLogReader {
+  constructor(private readonly source: BuildLogSource) {}
+
+  /**
+   * A page of what the log has by now, 100 lines where nothing is said and 1,000 at the most.
+   *
+   * @throws BadInputError for sizes out of range, `first` with `last`, and cursors of other logs
+   */
+  async page(buildId: string, args: PageArgs): Promise<LogPage> {
+    const list = `log ${buildId}`;
+    const isSized = typeof args.first === 'number' || typeof args.last === 'number';
+    const sized = isSized ? args : { ...args, first: DEFAULT_LINES_PER_PAGE };
+    const { limit, backward, after, before } = readWindow(list, 'float8', sized, MAX_LINES_PER_PAGE);
+    const { lineCount: count, isExpired } = await this.source.extent(buildId);
+    const cursorOf = ({ seq }: TextLine) => printCursor(list, { value: seq, id: buildId });
+    if (isExpired) {
+      const gaps = count === 0 ? [] : [{ fromSeq: 1, toSeq: count, reason: 'EXPIRED' } as const];
+      return { lines: [], gaps, cursorOf, hasNextPage: false, hasPreviousPage: false, count };
+    }
+    const first = after === null ? 1 : Number(after.value) + 1;
+    const last = Math.min(before === null ? count : Number(before.value) - 1, count);
+    const from = backward ? Math.max(first, last - limit + 1) : first;
+    const to = backward ? last : Math.min(last, first + limit - 1);
+    const lines = await this.source.range(buildId, from, to);
+    return {
+      lines: lines.filter(isText),
+      gaps: lines.filter((line) => !isText(line)).map(gapOf),
+      cursorOf,
+      hasNextPage: backward ? before !== null && last < count : to < last,
+      hasPreviousPage: backward ? from > first : first > 1,
+      count,
+    };
+  }
+
+  /**
+   * The log after line `afterSeq`: first what is stored, then live until the build has ended; nothing missing, nothing
+   * twice. It is pulled: a reader that stops reading costs nothing.
+   */
+  async *follow(buildId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<LogEvent> {
+    for await (const piece of this.source.follow(buildId, afterSeq, signal)) {
+      if (piece.kind === 'lines') yield* eventsOf(piece.lines);
+      else if (piece.kind === 'expired') yield { ...piece, kind: 'gap', reason: 'EXPIRED' };
+      else yield piece;
+    }
+  }
+}
+
+const isText = (line: NumberedLine): line is TextLine => line.stream !== 'GAP';
+
+const gapOf = ({ seq }: NumberedLine): LogGap => ({ fromSeq: seq, toSeq: seq, reason: 'LIMIT_EXCEEDED' });
+
+/** Lines as events: runs of text, and the gaps between them. */
+function* eventsOf(lines: readonly NumberedLine[]): Generator<LogEvent> {
+  let rest = lines;
+  while (rest.length > 0) {
+    const cut = rest.findIndex((line) => !isText(line));
+    const text = (cut < 0 ? rest : rest.slice(0, cut)).filter(isText);
+    for (let first = 0; first < text.length; first += LINES_PER_EVENT) {
+      const part = text.slice(first, first + LINES_PER_EVENT);
+      yield { kind: 'lines', lines: part, lastSeq: (part.at(-1) as TextLine).seq };
+    }
+    if (cut < 0) return;
+    yield { kind: 'gap', ...gapOf(rest[cut] as NumberedLine) };
+    rest = rest.slice(cut + 1);
+  }
+}

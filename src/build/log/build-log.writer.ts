@@ -1,0 +1,281 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { whileDatabaseIsAway } from '../../db/retry.ts';
+import type { Db } from '../../db/tables.ts';
+import { type EventBus, logKey } from '../../events/event-bus.ts';
+import type { LogStream } from '../../shared/enums.ts';
+import type { Build } from '../build.entity.ts';
+import { BuildLostError, type Fence } from '../build.store.ts';
+import { encodeLines, type LogLine } from './build-log.codec.ts';
+import { printLines } from './build-log-form.rules.ts';
+import { costOf, LogTail } from './build-log-tail.ts';
+
+/** A flush waits at most this long for more lines, and starts at once when this many bytes are there. */
+const FLUSH_MS = 250;
+const FLUSH_BYTES = 64 * 1024;
+/** The longest line; what is longer is stored in parts. */
+const MAX_LINE_BYTES = 64 * 1024;
+/** A line that has not ended after this time is stored as far as it is, so that a prompt or a progress bar is seen. */
+const PARTIAL_MS = 1000;
+/** The most of a log's end that is held in memory. */
+const MAX_TAIL_BYTES = 4 * 1024 * 1024;
+/** After this much that went to memory alone, everything else of the worker has a turn. */
+const BYTES_PER_TURN = 1024 * 1024;
+const LINE_FEED = 0x0a;
+
+interface OpenLine {
+  readonly stream: LogStream;
+  readonly step: number | null;
+  readonly at: Date;
+  readonly parts: Uint8Array[];
+  bytes: number;
+}
+
+/**
+ * Stores one attempt's log: cuts what the engine prints into lines, gathers them, and writes each batch in one statement
+ * that numbers the lines and holds the fence. Appending waits while a batch is being written and the next one is full, so
+ * the engine's stream is read no faster than the database takes it.
+ *
+ * A log that gets longer than half of what may be kept of it goes on in memory, where only its newest lines are held, and
+ * those are stored when the attempt ends. A line says so as soon as it begins. As soon as a line is dropped, a gap is
+ * stored: a worker that dies then leaves a log that says where it is cut. One that dies with lines in memory before any was
+ * dropped leaves the gap to the next attempt, which knows of the loss.
+ */
+export class BuildLogWriter {
+  readonly #open = new Map<string, OpenLine>();
+  #lines: LogLine[] = [];
+  #bytes = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #writing: Promise<void> = Promise.resolve();
+  #failure: unknown = null;
+  /** How many lines the log has, those of earlier attempts with them. */
+  #lineCount: number;
+  /** What may still be stored as it comes. */
+  #room: number;
+  /** Where lines go when there is no more room; `null` while there is. */
+  #tail: LogTail | null = null;
+  #bytesThisTurn = 0;
+
+  /**
+   * @param build as it was when the attempt began
+   * @param maxBytes how long the log may be, all attempts together
+   */
+  constructor(
+    private readonly db: Db,
+    private readonly events: EventBus,
+    private readonly fence: Fence,
+    private readonly build: Pick<Build, 'logLineCount' | 'logBytes' | 'lostWorkers'>,
+    private readonly maxBytes: number,
+  ) {
+    this.#lineCount = build.logLineCount;
+    this.#room = maxBytes / 2 - costOf(build.logLineCount, build.logBytes ?? 0);
+  }
+
+  /** Takes bytes as a step printed them. @throws BuildLostError when the attempt no longer holds the build */
+  async append(stream: LogStream, step: number | null, data: Uint8Array, at: Date): Promise<void> {
+    this.#throwFailure();
+    const key = `${stream} ${step}`;
+    let from = 0;
+    for (let end = data.indexOf(LINE_FEED); end >= 0; end = data.indexOf(LINE_FEED, from)) {
+      const ending = data.subarray(from, end);
+      if (this.#open.has(key) || ending.byteLength > MAX_LINE_BYTES) {
+        this.#extend(key, stream, step, at, ending);
+        this.#close(key, false);
+      } else {
+        this.#add({ at, stream, step, partial: false, data: ending });
+      }
+      from = end + 1;
+      if (this.#bytes >= FLUSH_BYTES) await this.#makeRoom();
+    }
+    const rest = data.subarray(from);
+    if (rest.byteLength > 0) this.#extend(key, stream, step, at, rest);
+    if (this.#bytes >= FLUSH_BYTES) await this.#makeRoom();
+    if (this.#tail !== null) await this.#takeTurns(data.byteLength);
+    // A full batch that was just written may have left the beginning of a line behind.
+    if (this.#lines.length > 0 || this.#open.size > 0) {
+      this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
+    }
+  }
+
+  /** A line of our own: what the build is doing, or why it failed. */
+  async say(text: string): Promise<void> {
+    await this.append('SYSTEM', null, Buffer.from(`${text}\n`), new Date());
+  }
+
+  /** Tells that lines of a step are missing here, so that a cut log never looks whole. */
+  async gap(step: number | null, at: Date): Promise<void> {
+    for (const [key, line] of this.#open) if (line.step === step) this.#close(key, true, false);
+    this.#add(gapLine(step, at));
+    await this.#flush();
+  }
+
+  /** Stores everything, lines that have not ended too. @throws BuildLostError when the attempt no longer holds the build */
+  async finish(): Promise<void> {
+    for (const key of [...this.#open.keys()]) this.#close(key, true, false);
+    await this.#flush();
+    for (const lines of this.#tail?.take() ?? []) {
+      this.#lines.push(...lines);
+      await this.#flush();
+    }
+    this.discard();
+    this.#throwFailure();
+  }
+
+  /** Forgets what has not been stored: the build is another worker's now. */
+  discard(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#lines = [];
+    this.#bytes = 0;
+    this.#tail?.take();
+    this.#open.clear();
+  }
+
+  #extend(key: string, stream: LogStream, step: number | null, at: Date, data: Uint8Array): void {
+    for (let offset = 0; offset < data.byteLength || offset === 0; ) {
+      const line = this.#open.get(key) ?? { stream, step, at, parts: [], bytes: 0 };
+      this.#open.set(key, line);
+      const piece = data.subarray(offset, offset + MAX_LINE_BYTES - line.bytes);
+      line.parts.push(piece);
+      line.bytes += piece.byteLength;
+      offset += piece.byteLength;
+      if (line.bytes >= MAX_LINE_BYTES) this.#close(key, true);
+      if (piece.byteLength === 0) break;
+    }
+  }
+
+  /** @param keepTail leave the beginning of a character open, for its rest to come */
+  #close(key: string, partial: boolean, keepTail = partial): void {
+    const line = this.#open.get(key);
+    if (line === undefined) return;
+    this.#open.delete(key);
+    const whole = line.parts.length === 1 ? (line.parts[0] as Uint8Array) : Buffer.concat(line.parts);
+    const tail = keepTail ? incompleteTail(whole) : 0;
+    const data = whole.subarray(0, whole.byteLength - tail);
+    if (tail > 0) this.#open.set(key, { ...line, parts: [whole.subarray(-tail)], bytes: tail });
+    if (data.byteLength === 0 && partial) return;
+    this.#add({ at: line.at, stream: line.stream, step: line.step, partial, data });
+  }
+
+  #add(line: LogLine): void {
+    const cost = costOf(1, line.data.byteLength);
+    if (this.#tail === null && cost > this.#room) this.#tail = this.#startTail();
+    if (this.#tail === null) {
+      this.#room -= cost;
+      this.#bytes += cost;
+      this.#lines.push(line);
+    } else if (this.#tail.push(line)) {
+      this.#lines.push(gapLine(null, line.at));
+    }
+  }
+
+  #startTail(): LogTail {
+    const tailBytes = Math.min(this.maxBytes / 2, MAX_TAIL_BYTES);
+    const at = new Date();
+    const hasStored = this.#lines.length > 0 || this.#lineCount > this.build.logLineCount;
+    // A worker that was lost may have taken the end of its attempt with it.
+    if (!hasStored && this.build.lostWorkers > 0) this.#lines.push(gapLine(null, at));
+    const text = `The log is longer than ${this.maxBytes / 2} bytes: from here on only its end is kept, up to ${tailBytes} bytes, and stored when the build ends.`;
+    this.#lines.push({ at, stream: 'SYSTEM', step: null, partial: false, data: Buffer.from(text) });
+    return new LogTail(tailBytes);
+  }
+
+  /** Starts to write a full batch as soon as the one before it is written. */
+  async #makeRoom(): Promise<void> {
+    await this.#writing;
+    this.#throwFailure();
+    void this.#flush();
+  }
+
+  /** What goes to memory waits for nothing: a flood of it must not keep the worker from everything else. */
+  async #takeTurns(bytes: number): Promise<void> {
+    this.#bytesThisTurn += bytes;
+    if (this.#bytesThisTurn < BYTES_PER_TURN) return;
+    this.#bytesThisTurn = 0;
+    await nextTurn();
+  }
+
+  async #onTimer(): Promise<void> {
+    this.#timer = null;
+    const old = Date.now() - PARTIAL_MS;
+    // A copy: closing a line may open it again, for a character whose rest has not come.
+    for (const [key, line] of [...this.#open]) if (line.at.getTime() < old) this.#close(key, true);
+    await this.#flush();
+    if (this.#open.size > 0) this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
+  }
+
+  /** One batch at a time, in order. A failure is kept and thrown to the next caller. */
+  async #flush(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      if (this.#lines.length === 0 || this.#failure !== null) return;
+      const lines = this.#lines;
+      this.#lines = [];
+      this.#bytes = 0;
+      try {
+        await whileDatabaseIsAway(() => this.#store(lines));
+        this.#lineCount += lines.length;
+        this.events.hint(logKey(this.fence.buildId));
+      } catch (error) {
+        this.#failure = error;
+      }
+    });
+    await this.#writing;
+  }
+
+  async #store(lines: readonly LogLine[]): Promise<void> {
+    const { buildId, attempt } = this.fence;
+    const packed = encodeLines(lines);
+    const bytes = printLines(lines, 'raw').byteLength;
+    const textBytes = printLines(lines, 'text').byteLength;
+    const { rows } = await sql`
+      with fence as (
+        update image_build set log_line_count = log_line_count + ${lines.length},
+          log_bytes = log_bytes + ${bytes}, log_text_bytes = log_text_bytes + ${textBytes}
+        where id = ${buildId} and attempt = ${attempt} and finished_at is null
+          and log_line_count = ${this.#lineCount}
+        returning log_line_count, log_bytes, log_text_bytes
+      )
+      insert into image_build_log (build_id, first_seq, last_seq, byte_offset, text_offset, data, lines)
+      select ${buildId}, log_line_count - ${lines.length} + 1, log_line_count,
+        log_bytes - ${bytes}, log_text_bytes - ${textBytes}, ${packed.data}, ${JSON.stringify(packed.lines)}::jsonb
+      from fence returning first_seq`.execute(this.db);
+    if (rows.length === 0 && !(await this.#isStored(lines.length))) {
+      throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
+    }
+  }
+
+  /** Was the batch stored by an earlier try whose answer was lost? Only the holder of the fence adds lines. */
+  async #isStored(added: number): Promise<boolean> {
+    const { buildId, attempt } = this.fence;
+    const row = await this.db
+      .selectFrom('Build')
+      .select(['attempt', 'finishedAt', 'logLineCount'])
+      .where('id', '=', buildId)
+      .executeTakeFirst();
+    return (
+      row?.attempt === attempt && row.finishedAt === null && row.logLineCount === this.#lineCount + added
+    );
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+const gapLine = (step: number | null, at: Date): LogLine => ({
+  at,
+  stream: 'GAP',
+  step,
+  partial: false,
+  data: new Uint8Array(),
+});
+
+/** How many bytes at the end are the beginning of a UTF-8 character whose rest has not come: 0 to 3. */
+function incompleteTail(data: Uint8Array): number {
+  for (let back = 1; back <= Math.min(3, data.byteLength); back += 1) {
+    const byte = data[data.byteLength - back] as number;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0;
+  }
+  return 0;
+}

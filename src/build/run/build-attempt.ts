@@ -1,0 +1,102 @@
+import type { EntityManager } from '../../db/orm.ts';
+import type { BuildStep } from '../../engine/container-engine.ts';
+import { Image } from '../../image/image.entity.ts';
+import type { Builder, ImageBuildPhase } from '../../shared/enums.ts';
+import type { Build, PushProgress, StepState } from '../build.entity.ts';
+import { movePhase } from '../build.rules.ts';
+import type { BuildStore, Fence } from '../build.store.ts';
+
+/** Steps are written at most this often, so that a build of a hundred cached steps costs a few versions, not hundreds. */
+const GATHER_MS = 200;
+/** A push of ten minutes is told in so many versions, not in thousands. */
+const PUSH_GATHER_MS = 1000;
+
+/** The live state of one attempt: its phase, its steps and its push, written as the engine tells of them. */
+export class BuildAttempt {
+  readonly #steps = new Map<number, StepState>();
+  #total: number | null = null;
+  #builder: Builder | null = null;
+  #push: PushProgress | null = null;
+  #dirty = false;
+  #timer: NodeJS.Timeout | null = null;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly store: BuildStore,
+    readonly fence: Fence,
+  ) {}
+
+  /**
+   * Moves the build to another phase; steps that wait to be written go with it.
+   *
+   * @param before what has to be done in the same transaction first
+   */
+  async enter(phase: ImageBuildPhase, before?: (tx: EntityManager) => Promise<void>): Promise<void> {
+    await this.#write(async (build, tx, now) => {
+      await before?.(tx);
+      movePhase(build, phase, now);
+      if (phase === 'COMMITTING' && build.imageId !== null) {
+        await tx.nativeUpdate(
+          Image,
+          { id: build.imageId, status: 'INIT' },
+          { status: 'CREATING', updatedAt: now },
+        );
+      }
+    });
+  }
+
+  step(step: BuildStep): void {
+    this.#steps.set(step.number, {
+      ...step,
+      startedAt: step.startedAt?.toISOString() ?? null,
+      finishedAt: step.finishedAt?.toISOString() ?? null,
+    });
+    this.#changed();
+  }
+
+  totalSteps(total: number): void {
+    this.#total = total;
+    this.#changed();
+  }
+
+  builder(builder: Builder): void {
+    this.#builder = builder;
+    this.#changed();
+  }
+
+  pushed(progress: PushProgress): void {
+    this.#push = progress;
+    this.#changed(PUSH_GATHER_MS);
+  }
+
+  /** Writes what waits to be written; nothing is written afterwards. A lost build is told by the next fenced write. */
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#dirty) await this.#write(() => undefined).catch(() => undefined);
+    await this.#writing.catch(() => undefined);
+  }
+
+  #changed(gatherMs = GATHER_MS): void {
+    this.#dirty = true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#write(() => undefined).catch(() => undefined);
+    }, gatherMs);
+  }
+
+  async #write(change: (build: Build, tx: EntityManager, now: Date) => Promise<void> | void): Promise<void> {
+    const next = this.#writing.then(async () => {
+      this.#dirty = false;
+      await this.store.change(this.fence, async (build, tx, now) => {
+        build.steps = [...this.#steps.values()].sort((a, b) => a.number - b.number);
+        build.totalSteps = this.#total;
+        build.builder = this.#builder;
+        build.push = this.#push;
+        await change(build, tx, now);
+      });
+    });
+    this.#writing = next.catch(() => undefined);
+    await next;
+  }
+}

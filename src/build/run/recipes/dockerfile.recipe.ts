@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type BuildRequest,
+  type BuildStep,
+  EngineError,
+  type RegistryCredentials,
+} from '../../../engine/container-engine.ts';
+import { looksSecret } from '../../dockerfile/dockerfile-secret.rules.ts';
+import { limitsOf } from '../../request/build-resource.rules.ts';
+import type { RequestSecrets } from '../../request/build-secrets.ts';
+import { LogMask } from '../build-log-mask.ts';
+import { buildLabel, type Recipe, type RecipeTools } from './recipe.ts';
+
+/** Bases that cannot be pulled for a passing reason are tried again after these pauses. */
+const PULL_PAUSES_MS = [2000, 5000, 10_000];
+
+/** Builds a Dockerfile with its files on the engine. */
+export function createDockerfileRecipe(options: {
+  readonly builder: 'auto' | 'classic' | 'buildkit';
+  /** For pulling bases from the platform's own registry, by host. */
+  readonly registryAuths: Readonly<Record<string, RegistryCredentials>>;
+  readonly secretsOf: (buildId: string) => Promise<RequestSecrets>;
+}): Recipe {
+  return async (build, tools) => {
+    const { dockerfile, source } = build;
+    if (dockerfile === null || source === null) throw new Error(`build ${build.id} has no Dockerfile`);
+    const given = await options.secretsOf(build.id);
+    const log = new MaskedLog(tools.log, new LogMask(secretTexts(given, source.buildArgs)));
+    const request: BuildRequest = {
+      dockerfile,
+      files: source.files.map(({ path, content, mode }) => ({
+        path,
+        content: Buffer.from(content, 'base64'),
+        mode,
+      })),
+      buildArgs: source.buildArgs,
+      target: source.target,
+      noCache: source.noCache,
+      builder: options.builder,
+      labels: buildLabel(build),
+      registryAuths: { ...options.registryAuths, ...Object.fromEntries(given.registryAuths) },
+      secrets: Object.fromEntries(given.secrets),
+      limits: limitsOf(build.resource),
+    };
+    await tools.enter('BUILDING');
+    for (let tried = 0; ; tried += 1) {
+      try {
+        return { imageId: await buildOnce(request, tools, log) };
+      } catch (error) {
+        const pause = PULL_PAUSES_MS[tried];
+        if (!isRegistryAway(error) || pause === undefined) throw error;
+        await log.say(`${error.message} Trying again in ${pause / 1000} s.`);
+        await sleep(pause, undefined, { signal: tools.signal });
+      }
+    }
+  };
+}
+
+/** @returns the image's id */
+async function buildOnce(request: BuildRequest, tools: RecipeTools, log: MaskedLog): Promise<string> {
+  try {
+    for await (const event of tools.engine.build(request, { signal: tools.signal })) {
+      switch (event.kind) {
+        case 'builder':
+          tools.builder(event.builder);
+          if (!event.enforcesLimits) {
+            await log.say('Warning: this builder does not hold steps to limits of CPU and memory.');
+          }
+          break;
+        case 'total':
+          tools.totalSteps(event.steps);
+          break;
+        case 'step':
+          tools.step(log.maskedStep(event.step));
+          if (event.step.status !== 'RUNNING') await log.release(event.step.number);
+          break;
+        case 'log':
+          await log.append(event.stream, event.step, event.data, event.at);
+          break;
+        case 'clipped':
+          await log.release(event.step);
+          await tools.log.gap(event.step, event.at);
+          await log.say('The engine cut the output of this step here: bytes are missing.');
+          break;
+        case 'warning':
+          await log.say(`Warning: ${event.message}`);
+          break;
+        case 'result':
+          return event.imageId;
+      }
+    }
+  } catch (error) {
+    throw log.maskedError(error);
+  } finally {
+    await log.end();
+  }
+  throw new EngineError('INTERNAL', 'the engine ended the build without an image');
+}
+
+/** A registry of a base image is away: the one reason of a build, and not of a push, that passes by itself. */
+function isRegistryAway(error: unknown): error is EngineError {
+  return error instanceof EngineError && error.reason === 'REGISTRY_UNAVAILABLE';
+}
+
+/** Everything of a build that its log must not show: what is secret by its place, and by its name. */
+function* secretTexts(
+  { secrets, registryAuths }: RequestSecrets,
+  buildArgs: Readonly<Record<string, string>>,
+): Iterable<string> {
+  yield* secrets.values();
+  for (const { username, password } of registryAuths.values()) {
+    yield password;
+    yield Buffer.from(`${username}:${password}`).toString('base64');
+  }
+  for (const [name, value] of Object.entries(buildArgs)) if (looksSecret(name, value)) yield value;
+}
+
+/** A build's log whose lines pass a mask first. */
+class MaskedLog {
+  readonly #streams = new Map<
+    string,
+    { readonly stream: 'STDOUT' | 'STDERR'; readonly step: number | null; at: Date }
+  >();
+
+  constructor(
+    private readonly log: RecipeTools['log'],
+    private readonly mask: LogMask,
+  ) {}
+
+  async append(stream: 'STDOUT' | 'STDERR', step: number | null, data: Uint8Array, at: Date): Promise<void> {
+    const key = `${stream} ${step}`;
+    this.#streams.set(key, { stream, step, at });
+    await this.log.append(stream, step, this.mask.mask(key, data), at);
+  }
+
+  async say(text: string): Promise<void> {
+    await this.log.say(this.mask.maskText(text));
+  }
+
+  /** Writes what the mask holds back of a step: it prints no more. */
+  async release(step: number | null): Promise<void> {
+    for (const key of this.mask.held) {
+      const from = this.#streams.get(key);
+      if (from === undefined || from.step !== step) continue;
+      await this.log.append(from.stream, from.step, this.mask.release(key), from.at);
+    }
+  }
+
+  /** Nothing more is printed: what has no newline at its end is written before what comes next. */
+  async end(): Promise<void> {
+    for (const { step } of this.#streams.values()) await this.release(step);
+    await this.log.finish();
+  }
+
+  maskedStep(step: BuildStep): BuildStep {
+    const { mask } = this;
+    return { ...step, name: mask.maskText(step.name), error: step.error && mask.maskText(step.error) };
+  }
+
+  maskedError(error: unknown): unknown {
+    if (!(error instanceof EngineError)) return error;
+    const message = this.mask.maskText(error.message);
+    if (message === error.message) return error;
+    const { step, line, exitCode, cause } = error;
+    return new EngineError(error.reason, message, { step, line, exitCode, cause });
+  }
+}

@@ -1,0 +1,44 @@
+import { EngineError } from '../../../engine/container-engine.ts';
+import { buildLabel, type Recipe } from './recipe.ts';
+
+/** Commits a running notebook's container; its own environment stays out, for it holds secrets. */
+export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal }) => {
+  const containerId = build.containerId;
+  const container = containerId === null ? null : await engine.container(containerId, { signal });
+  if (container === null)
+    throw new EngineError('NOTEBOOK_GONE', 'the notebook is gone: its container was removed');
+  if (container.state !== 'running') {
+    throw new EngineError(
+      'NOTEBOOK_NOT_RUNNING',
+      `the notebook is ${container.state}; start it and save again`,
+    );
+  }
+  const base = await engine.image(container.imageId, { signal });
+  // What the notebook was started with beyond its image is blanked, and what it overrode is as the image had it.
+  const own = Object.keys(container.env).filter((name) => base?.env[name] !== container.env[name]);
+  const env = Object.fromEntries(own.map((name) => [name, base?.env[name] ?? '']));
+  if (own.length > 0) await log.say(`Left out: the values of ${own.sort().join(', ')}.`);
+  if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
+  await enter('COMMITTING');
+  await log.say(
+    build.pause ? 'Saving the container; it is paused meanwhile.' : 'Saving the container as it runs.',
+  );
+  const started = Date.now();
+  const result = await engine.commit(
+    {
+      containerId: container.id,
+      pause: build.pause,
+      env,
+      labels: buildLabel(build),
+      comment: build.targetDescription ?? '',
+    },
+    { signal },
+  );
+  await log.say(`Saved in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+  if (build.pause && !result.paused) {
+    await log.say(
+      'This engine cannot pause a container: what was written meanwhile may be in the image by halves.',
+    );
+  }
+  return { imageId: result.imageId };
+};
