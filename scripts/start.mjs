@@ -17,8 +17,8 @@ what is missing around it (PostgreSQL, a container engine, a registry) and serve
 
 Roles
   (none)            everything in one process
-  serve             the API only: needs DATABASE_URL and SLIPWAY_REGISTRY, for notebooks an engine too
-  work              a worker only: needs DATABASE_URL, SLIPWAY_REGISTRY and an engine
+  serve             the API only: needs DATABASE_URL, SLIPWAY_REGISTRY and SLIPWAY_SECRET_KEY, for notebooks an engine too
+  work              a worker only: needs DATABASE_URL, SLIPWAY_REGISTRY, SLIPWAY_SECRET_KEY and an engine
   migrate           brings the database to the current schema: needs DATABASE_URL
   schema            prints the GraphQL schema
 

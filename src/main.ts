@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { printSchema } from 'graphql';
 import { type App, type Connections, createApp } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
@@ -8,7 +7,6 @@ import { assertDatabaseAnswers, migrate, pendingMigrations } from './db/migrate.
 import { startDemoNotebook } from './embedded/demo-notebook.ts';
 import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
 import { startLocalServices } from './embedded/local-services.ts';
-import { keptSecret } from './embedded/private-file.ts';
 import { createSchema } from './graphql/schema.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { listenProblem } from './http/can-listen.ts';
@@ -52,7 +50,8 @@ async function main(): Promise<number> {
       process.stdout.write(`${printSchema(createSchema())}\n`);
       return 0;
     case 'migrate': {
-      const databaseUrl = requireDatabaseUrl(configuration());
+      const { databaseUrl } = configuration();
+      if (databaseUrl === null) throw new ConfigError([NO_DATABASE]);
       await assertDatabaseAnswers(databaseUrl);
       const applied = await migrate(databaseUrl);
       say(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`);
@@ -127,7 +126,8 @@ async function tryDemoNotebook(
 async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> {
   const stopped = stopSignal();
   const log = createLogger(config.logLevel);
-  const databaseUrl = requireDatabaseUrl(config);
+  const shared = requireShared(config);
+  const { databaseUrl } = shared;
   if (role === 'serve') await assertCanListen(config);
   await assertDatabaseAnswers(databaseUrl);
   const pending = await pendingMigrations(databaseUrl);
@@ -137,7 +137,7 @@ async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> 
     );
     return 1;
   }
-  await using app = await createApp(config, await findConnections(config, databaseUrl), log);
+  await using app = await createApp(config, await findConnections(config, shared), log);
   await using _housekeeping = startHousekeeping(app);
   await (role === 'serve' ? serve(app, stopped) : work(app, stopped));
   return 0;
@@ -159,16 +159,10 @@ async function work(app: App, stopped: Promise<void>): Promise<void> {
   await worker.stop();
 }
 
-/** Kept in the data folder, as `npm start` does: right for processes of one machine; others have to set it. */
-function keptKey({ dataDir }: Config): Buffer {
-  mkdirSync(dataDir, { recursive: true });
-  return Buffer.from(
-    keptSecret(join(dataDir, 'secret-key'), () => randomBytes(32).toString('hex')),
-    'hex',
-  );
-}
-
-async function findConnections(config: Config, databaseUrl: string): Promise<Connections> {
+async function findConnections(
+  config: Config,
+  { databaseUrl, secretKey }: Pick<Connections, 'databaseUrl' | 'secretKey'>,
+): Promise<Connections> {
   const answers = await Promise.all(
     config.engineEndpoint === null
       ? usualEndpoints().map(async (endpoint) =>
@@ -183,7 +177,7 @@ async function findConnections(config: Config, databaseUrl: string): Promise<Con
     exampleBaseImage: null,
     // Without an operator's token nobody is signed in by one: a random hash matches nothing.
     adminToken: config.secrets.adminToken ?? randomBytes(32).toString('hex'),
-    secretKey: config.secrets.key ?? keptKey(config),
+    secretKey,
   };
 }
 
@@ -193,9 +187,21 @@ async function assertCanListen({ http }: Config): Promise<void> {
   if (problem !== null) throw new ConfigError([problem]);
 }
 
-function requireDatabaseUrl(config: Config): string {
-  if (config.databaseUrl !== null) return config.databaseUrl;
-  throw new ConfigError(['DATABASE_URL: this role shares a database with others, so it has to be named']);
+const NO_DATABASE = 'DATABASE_URL: this role shares a database with others, so it has to be named';
+
+/** What processes that work together have in common, and so none of them can make by itself. */
+function requireShared({
+  databaseUrl,
+  secrets: { key },
+}: Config): Pick<Connections, 'databaseUrl' | 'secretKey'> {
+  const problems = [
+    ...(databaseUrl === null ? [NO_DATABASE] : []),
+    ...(key === null
+      ? ['SLIPWAY_SECRET_KEY: this role shares a key with others; make one with `openssl rand -hex 32`']
+      : []),
+  ];
+  if (databaseUrl === null || key === null) throw new ConfigError(problems);
+  return { databaseUrl, secretKey: key };
 }
 
 main().then(

@@ -26,6 +26,7 @@ export async function openRoles(overrides: Readonly<Record<string, string>> = {}
     DOCKER_HOST: engineEndpoint,
     SLIPWAY_REGISTRY: registryHost,
     SLIPWAY_ADMIN_TOKEN: token,
+    SLIPWAY_SECRET_KEY: randomBytes(32).toString('hex'),
     SLIPWAY_DRAIN_SECONDS: '1',
     PORT: '0',
     ...overrides,
