@@ -87,7 +87,7 @@ describe('several processes on one database', () => {
 
   it('fails with REGISTRY_UNAVAILABLE where the registry is down, after trying again', async () => {
     // Nothing listens on port 1 of loopback: connections are refused at once.
-    const down = { SLIPWAY_REGISTRY: '127.0.0.1:1' };
+    const down = { SLIPWAY_REGISTRY: '127.0.0.1:1', SLIPWAY_BASE_HOSTS: roles.registryHost };
     const { client } = await roles.serve(down);
     await using _worker = await roles.work(down);
     const build = await startBuild(client, {
