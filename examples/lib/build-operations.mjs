@@ -7,8 +7,8 @@ export const LOOK_AROUND = `query LookAround {
   workspace(name: "default") { id }
 }`;
 
-export const CHECK = `query Check($dockerfile: String!) {
-  checkDockerfile(dockerfile: $dockerfile) { valid steps problems { severity code message line column } }
+export const CHECK = `query Check($dockerfile: String!, $files: [String!]) {
+  checkDockerfile(dockerfile: $dockerfile, files: $files) { valid steps problems { severity code message line column } }
 }`;
 
 export const BUILD = `mutation Build($input: BuildImageInput!) {

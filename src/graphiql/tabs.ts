@@ -226,8 +226,8 @@ mutation BuildFromDockerfile(
     {
       query: `# Every problem of a Dockerfile with its line and column,
 # without building it. This one has four.
-query CheckDockerfile($dockerfile: String!) {
-  checkDockerfile(dockerfile: $dockerfile) {
+query CheckDockerfile($dockerfile: String!, $files: [String!]) {
+  checkDockerfile(dockerfile: $dockerfile, files: $files) {
     valid
     stages
     steps
@@ -238,6 +238,7 @@ query CheckDockerfile($dockerfile: String!) {
       variables: json({
         dockerfile:
           'FROM ubuntu:18:04 AS builder\nARG NPM_TOKEN\nRUN make\n\nFROM scratch\nCOPY --from=biulder /app /app\nCOPY config.yml /etc/\n',
+        files: ['greeting.txt'],
       }),
     },
     {

@@ -32,8 +32,11 @@ describe('the GraphiQL page', () => {
       'ExportImages',
       'ImportImages',
       'BuildFromDockerfile',
+      'CheckDockerfile',
       'WatchStatus',
       'WatchLog',
+      'WatchBuilds',
+      'RetryBuild',
       'SaveNotebook',
       'UpdateImage',
       'DeleteImage',
@@ -174,6 +177,6 @@ describe('the GraphiQL page', () => {
     await loaded;
     await explorer.showTab('UpdateImage');
     await expect.poll(() => explorer.variables(), SECONDS).toContain('<last image>');
-    expect(await explorer.tabTitles()).toHaveLength(15);
+    expect(await explorer.tabTitles()).toHaveLength(18);
   });
 });

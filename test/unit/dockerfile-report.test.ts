@@ -4,7 +4,7 @@ import { reportOnDockerfile } from '../../src/build/dockerfile/dockerfile-report
 it('says what a Dockerfile would build', () => {
   const report = reportOnDockerfile(
     'ARG BASE=debian:12\nFROM $BASE AS maker\nRUN make\nFROM scratch\nCOPY --from=maker /a /a\nCOPY --from=busybox:1 /b /b\n',
-    { BASE: 'ubuntu:24.04' },
+    { buildArgs: { BASE: 'ubuntu:24.04' } },
   );
   expect(report).toEqual({
     valid: true,

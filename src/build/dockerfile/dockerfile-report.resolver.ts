@@ -19,6 +19,17 @@ export class DockerfileReportResolver {
       description: 'Values for its ARG; of a name that is there twice the last one counts.',
     })
     buildArgs: BuildArgInput[] | null | undefined,
+    @Arg('files', () => [String], {
+      nullable: true,
+      description:
+        'The paths of the files beside it, as in `buildConfig.files`; absent: whether it copies what is not there is not looked at.',
+    })
+    files: string[] | null | undefined,
+    @Arg('target', () => String, {
+      nullable: true,
+      description: 'The stage that is to be built; absent: the last one.',
+    })
+    target: string | null | undefined,
     @Ctx() { buildRequests }: Context,
   ): DockerfileReport {
     const size = Buffer.byteLength(dockerfile);
@@ -31,6 +42,10 @@ export class DockerfileReportResolver {
       );
     }
     const values = Object.fromEntries((buildArgs ?? []).map(({ name, value }) => [name, value]));
-    return buildRequests.checkDockerfile(dockerfile, values);
+    return buildRequests.checkDockerfile(dockerfile, {
+      buildArgs: values,
+      target: target ?? null,
+      ...(files && { files }),
+    });
   }
 }

@@ -1,6 +1,5 @@
 import { parseDockerfile } from '../../shared/dockerfile.ts';
-import { checkDockerfile, type DockerfileProblem } from './dockerfile.rules.ts';
-import type { BaseRegistries } from './dockerfile-host.rules.ts';
+import { checkDockerfile, type DockerfileCheckOptions, type DockerfileProblem } from './dockerfile.rules.ts';
 
 /** What a Dockerfile would build, and everything that is wrong with it. */
 export interface DockerfileReport {
@@ -13,13 +12,9 @@ export interface DockerfileReport {
 }
 
 /** Looks at a Dockerfile without building it. PURE. */
-export function reportOnDockerfile(
-  text: string,
-  buildArgs: Readonly<Record<string, string>>,
-  registries?: BaseRegistries,
-): DockerfileReport {
-  const { stages, instructions, baseImages } = parseDockerfile(text, buildArgs);
-  const problems = checkDockerfile(text, { buildArgs, ...(registries && { registries }) });
+export function reportOnDockerfile(text: string, options: DockerfileCheckOptions): DockerfileReport {
+  const { stages, instructions, baseImages } = parseDockerfile(text, options.buildArgs ?? {});
+  const problems = checkDockerfile(text, options);
   return {
     valid: problems.every(({ severity }) => severity !== 'ERROR'),
     stages: stages.length,

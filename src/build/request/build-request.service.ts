@@ -15,6 +15,7 @@ import type {
 } from '../build.entity.ts';
 import type { BuildRow } from '../build.reads.ts';
 import type { BuildService } from '../build.service.ts';
+import type { DockerfileCheckOptions } from '../dockerfile/dockerfile.rules.ts';
 import type { GuardedBase } from '../dockerfile/dockerfile-base.rules.ts';
 import type { BaseRegistries } from '../dockerfile/dockerfile-host.rules.ts';
 import { type DockerfileReport, reportOnDockerfile } from '../dockerfile/dockerfile-report.rules.ts';
@@ -133,9 +134,9 @@ export class BuildRequestService {
   }
 
   /** Looks at a Dockerfile without building it, by this server's rules. */
-  checkDockerfile(text: string, buildArgs: Readonly<Record<string, string>>): DockerfileReport {
+  checkDockerfile(text: string, options: Omit<DockerfileCheckOptions, 'registries'>): DockerfileReport {
     const { registryHost, bases } = this.parts;
-    return reportOnDockerfile(text, buildArgs, { own: registryHost ?? '', ...bases });
+    return reportOnDockerfile(text, { ...options, registries: { own: registryHost ?? '', ...bases } });
   }
 
   /**
