@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { GraphQLSchema } from 'graphql';
@@ -40,6 +41,7 @@ import { PgBossJobQueue } from './queue/pg-boss-job-queue.ts';
 import type { ImageRegistry } from './registry/image-registry.ts';
 import { createOciRegistry } from './registry/oci-registry.ts';
 import { createOciRegistryDirectory } from './registry/oci-registry-directory.ts';
+import { createFindPrivateNames, type FindPrivateNames } from './registry/private-names.ts';
 import { createServerFacts } from './server/server-facts.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './shared/logger.ts';
@@ -79,6 +81,7 @@ export interface App extends AsyncDisposable {
 export interface Overrides {
   readonly engine?: ContainerEngine | null;
   readonly registry?: ImageRegistry | null;
+  readonly findPrivateNames?: FindPrivateNames;
   /** Sees every SQL statement. */
   readonly onStatement?: OnStatement;
 }
@@ -131,8 +134,8 @@ export async function createApp(
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
   const builds = new BuildService(em, queue, events, writes);
   const buildQuotas = new BuildQuotaService(em, imageQuotas);
-  const buildTokens = new BuildTokens(em, connections.secretKey);
-  const buildSecrets = new BuildSecrets(new SecretBox(connections.secretKey));
+  const buildTokens = new BuildTokens(em, keyFor('tokens', connections.secretKey));
+  const buildSecrets = new BuildSecrets(new SecretBox(keyFor('secrets', connections.secretKey)));
   const admission = new BuildAdmission(em, {
     quotas: buildQuotas,
     queue,
@@ -149,6 +152,7 @@ export async function createApp(
     builder: config.builder,
     registryHost: registry?.host ?? null,
     bases: config.bases,
+    findPrivateNames: overrides.findPrivateNames ?? createFindPrivateNames(),
   });
   const notebookSaves = new NotebookSaveService({
     ...asking,
@@ -234,6 +238,9 @@ async function readiness(orm: Orm): Promise<Readiness> {
     return { ready: false, checks: { database: 'does not answer' } };
   }
 }
+
+/** A key of its own for each use of the operator's. */
+const keyFor = (use: string, key: Buffer): Buffer => Buffer.from(hkdfSync('sha256', key, '', use, 32));
 
 function credentialsOf(userAndPassword: string): RegistryCredentials {
   const colon = userAndPassword.indexOf(':');

@@ -153,6 +153,14 @@ export class BuildResolver {
     return build.id;
   }
 
+  @FieldResolver(() => String, {
+    nullable: true,
+    description: 'The Dockerfile as it is built; null for a notebook.',
+  })
+  async dockerfile(@Root() build: BuildRow, @Ctx() { loaders }: Context): Promise<string | null> {
+    return await loaders.dockerfile.load(build.id);
+  }
+
   @FieldResolver(() => [PhaseTimingObject], {
     description: 'The phases of this attempt so far, with their times.',
   })
@@ -269,14 +277,19 @@ export class BuildResolver {
   }
 
   @FieldResolver(() => [ImageBuildPermission], { description: 'What the viewer may do with it.' })
-  viewerPermissions(@Root() build: BuildRow, @Ctx() { session }: Context): ImageBuildPermission[] {
+  async viewerPermissions(
+    @Root() build: BuildRow,
+    @Ctx() { session, loaders }: Context,
+  ): Promise<ImageBuildPermission[]> {
     if (!isFinal(build.status)) {
       const mayCancel =
         build.createdById === session.user.id || session.can('build:cancel', build.namespaceId);
       return mayCancel ? ['READ', 'CANCEL'] : ['READ'];
     }
-    const mayRetry = build.status !== 'SUCCEEDED' && session.can('image:create', build.namespaceId);
-    return mayRetry ? ['READ', 'RETRY'] : ['READ'];
+    if (build.status === 'SUCCEEDED' || !session.can('image:create', build.namespaceId)) return ['READ'];
+    const workspace = await loaders.workspace.load(build.workspaceId);
+    const mayWork = workspace?.isDefault === true || session.can('workspace:work', build.workspaceId);
+    return mayWork ? ['READ', 'RETRY'] : ['READ'];
   }
 }
 

@@ -210,6 +210,18 @@ describe('a tag that the registry has, and no live image of the catalogue', () =
     expect((await sendBuild(waiting.admin, { ...input, overwriteTag: true })).userErrors).toEqual([]);
   });
 
+  it('is not told of to who asks for what they may not have', async () => {
+    waiting.engine.registry.put('hidden/model', 'v7', image);
+    const user = await waiting.user('curious', { namespace: 'DEVELOPER', workspace: 'DEVELOPER' });
+    const input = await buildInput(user, { name: 'curious' });
+    for (const tag of ['v7', 'v8']) {
+      const reference = `${waiting.engine.registry.host}/hidden/model:${tag}`;
+      const target = { name: 'curious', namespace: 'default', reference };
+      const { userErrors } = await sendBuild(user, { ...input, image: target, validateOnly: true });
+      expect(userErrors.map(({ code }) => code)).toEqual(['NAMESPACE_MISMATCH']);
+    }
+  });
+
   it('is found out before the push where the registry did not answer before', async () => {
     slipway.engine.registry.setAvailable(false);
     const input = await buildInput(slipway.admin, { name: 'pushed-later', tag: '1' });
@@ -259,5 +271,26 @@ describe('a running build', () => {
       builder: 'CLASSIC',
       progress: { pushedBytes: 50, pushTotalBytes: 200, percent: 100 },
     });
+  });
+});
+
+describe('the files of a build', () => {
+  it('cannot be a file and a folder at once, and .dockerignore among them is not read', async () => {
+    const conflict = await ask(waiting, {
+      buildConfig: {
+        dockerfile: 'FROM scratch\nCOPY d /d\n',
+        files: [
+          { path: 'd', content: 'a file' },
+          { path: 'd/e', content: 'below it' },
+        ],
+      },
+    });
+    expect(conflict.userErrors.map(({ code, path }) => [code, path.join('.')])).toEqual([
+      ['INVALID', 'buildConfig.files.0.path'],
+    ]);
+    const ignored = await ask(waiting, {
+      buildConfig: { files: [{ path: '.dockerignore', content: 'x\n' }] },
+    });
+    expect(ignored.warnings).toContainEqual(expect.stringContaining('.dockerignore is not read'));
   });
 });

@@ -10,7 +10,7 @@ import {
   wholeLog,
 } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
-import { defaultBuild, stepEvent } from '../support/fake-engine.ts';
+import { defaultBuild, digestOf, stepEvent } from '../support/fake-engine.ts';
 import { codes } from '../support/images.ts';
 
 let slipway: TestApp;
@@ -40,8 +40,8 @@ async function failedBuild(wish: Record<string, unknown> & { name: string }): Pr
   });
   try {
     const { buildConfig, ...input } = await buildInput(slipway.admin, { name: wish.name });
-    const { secrets, registryAuths, ...rest } = wish;
-    const config = { ...(buildConfig as object), secrets, registryAuths };
+    const { secrets, registryAuths, dockerfile = 'FROM scratch', ...rest } = wish;
+    const config = { ...(buildConfig as object), dockerfile, secrets, registryAuths };
     const { build, userErrors } = await sendBuild(slipway.admin, {
       ...input,
       ...Object.fromEntries(Object.entries(rest).filter(([key]) => key !== 'name')),
@@ -127,6 +127,53 @@ describe('trying a build once more', () => {
     const first = await retry(slipway.admin, { id, clientToken: 'retry-1' });
     const second = await retry(slipway.admin, { id, clientToken: 'retry-1' });
     expect(second).toMatchObject({ reused: true, build: { id: first.build?.id } });
+  });
+});
+
+describe('a retry passes the rules of now', () => {
+  it('also where they have become stricter than when the build was asked for', async () => {
+    const id = await failedBuild({ name: 'stricter', timeoutSeconds: 7200, dockerfile: 'FROM python:3.12' });
+    await using strict = await createTestApp({
+      worker: false,
+      database: slipway.database,
+      engine: slipway.engine,
+      env: {
+        SLIPWAY_BASE_HOSTS: 'none',
+        SLIPWAY_BUILD_TIMEOUT_SECONDS: '60',
+        SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: '3600',
+      },
+    });
+    const { userErrors } = await retry(strict.admin, { id });
+    expect(userErrors.map(({ code, path }) => [code, path])).toEqual([
+      ['REGISTRY_NOT_ALLOWED', ['id']],
+      ['OUT_OF_RANGE', ['id']],
+    ]);
+  });
+
+  it('but takes a tag in the registry for its own where the build before it may have pushed it', async () => {
+    const image = { sizeBytes: 10, layers: [], architecture: 'amd64', configDigest: digestOf('config') };
+    slipway.engine.onPush(async function* () {
+      slipway.engine.registry.put('default/pushed-once', 'latest', { ...image, digest: digestOf('pushed') });
+      yield { kind: 'progress', pushedBytes: 1, totalBytes: 1 };
+      throw new EngineError('PUSH_DENIED', 'The registry broke off.');
+    });
+    const { id } = await startBuild(slipway.admin, { dockerfile: 'FROM scratch', name: 'pushed-once' });
+    expect(await finished(slipway.admin, id)).toMatchObject({ status: 'FAILED' });
+    slipway.engine.onPush(null);
+    const again = await startBuild(slipway.admin, { dockerfile: 'FROM scratch', name: 'pushed-once' }).catch(
+      (error: Error) => error.message,
+    );
+    expect(again).toContain('TAG_EXISTS');
+    const { build, userErrors } = await retry(slipway.admin, { id });
+    expect(userErrors).toEqual([]);
+    expect(await finished(slipway.admin, build?.id ?? '')).toMatchObject({ status: 'SUCCEEDED' });
+  });
+
+  it('and with its client token it is another request than the retry of another build', async () => {
+    const [one, other] = [await failedBuild({ name: 'one' }), await failedBuild({ name: 'other' })];
+    await retry(slipway.admin, { id: one, clientToken: 'same-token' });
+    const { userErrors } = await retry(slipway.admin, { id: other, clientToken: 'same-token' });
+    expect(userErrors).toMatchObject([{ code: 'IDEMPOTENCY_CONFLICT', path: ['clientToken'] }]);
   });
 });
 

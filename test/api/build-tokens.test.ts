@@ -72,6 +72,25 @@ describe('a client token', () => {
     });
   });
 
+  it('takes a field that is null, absent, or what is taken where it is absent, for the same', async () => {
+    const input = { ...(await buildInput(first.admin, { name: 'same' })), clientToken: randomUUID() };
+    await sendBuild(first.admin, input);
+    const others = [
+      { overwriteTag: null },
+      { overwriteTag: false, priority: null },
+      { visibility: 'PRIVATE' },
+    ];
+    for (const other of others) {
+      expect(await sendBuild(first.admin, { ...input, ...other })).toMatchObject({ reused: true });
+    }
+  });
+
+  it('that is malformed is told of beside everything else', async () => {
+    const input = await buildInput(first.admin, { name: 'malformed' });
+    const { userErrors } = await sendBuild(first.admin, { ...input, clientToken: 'a b', timeoutSeconds: 0 });
+    expect(userErrors.map(({ code }) => code)).toEqual(['PATTERN', 'OUT_OF_RANGE']);
+  });
+
   it("is each user's own", async () => {
     const user = await first.user('tokens', { namespace: 'DEVELOPER', workspace: 'DEVELOPER' });
     const clientToken = randomUUID();

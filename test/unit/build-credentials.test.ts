@@ -141,13 +141,13 @@ describe('credentials of a registry', () => {
 describe('secrets of a build', () => {
   it('are values by their ids', () => {
     const { map, found } = secrets(
-      { id: 'npm-token_1.x', value: 'a' },
-      { id: '0', value: ' \n\0 ' },
+      { id: 'npm-token_1.x', value: 'abc' },
+      { id: '0', value: ' \n\0\0\0 ' },
       { id: 'x'.repeat(128), value: 'é'.repeat(250 * 1024) },
     );
     expect(found).toEqual([]);
-    expect(map.get('npm-token_1.x')).toBe('a');
-    expect(map.get('0')).toBe(' \n\0 ');
+    expect(map.get('npm-token_1.x')).toBe('abc');
+    expect(map.get('0')).toBe(' \n\0\0\0 ');
     expect(map.size).toBe(3);
   });
 
@@ -158,7 +158,7 @@ describe('secrets of a build', () => {
 
   it.each(['', '.a', '-a', '_a', 'a b', 'a/b', 'a,b', 'a=b', 'é', 'a\n', 'x'.repeat(129)])(
     'are not called %j',
-    (id) => expect(secrets({ id, value: 'v' }).found).toEqual(['PATTERN 0.id']),
+    (id) => expect(secrets({ id, value: 'value' }).found).toEqual(['PATTERN 0.id']),
   );
 
   it.each([
@@ -166,6 +166,8 @@ describe('secrets of a build', () => {
     ['TOO_LONG', 's3cret'.repeat(100_000)],
     ['TOO_LONG', `${'é'.repeat(250 * 1024)}x`],
     ['INVALID', 's3cret\ud800'],
+    ['INVALID', 'ab'],
+    ['INVALID', ' ab\n'],
   ])('have no value that is %s', (code, value) => {
     const { found, told } = secrets({ id: 'a', value });
     expect(found).toEqual([`${code} 0.value`]);
@@ -174,13 +176,13 @@ describe('secrets of a build', () => {
 
   it('come once for each id, at most 50, and neither id nor value is ever quoted', () => {
     const { found, told } = secrets(
-      { id: 'a', value: 's1' },
-      { id: 'a', value: 's2' },
+      { id: 'a', value: 'secret-1' },
+      { id: 'a', value: 'secret-2' },
       { id: 's 3', value: '' },
     );
     expect(found).toEqual(['DUPLICATE 1.id', 'PATTERN 2.id', 'REQUIRED 2.value']);
-    expect(told).not.toMatch(/s1|s2|s 3/);
-    const list = Array.from({ length: 51 }, (_, index) => ({ id: `s${index}`, value: 'v' }));
+    expect(told).not.toMatch(/secret-1|secret-2|s 3/);
+    const list = Array.from({ length: 51 }, (_, index) => ({ id: `s${index}`, value: 'value' }));
     expect(secrets(...list.slice(1)).map.size).toBe(50);
     expect(secrets(...list).found).toEqual(['TOO_MANY ']);
   });

@@ -23,12 +23,40 @@ describe('what a build prints is masked', () => {
     ['a beginning inside of a beginning', ['aab'], ['aa', 'ab'], 'a***'],
     ['the longer one of two', ['abc', 'abcdef'], ['abc', 'def', ' abc'], '*** ***'],
     ['each line of a secret', ['first line\nsecond line\n'], ['second', ' line'], '***'],
+    ['secrets that overlap, as one', ['abc', 'bcde'], ['xabcde!', 'ab', 'cde'], 'x***!***'],
+    ['base64 with a newline encoded behind it', ['hunter2x'], [btoa('hunter2x\n')], '***K'],
+    [
+      'base64 with something before it',
+      ['hunter2-password'],
+      [btoa('robot:hunter2-password')],
+      'cm9ib3Q6***',
+    ],
+    ['base64 of the other alphabet', ['~~~???~~~'], [Buffer.from('~~~???~~~').toString('base64url')], '***'],
     ['the base64 of a secret', ['user:password'], ['dXNlcjpw', 'YXNzd29yZA=='], '***'],
     ['no secret of two characters', ['ab', '', '\n'], ['ab ab'], 'ab ab'],
     ['nothing where there are no secrets', [], ['hunter2'], 'hunter2'],
     ['characters of several bytes', ['密码一二三'], ['密码一', '二三!'], '***!'],
   ])('%s', (_, secrets, chunks, expected) => {
     expect(textOf(secrets, ...chunks)).toBe(expected);
+  });
+
+  it('masks the beginning of a secret that is released: what follows it elsewhere could not be masked', () => {
+    const mask = new LogMask(['hunter2']);
+    mask.mask('a', Buffer.from('hunt'));
+    expect(Buffer.from(mask.release('a')).toString()).toBe('***');
+    mask.mask('a', Buffer.from('hu'));
+    expect(Buffer.from(mask.release('a')).toString()).toBe('hu');
+  });
+
+  it('holds nothing back without end, and stays fast with many secrets', () => {
+    const mask = new LogMask(['aaa', ...Array.from({ length: 500 }, (_, i) => `secret number ${i}`)]);
+    const chunk = Buffer.from('abc\n'.repeat(8192));
+    const started = performance.now();
+    for (let i = 0; i < 10; i += 1) mask.mask('a', chunk);
+    expect(performance.now() - started).toBeLessThan(5000);
+    const flood = Buffer.alloc(65_536, 'a');
+    for (let i = 0; i < 100; i += 1) expect(mask.mask('b', flood).byteLength).toBeLessThan(100);
+    expect(mask.release('b').byteLength).toBeLessThan(10);
   });
 
   it('keeps the streams of the steps apart', () => {

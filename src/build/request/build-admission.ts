@@ -5,7 +5,7 @@ import { findLive } from '../../image/image-access.ts';
 import type { Namespace } from '../../namespace/namespace.entity.ts';
 import type { NamespaceService } from '../../namespace/namespace.service.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
-import { type ImageRegistry, RegistryError } from '../../registry/image-registry.ts';
+import type { ImageRegistry } from '../../registry/image-registry.ts';
 import type { ImageBuildPriority } from '../../shared/enums.ts';
 import { UnavailableError } from '../../shared/errors.ts';
 import { parseImageReference } from '../../shared/image-reference.ts';
@@ -15,6 +15,7 @@ import type { WorkspaceService } from '../../workspace/workspace.service.ts';
 import type { Build } from '../build.entity.ts';
 import { insertBuild } from '../build.store.ts';
 import type { BuildQuotaService } from '../quota/build-quota.service.ts';
+import { type TagState, tagStateOf } from '../registry-tag.ts';
 import type { BuildSecrets, RequestSecrets } from './build-secrets.ts';
 import type { BuildTarget } from './build-target.rules.ts';
 import type { BuildTokens, TokenClaim } from './build-token.ts';
@@ -37,6 +38,8 @@ export interface Wanted {
   readonly target: BuildTarget | null;
   readonly overwriteTag: boolean;
   readonly priority: ImageBuildPriority;
+  /** The tag in the registry may come from the build that this one tries once more. */
+  readonly mayHavePushed: boolean;
 }
 
 /** Where a build may go. */
@@ -49,7 +52,7 @@ export interface Place {
   readonly warnings: readonly string[];
 }
 
-export interface BuildLimits {
+export interface TimeLimits {
   readonly defaultTimeoutMs: number;
   readonly maxTimeoutMs: number;
 }
@@ -67,7 +70,7 @@ export class BuildAdmission {
       readonly tokens: BuildTokens;
       /** `null` on a server without one, where nothing can be built. */
       readonly registry: ImageRegistry | null;
-      readonly limits: BuildLimits;
+      readonly limits: TimeLimits;
     },
   ) {}
 
@@ -91,15 +94,17 @@ export class BuildAdmission {
     const taken =
       namespace === null || target === null ? null : await findLive(this.em.fork(), namespace.id, target);
     const warnings: string[] = [];
-    if (taken !== null && !wanted.overwriteTag)
+    if (taken !== null && !wanted.overwriteTag) {
       problems.add('TAG_EXISTS', paths.name, TAKEN, detailsOf(target));
-    else if (target !== null && !wanted.overwriteTag && (namespace !== null || session.isAdmin)) {
-      const found = await this.#isInRegistry(target);
-      if (found === true) problems.add('TAG_EXISTS', paths.name, IN_REGISTRY, detailsOf(target));
-      if (found === null) warnings.push(NOT_ASKED);
     }
     const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
     await quotas.takeRoom(this.em.fork(), place, taken, problems, paths);
+    // Last, and of what is right otherwise: the registry's answer must not tell of what the viewer may not see.
+    if (target !== null && !wanted.overwriteTag && !wanted.mayHavePushed && !problems.any) {
+      const state = await this.#tagStateOf(target);
+      if (state === 'TAKEN') problems.add('TAG_EXISTS', paths.name, IN_REGISTRY, detailsOf(target));
+      if (state === 'UNKNOWN') warnings.push(NOT_ASKED);
+    }
     return { namespace, workspace, taken, warnings };
   }
 
@@ -162,18 +167,10 @@ export class BuildAdmission {
     );
   }
 
-  /** `null`: the registry does not say. */
-  async #isInRegistry({ reference, tag }: BuildTarget): Promise<boolean | null> {
+  async #tagStateOf({ reference, tag }: BuildTarget): Promise<TagState> {
     const parsed = parseImageReference(reference);
-    if ('problem' in parsed) return false;
-    const signal = AbortSignal.timeout(REGISTRY_LOOK_MS);
-    try {
-      return (await this.#registry.manifest(parsed.path, tag, { signal })) !== null;
-    } catch (error) {
-      if (error instanceof RegistryError && error.reason === 'PROTOCOL') return true;
-      if (error instanceof RegistryError || signal.aborted) return null;
-      throw error;
-    }
+    if ('problem' in parsed) throw new Error(parsed.problem);
+    return await tagStateOf(this.#registry, parsed.path, tag, AbortSignal.timeout(REGISTRY_LOOK_MS));
   }
 }
 

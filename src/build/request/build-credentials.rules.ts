@@ -9,6 +9,11 @@ const MAX_AUTH = 16_384;
 const MAX_SECRETS = 50;
 /** What BuildKit takes for one secret. */
 const MAX_SECRET_BYTES = 500 * 1024;
+/** Of all secrets together: each line is looked for in all that the build prints. */
+const MAX_SECRET_LINES = 1000;
+const MAX_ALL_SECRETS_BYTES = 1024 * 1024;
+/** A shorter one could not be masked without masking everything. */
+const MIN_SECRET_BYTES = 3;
 const SECRET_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -84,6 +89,9 @@ export function buildSecretsOf(
     }
     if (value === '') {
       problems.add('REQUIRED', at('value'), 'a secret needs a value: give it, or leave the secret out');
+    } else if (Buffer.byteLength(value.trim()) < MIN_SECRET_BYTES) {
+      const message = `a secret has at least ${MIN_SECRET_BYTES} bytes: a shorter one cannot be masked in the log`;
+      problems.add('INVALID', at('value'), message, { min: MIN_SECRET_BYTES });
     } else if (Buffer.byteLength(value) > MAX_SECRET_BYTES) {
       const message = `may have at most ${MAX_SECRET_BYTES} bytes in UTF-8`;
       problems.add('TOO_LONG', at('value'), message, { max: MAX_SECRET_BYTES });
@@ -91,6 +99,17 @@ export function buildSecretsOf(
       problems.add('INVALID', at('value'), 'holds half a character (a lone surrogate)');
     }
     if (!found.has(id)) found.set(id, value);
+  }
+  const values = [...found.values()];
+  const lines = values.reduce((sum, value) => sum + value.split('\n').length, 0);
+  if (lines > MAX_SECRET_LINES) {
+    const message = `all secrets together have at most ${MAX_SECRET_LINES} lines: each is masked in the log`;
+    problems.add('TOO_MANY', path, message, { max: MAX_SECRET_LINES, current: lines });
+  }
+  const bytes = values.reduce((sum, value) => sum + Buffer.byteLength(value), 0);
+  if (bytes > MAX_ALL_SECRETS_BYTES) {
+    const message = `all secrets together have at most ${MAX_ALL_SECRETS_BYTES} bytes`;
+    problems.add('TOO_LONG', path, message, { max: MAX_ALL_SECRETS_BYTES, current: bytes });
   }
   return found;
 }

@@ -3,6 +3,7 @@ import type { WriteGate } from '../../db/write-gate.ts';
 import { type EventBus, hintBuild } from '../../events/event-bus.ts';
 import type { Label } from '../../image/content/image-content.ts';
 import type { ImageService } from '../../image/image.service.ts';
+import type { FindPrivateNames } from '../../registry/private-names.ts';
 import type { ImageBuildKind, ImageBuildPriority, Visibility } from '../../shared/enums.ts';
 import { Problems } from '../../shared/problems.ts';
 import { checkText } from '../../shared/text.rules.ts';
@@ -20,8 +21,9 @@ import type { GuardedBase } from '../dockerfile/dockerfile-base.rules.ts';
 import type { BaseRegistries } from '../dockerfile/dockerfile-host.rules.ts';
 import { type DockerfileReport, reportOnDockerfile } from '../dockerfile/dockerfile-report.rules.ts';
 import type { AdmissionPaths, BuildAdmission } from './build-admission.ts';
-import { checkBases } from './build-bases.ts';
+import { checkBaseNames, checkBases } from './build-bases.ts';
 import {
+  type BuildLimits,
   type BuildNetworkInput,
   type BuildResourceInput,
   resourceOf,
@@ -31,7 +33,7 @@ import {
 import type { RequestSecrets } from './build-secrets.ts';
 import { type BuildConfigInput, buildSourceOf } from './build-source.rules.ts';
 import { type BuildTarget, type BuildTargetInput, buildTargetOf } from './build-target.rules.ts';
-import type { BuildTokens, TokenClaim } from './build-token.ts';
+import { type BuildTokens, checkToken, type TokenClaim } from './build-token.ts';
 import { queuedBuild } from './new-build.rules.ts';
 
 const MAX_JOB_NAME = 128;
@@ -83,6 +85,8 @@ export interface BuildDraft {
   readonly timeoutMs: number;
   readonly jobName: string | null;
   readonly retryOfId: string | null;
+  /** The tag in the registry may come from the build that this one tries once more. */
+  readonly mayHavePushed: boolean;
 }
 
 const PATHS: AdmissionPaths = {
@@ -106,6 +110,7 @@ export class BuildRequestService {
       readonly registryHost: string | null;
       /** Where bases may come from besides. */
       readonly bases: Omit<BaseRegistries, 'own'>;
+      readonly findPrivateNames: FindPrivateNames;
     },
   ) {}
 
@@ -116,21 +121,24 @@ export class BuildRequestService {
    * @throws InputRefused with everything that is wrong
    */
   async request(session: Session, input: BuildRequest): Promise<BuildAnswer> {
-    const { clientToken, validateOnly, ...asked } = input;
-    const make = async (claim: TokenClaim | null) => {
-      const problems = new Problems();
-      const { draft, warnings } = this.#draftOf(input, problems);
-      return await this.submit(session, draft, problems, {
-        claim,
-        warnings,
-        validateOnly: validateOnly === true,
-      });
-    };
-    if (validateOnly === true) return (await make(null)) as BuildAnswer;
-    return await this.parts.tokens.once(session, clientToken, { build: asked }, make, async (buildId) => {
+    const { clientToken, validateOnly } = input;
+    const problems = new Problems();
+    checkToken(clientToken, problems);
+    const { draft, warnings } = this.#draftOf(input, problems);
+    const submit = async (claim: TokenClaim | null) =>
+      await this.submit(session, draft, problems, { claim, warnings, validateOnly: validateOnly === true });
+    // What is refused has never brought a build.
+    if (validateOnly === true || problems.any) return (await submit(null)) as BuildAnswer;
+    const identity = { build: identityOf(draft) };
+    return await this.parts.tokens.once(session, clientToken, identity, submit, async (buildId) => {
       const build = await this.parts.builds.find(session, buildId);
       return build && { build, reused: true, warnings: [] };
     });
+  }
+
+  /** Where bases may come from. */
+  get registries(): BaseRegistries {
+    return { own: this.parts.admission.registryHost, ...this.parts.bases };
   }
 
   /** Looks at a Dockerfile without building it, by this server's rules. */
@@ -155,9 +163,10 @@ export class BuildRequestService {
       readonly validateOnly: boolean;
     },
   ): Promise<BuildAnswer | null> {
-    const { admission, images, tokens, events } = this.parts;
+    const { admission, images, tokens, events, findPrivateNames } = this.parts;
     const at = draft.kind === 'PACKAGES' ? ['buildConfig', 'baseImage'] : ['buildConfig', 'dockerfile'];
     await checkBases(session, images, draft.bases, problems, at);
+    await checkBaseNames(findPrivateNames, draft, this.registries, problems, at);
     const place = await admission.check(session, draft, PATHS, problems);
     problems.refuseIfAny();
     const warnings = [...options.warnings, ...place.warnings];
@@ -176,20 +185,22 @@ export class BuildRequestService {
     return { build, reused: false, warnings };
   }
 
+  /** What is worth knowing of limits that the builder will not hold to. */
+  limitWarnings(limits: BuildLimits, needsBuildKit: boolean): string[] {
+    const { builder } = this.parts;
+    const isLimited = limits.cpus !== null || limits.memoryBytes !== null;
+    return isLimited && (builder === 'buildkit' || (builder === 'auto' && needsBuildKit)) ? [UNLIMITED] : [];
+  }
+
   #draftOf(input: BuildRequest, problems: Problems): { draft: BuildDraft; warnings: string[] } {
-    const { admission, builder } = this.parts;
+    const { admission } = this.parts;
     const { buildConfig, image } = input;
     const target = buildTargetOf(image, admission.registryHost, problems);
-    const { warnings, ...built } = buildSourceOf(
-      buildConfig,
-      { own: admission.registryHost, ...this.parts.bases },
-      problems,
-    );
+    const { warnings, ...built } = buildSourceOf(buildConfig, this.registries, problems);
     const asked = resourceOf(input.resource, input.network, problems);
     const pushed = targetRegistryOf(input.targetRegistry, problems);
     checkText(problems, ['jobName'], input.jobName, MAX_JOB_NAME);
     checkText(problems, ['buildConfig', 'regionId'], buildConfig.regionId, MAX_REGION);
-    const isLimited = asked.limits.cpus !== null || asked.limits.memoryBytes !== null;
     return {
       draft: {
         ...built,
@@ -207,15 +218,14 @@ export class BuildRequestService {
         timeoutMs: admission.timeoutOf(input.timeoutSeconds, problems),
         jobName: input.jobName ?? null,
         retryOfId: null,
+        mayHavePushed: false,
       },
       warnings: [
         ...warnings,
         ...asked.recordedOnly,
         ...pushed.recordedOnly,
         ...(buildConfig.regionId ? ['regionId is only recorded: this server has one region'] : []),
-        ...(isLimited && (builder === 'buildkit' || (builder === 'auto' && built.needsBuildKit))
-          ? [UNLIMITED]
-          : []),
+        ...this.limitWarnings(asked.limits, built.needsBuildKit),
       ],
     };
   }
@@ -244,4 +254,13 @@ function fieldsOf({ kind, source, dockerfile, ...draft }: BuildDraft) {
     jobName: draft.jobName,
     retryOfId: draft.retryOfId,
   } satisfies Partial<Build>;
+}
+
+/** What makes two drafts the same request. */
+function identityOf({ bases: _, secrets: { secrets, registryAuths }, ...draft }: BuildDraft): object {
+  return {
+    ...draft,
+    secrets: Object.fromEntries(secrets),
+    registryAuths: Object.fromEntries(registryAuths),
+  };
 }

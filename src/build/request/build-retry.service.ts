@@ -1,15 +1,21 @@
 import type { Session } from '../../auth/session.ts';
-import type { EntityManager } from '../../db/orm.ts';
+import { type EntityManager, kysely } from '../../db/orm.ts';
 import type { NamespaceService } from '../../namespace/namespace.service.ts';
-import { InputRefused, type Problem, Problems, refuse } from '../../shared/problems.ts';
-import { Build } from '../build.entity.ts';
+import { needsBuildKit, parseDockerfile } from '../../shared/dockerfile.ts';
+import { parseImageReference } from '../../shared/image-reference.ts';
+import { InputRefused, type Problem, Problems } from '../../shared/problems.ts';
+import { Build, type DockerfileSource } from '../build.entity.ts';
 import { isFinal } from '../build.rules.ts';
 import type { BuildService } from '../build.service.ts';
-import { guardedBases } from '../dockerfile/dockerfile-base.rules.ts';
+import { dockerfileSourceOf } from '../dockerfile/dockerfile-source.rules.ts';
+import { mayHavePushed } from '../registry-tag.ts';
 import type { BuildAdmission } from './build-admission.ts';
 import type { BuildAnswer, BuildDraft, BuildRequestService } from './build-request.service.ts';
+import { limitsOf } from './build-resource.rules.ts';
+import type { RequestSecrets } from './build-secrets.ts';
 import { type BuildConfigInput, requestSecretsOf } from './build-source.rules.ts';
-import type { BuildTokens, TokenClaim } from './build-token.ts';
+import type { BuildTarget } from './build-target.rules.ts';
+import { type BuildTokens, checkToken, type TokenClaim } from './build-token.ts';
 import type { NotebookSaveService } from './notebook-save.service.ts';
 
 export interface RetryRequest extends Pick<BuildConfigInput, 'secrets' | 'registryAuths'> {
@@ -32,114 +38,175 @@ export class BuildRetryService {
   ) {}
 
   /**
-   * Queues a build that ended without an image once more, as it was asked for then, with the rights of who asks now.
+   * Queues a build that ended without an image once more, as it was asked for then, with the rights and the rules of now.
    *
    * @throws InputRefused with everything that is wrong; what is wrong with the earlier build has the path `id`
    */
   async retry(session: Session, input: RetryRequest): Promise<BuildAnswer> {
-    const earlier = await this.#retryable(session, input.buildUid);
     const { clientToken, ...asked } = input;
-    const reuse = async (buildId: string) => {
-      const build = await this.parts.builds.find(session, buildId);
-      return build && { build, reused: true, warnings: [] };
-    };
+    const problems = new Problems();
+    checkToken(clientToken, problems);
+    const earlier = await this.#retryable(session, input.buildUid, problems);
+    const again = async (claim: TokenClaim | null) =>
+      earlier.kind === 'NOTEBOOK'
+        ? await this.#saveAgain(session, earlier, input, problems, claim)
+        : await this.#buildAgain(session, earlier, input, problems, claim);
     try {
-      if (earlier.kind === 'NOTEBOOK') return await this.#saveAgain(session, earlier, clientToken);
-      return await this.parts.tokens.once(
-        session,
-        clientToken,
-        { retry: asked },
-        async (claim) => await this.#buildAgain(session, earlier, input, claim),
-        reuse,
-      );
+      if (problems.any) return (await again(null)) as BuildAnswer;
+      return await this.parts.tokens.once(session, clientToken, { retry: asked }, again, async (buildId) => {
+        const build = await this.parts.builds.find(session, buildId);
+        return build && { build, reused: true, warnings: [] };
+      });
     } catch (error) {
       if (error instanceof InputRefused) throw new InputRefused(error.problems.map(ofThisInput), error.more);
       throw error;
     }
   }
 
-  async #retryable(session: Session, uid: string | null): Promise<Build> {
+  async #retryable(session: Session, uid: string | null, problems: Problems): Promise<Build> {
     const seen = uid === null ? null : await this.parts.builds.find(session, uid);
-    if (seen === null) return refuse('NOT_FOUND', ['id'], 'there is no such build');
+    if (seen === null) return problems.refuse('NOT_FOUND', ['id'], 'there is no such build');
     const { status } = seen;
     if (!isFinal(status)) {
-      refuse('BUILD_NOT_FINISHED', ['id'], `the build is ${status}; cancel it first, or wait for its end`, {
-        status,
-      });
+      const message = `the build is ${status}; cancel it first, or wait for its end`;
+      problems.refuse('BUILD_NOT_FINISHED', ['id'], message, { status });
     }
     if (status === 'SUCCEEDED') {
-      refuse('NOT_ALLOWED', ['id'], 'the build has succeeded; ask for a new one with buildImage', { status });
+      const message = 'the build has succeeded; ask for a new one with buildImage';
+      problems.refuse('NOT_ALLOWED', ['id'], message, { status });
     }
-    return await this.em.fork().findOneOrFail(Build, { id: seen.id });
+    return await this.em.fork().findOneOrFail(Build, { id: seen.id }, { populate: ['dockerfile', 'source'] });
   }
 
   async #buildAgain(
     session: Session,
     earlier: Build,
     input: RetryRequest,
+    problems: Problems,
     claim: TokenClaim | null,
   ): Promise<BuildAnswer | null> {
     const { dockerfile, source } = earlier;
     if (dockerfile === null || source === null) throw new Error(`build ${earlier.id} has no Dockerfile`);
-    const problems = new Problems();
-    const { registryHost } = this.parts.admission;
-    const secrets = requestSecretsOf(input, [], registryHost, problems);
-    const gone = [
-      { path: 'secrets', wanted: source.secretIds ?? [], given: secrets.secrets },
-      { path: 'registryAuths', wanted: source.authHosts ?? [], given: secrets.registryAuths },
-    ];
-    for (const { path, wanted, given } of gone) {
-      const missing = wanted.filter((name) => !given.has(name));
-      if (missing.length === 0) continue;
-      const message = `secrets are not kept when a build has ended; send these again: ${missing.join(', ')}`;
-      problems.add('REQUIRED', [path], message, { missing });
-    }
-    const [namespace] = await this.parts.namespaces.byIds([earlier.namespaceId]);
+    const { registries } = this.parts.requests;
+    const secrets = requestSecretsOf(input, [], registries.own, problems);
+    assertComplete(secrets, source, problems);
+    const built = dockerfileSourceOf(configOf(dockerfile, source), registries, problems);
+    const target = await this.#targetOf(earlier);
+    checkHost(target, registries.own, problems);
+    const priority = earlier.priority === 'HIGH' && !session.isAdmin ? 'NORMAL' : earlier.priority;
+    const limits = limitsOf(earlier.resource);
     const draft: BuildDraft = {
       ...earlier,
-      dockerfile,
+      ...built,
       source: {
-        ...source,
+        ...built.source,
         secretIds: [...secrets.secrets.keys()],
         authHosts: [...secrets.registryAuths.keys()],
       },
       secrets,
-      bases: guardedBases(dockerfile, source.buildArgs, registryHost),
       workspaceUid: earlier.workspaceId,
-      target: {
-        namespace: namespace?.name ?? '',
-        name: earlier.targetName,
-        tag: earlier.targetTag,
-        reference: earlier.targetReference,
-      },
+      target,
+      priority,
+      timeoutMs: this.parts.admission.timeoutOf(earlier.timeoutMs / 1000, problems),
       retryOfId: earlier.id,
+      mayHavePushed: await this.#mayHavePushed(earlier),
     };
-    const options = { claim, warnings: [], validateOnly: false };
+    const isLower = priority !== earlier.priority;
+    const warnings = [
+      ...built.warnings,
+      ...this.parts.requests.limitWarnings(
+        limits,
+        needsBuildKit(parseDockerfile(dockerfile, source.buildArgs)),
+      ),
+      ...(isLower
+        ? ['the priority is NORMAL now: only administrators may put a build before the others']
+        : []),
+    ];
+    const options = { claim, warnings, validateOnly: false };
     return await this.parts.requests.submit(session, draft, problems, options);
   }
 
   async #saveAgain(
     session: Session,
     earlier: Build,
-    clientToken: string | null | undefined,
-  ): Promise<BuildAnswer> {
-    const [namespace] = await this.parts.namespaces.byIds([earlier.namespaceId]);
-    return await this.parts.saves.save(
+    { secrets, registryAuths }: RetryRequest,
+    problems: Problems,
+    claim: TokenClaim | null,
+  ): Promise<BuildAnswer | null> {
+    const unwanted = Object.entries({ secrets, registryAuths }).filter(([, given]) => given?.length);
+    for (const [name] of unwanted) {
+      problems.add('NOT_ALLOWED', [name], 'saving a notebook takes none; leave this out');
+    }
+    const { namespace, name, tag, ...target } = await this.#targetOf(earlier);
+    checkHost(target, this.parts.requests.registries.own, problems);
+    return await this.parts.saves.submit(
       session,
       {
-        clientToken,
         notebookUid: earlier.notebookId,
-        namespace: namespace?.name ?? '',
-        name: earlier.targetName,
-        tag: earlier.targetTag,
+        namespace,
+        name,
+        tag,
         description: earlier.targetDescription,
         workspaceUid: earlier.workspaceId,
         overwriteTag: earlier.overwriteTag,
         pause: earlier.pause,
       },
-      earlier.id,
+      problems,
+      { claim, retryOfId: earlier.id, mayHavePushed: await this.#mayHavePushed(earlier) },
     );
   }
+
+  async #targetOf(build: Build): Promise<BuildTarget> {
+    const [namespace] = await this.parts.namespaces.byIds([build.namespaceId]);
+    if (namespace === undefined) throw new Error(`build ${build.id} has no namespace`);
+    const { targetName: name, targetTag: tag, targetReference: reference } = build;
+    return { namespace: namespace.name, name, tag, reference };
+  }
+
+  async #mayHavePushed({ id, attempt }: Build): Promise<boolean> {
+    return await mayHavePushed(kysely(this.em.fork()), id, attempt + 1);
+  }
+}
+
+/** What was forgotten has to be there again. */
+function assertComplete(
+  { secrets, registryAuths }: RequestSecrets,
+  { secretIds = [], authHosts = [] }: DockerfileSource,
+  problems: Problems,
+): void {
+  const lists = [
+    { path: 'secrets', wanted: secretIds, given: secrets },
+    { path: 'registryAuths', wanted: authHosts, given: registryAuths },
+  ];
+  for (const { path, wanted, given } of lists) {
+    const missing = wanted.filter((name) => !given.has(name));
+    if (missing.length === 0) continue;
+    const message = `these were forgotten when the build ended; send them again: ${missing.join(', ')}`;
+    problems.add('REQUIRED', [path], message, { missing });
+  }
+}
+
+/** The platform's registry may have moved since. */
+function checkHost(
+  { reference }: Pick<BuildTarget, 'reference'>,
+  registryHost: string,
+  problems: Problems,
+): void {
+  const parsed = parseImageReference(reference);
+  if (!('problem' in parsed) && parsed.host === registryHost) return;
+  const message = `it was to be pushed elsewhere; images go to ${registryHost} now: ask for a new build with buildImage`;
+  problems.add('REGISTRY_NOT_ALLOWED', ['id'], message, { allowed: [registryHost] });
+}
+
+/** A kept source as a request would give it. */
+function configOf(dockerfile: string, { buildArgs, files, target, noCache }: DockerfileSource) {
+  return {
+    dockerfile,
+    buildArgs: Object.entries(buildArgs).map(([name, value]) => ({ name, value })),
+    files: files.map((file) => ({ ...file, encoding: 'BASE64' as const })),
+    target,
+    noCache,
+  };
 }
 
 /** What is wrong with the earlier build is wrong with its id: the rest of its input does not stand in this one. */

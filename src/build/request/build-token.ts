@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Session } from '../../auth/session.ts';
 import { type EntityManager, kysely } from '../../db/orm.ts';
 import { toGlobalId } from '../../shared/global-id.ts';
-import { InputRefused, Problems, refuse } from '../../shared/problems.ts';
+import { InputRefused, type Problems, refuse } from '../../shared/problems.ts';
 
 /** How long a token is remembered. */
 export const TOKEN_HOURS = 24;
@@ -29,7 +29,7 @@ export class BuildTokens {
   /**
    * Makes a build once for each token.
    *
-   * @param input everything that makes two requests the same one
+   * @param input everything that makes two requests the same one, defaults filled in
    * @param make makes the build and, in its transaction, first calls {@link isMade} and at last {@link keep}; `null`: it was
    *   made already
    * @param reuse the build that there is; `null` where the viewer may not see it any more
@@ -85,14 +85,16 @@ export class BuildTokens {
 
   #claimOf(session: Session, token: string | null | undefined, input: object): TokenClaim | null {
     if (token === null || token === undefined) return null;
-    const problems = new Problems();
-    if (!TOKEN.test(token)) {
-      const message = 'give 1 to 128 printable ASCII characters without blanks, e.g. a UUID';
-      problems.refuse('PATTERN', ['clientToken'], message, { pattern: TOKEN.source });
-    }
     const inputHash = createHmac('sha256', this.key).update(canonical(input)).digest('hex');
     return { userId: session.user.id, token, inputHash };
   }
+}
+
+/** Checks a token; one that is wrong must not be given to {@link BuildTokens.once}. */
+export function checkToken(token: string | null | undefined, problems: Problems): void {
+  if (token === null || token === undefined || TOKEN.test(token)) return;
+  const message = 'give 1 to 128 printable ASCII characters without blanks, e.g. a UUID';
+  problems.add('PATTERN', ['clientToken'], message, { pattern: TOKEN.source });
 }
 
 /** The build that a token brought. @throws InputRefused IDEMPOTENCY_CONFLICT */

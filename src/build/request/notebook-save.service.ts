@@ -5,6 +5,7 @@ import type { WriteGate } from '../../db/write-gate.ts';
 import { type EventBus, hintBuild } from '../../events/event-bus.ts';
 import { Image } from '../../image/image.entity.ts';
 import type { ImageRow } from '../../image/image.reads.ts';
+import { DEFAULT_TAG } from '../../image/image.rules.ts';
 import type { ImageService } from '../../image/image.service.ts';
 import { findLive } from '../../image/image-access.ts';
 import type { Notebook, NotebookService } from '../../notebook/notebook.service.ts';
@@ -16,7 +17,7 @@ import { newImage } from '../run/build-publish.ts';
 import { type AdmissionPaths, type BuildAdmission, TAKEN } from './build-admission.ts';
 import { NO_SECRETS } from './build-secrets.ts';
 import { saveTargetOf } from './build-target.rules.ts';
-import type { BuildTokens, TokenClaim } from './build-token.ts';
+import { type BuildTokens, checkToken, type TokenClaim } from './build-token.ts';
 import { queuedBuild } from './new-build.rules.ts';
 
 export interface SaveRequest {
@@ -59,14 +60,19 @@ export class NotebookSaveService {
   /**
    * Queues the saving of a running notebook. The image is in the catalogue at once, INIT.
    *
-   * @param retryOfId the failed save that this one tries once more
    * @throws InputRefused with everything that is wrong
    */
-  async save(session: Session, input: SaveRequest, retryOfId: string | null = null): Promise<SaveAnswer> {
+  async save(session: Session, input: SaveRequest): Promise<SaveAnswer> {
     const { clientToken, validateOnly, ...asked } = input;
-    const make = async (claim: TokenClaim | null) => await this.#save(session, input, retryOfId, claim);
-    if (validateOnly === true) return (await make(null)) as SaveAnswer;
-    return await this.parts.tokens.once(session, clientToken, { save: asked }, make, async (buildId) => {
+    const problems = new Problems();
+    checkToken(clientToken, problems);
+    const submit = async (claim: TokenClaim | null) => await this.submit(session, input, problems, { claim });
+    if (validateOnly === true || problems.any) return (await submit(null)) as SaveAnswer;
+    const { pause, overwriteTag, tag } = asked;
+    const identity = {
+      save: { ...asked, pause: pause ?? true, overwriteTag: overwriteTag ?? false, tag: tag || DEFAULT_TAG },
+    };
+    return await this.parts.tokens.once(session, clientToken, identity, submit, async (buildId) => {
       const build = await this.parts.builds.find(session, buildId);
       if (build === null) return null;
       const [image = null] =
@@ -75,18 +81,37 @@ export class NotebookSaveService {
     });
   }
 
-  async #save(
+  /**
+   * Checks what is asked for, and queues it.
+   *
+   * @returns `null` where another request with the claim's token has made the build meanwhile
+   * @throws InputRefused with everything that is wrong, what `problems` had before too
+   */
+  async submit(
     session: Session,
     input: SaveRequest,
-    retryOfId: string | null,
-    claim: TokenClaim | null,
+    problems: Problems,
+    {
+      claim,
+      retryOfId = null,
+      mayHavePushed = false,
+    }: {
+      readonly claim: TokenClaim | null;
+      readonly retryOfId?: string | null;
+      readonly mayHavePushed?: boolean;
+    },
   ): Promise<SaveAnswer | null> {
     const { admission, tokens, events } = this.parts;
-    const problems = new Problems();
     const target = saveTargetOf(input, admission.registryHost, problems);
     const notebook = await this.#notebookOf(session, input.notebookUid, problems);
     const overwriteTag = input.overwriteTag ?? false;
-    const wanted = { workspaceUid: input.workspaceUid, target, overwriteTag, priority: 'NORMAL' as const };
+    const wanted = {
+      workspaceUid: input.workspaceUid,
+      target,
+      overwriteTag,
+      priority: 'NORMAL' as const,
+      mayHavePushed,
+    };
     const place = await admission.check(session, wanted, PATHS, problems);
     problems.refuseIfAny();
     const warnings = [

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LockMode } from '@mikro-orm/core';
-import type { EntityManager } from '../../db/orm.ts';
+import { type EntityManager, kysely } from '../../db/orm.ts';
 import { isTaken } from '../../db/violations.ts';
 import {
   type ContainerEngine,
@@ -20,6 +20,7 @@ import { type BuildStore, moveTo } from '../build.store.ts';
 import type { BuildLogWriter } from '../log/build-log.writer.ts';
 import type { BuildQuotaService } from '../quota/build-quota.service.ts';
 import { registryPushes } from '../registry-pushes.ts';
+import { mayHavePushed, tagStateOf } from '../registry-tag.ts';
 import { forgetSecrets } from '../request/build-secrets.ts';
 import type { BuildAttempt } from './build-attempt.ts';
 import { BuildFailedError } from './build-settle.ts';
@@ -30,6 +31,7 @@ const PUSH_PAUSES_MS = [1000, 3000, 8000];
 const LOCK_LOOK_MS = 500;
 
 export interface PublishTools {
+  readonly em: EntityManager;
   readonly engine: ContainerEngine;
   readonly registry: ImageRegistry;
   readonly registryAuth: RegistryCredentials | null;
@@ -126,20 +128,24 @@ async function assertNameFree(tx: EntityManager, build: Build): Promise<void> {
   if (other !== null && other.id !== build.imageId) throw nameTaken(build);
 }
 
-/**
- * The registry may hold a tag that no live image of the catalogue has. Only the first attempt can tell that from a push of
- * its own that nobody noted down.
- */
-async function assertTagFree(build: Build, { registry, signal }: PublishTools): Promise<void> {
-  if (build.overwriteTag || build.attempt > 1) return;
-  const found = await registry.manifest(targetOf(build).path, build.targetTag, { signal }).catch((error) => {
-    // Whether it answers, the push will tell.
-    if (error instanceof RegistryError) return null;
-    throw error;
-  });
-  if (found === null) return;
-  const message = `the registry has the tag ${build.targetTag} already; choose another tag or set overwriteTag`;
-  throw new BuildFailedError('TAG_EXISTS', message);
+/** The registry may hold a tag that no live image of the catalogue has. */
+async function assertTagFree(build: Build, { em, registry, signal, lines }: PublishTools): Promise<void> {
+  if (build.overwriteTag || (await mayHavePushed(kysely(em.fork()), build.id, build.attempt))) return;
+  for (const pause of [...PUSH_PAUSES_MS, null]) {
+    const state = await tagStateOf(registry, targetOf(build).path, build.targetTag, signal);
+    if (state === 'FREE') return;
+    if (state === 'TAKEN') {
+      const message = `the registry has the tag ${build.targetTag} already; choose another tag or set overwriteTag`;
+      throw new BuildFailedError('TAG_EXISTS', message);
+    }
+    if (pause === null) break;
+    await lines.say(`The registry does not answer; trying again in ${pause / 1000} s.`);
+    await sleep(pause, undefined, { signal });
+  }
+  throw new BuildFailedError(
+    'REGISTRY_UNAVAILABLE',
+    'the registry does not say whether it has the tag already',
+  );
 }
 
 /** The images that a build is about to change. */

@@ -5,6 +5,7 @@ import {
   EngineError,
   type RegistryCredentials,
 } from '../../../engine/container-engine.ts';
+import type { Build } from '../../build.entity.ts';
 import { looksSecret } from '../../dockerfile/dockerfile-secret.rules.ts';
 import { limitsOf } from '../../request/build-resource.rules.ts';
 import type { RequestSecrets } from '../../request/build-secrets.ts';
@@ -19,13 +20,13 @@ export function createDockerfileRecipe(options: {
   readonly builder: 'auto' | 'classic' | 'buildkit';
   /** For pulling bases from the platform's own registry, by host. */
   readonly registryAuths: Readonly<Record<string, RegistryCredentials>>;
+  readonly sourceOf: (buildId: string) => Promise<Pick<Build, 'dockerfile' | 'source'>>;
   readonly secretsOf: (buildId: string) => Promise<RequestSecrets>;
 }): Recipe {
   return async (build, tools) => {
-    const { dockerfile, source } = build;
+    const { dockerfile, source } = await options.sourceOf(build.id);
     if (dockerfile === null || source === null) throw new Error(`build ${build.id} has no Dockerfile`);
     const given = await options.secretsOf(build.id);
-    const log = new MaskedLog(tools.log, new LogMask(secretTexts(given, source.buildArgs)));
     const request: BuildRequest = {
       dockerfile,
       files: source.files.map(({ path, content, mode }) => ({
@@ -42,6 +43,7 @@ export function createDockerfileRecipe(options: {
       secrets: Object.fromEntries(given.secrets),
       limits: limitsOf(build.resource),
     };
+    const log = new MaskedLog(tools.log, new LogMask(secretTexts(request)));
     await tools.enter('BUILDING');
     for (let tried = 0; ; tried += 1) {
       try {
@@ -72,15 +74,13 @@ async function buildOnce(request: BuildRequest, tools: RecipeTools, log: MaskedL
           break;
         case 'step':
           tools.step(log.maskedStep(event.step));
-          if (event.step.status !== 'RUNNING') await log.release(event.step.number);
+          if (event.step.status !== 'RUNNING') await log.endStep(event.step.number);
           break;
         case 'log':
           await log.append(event.stream, event.step, event.data, event.at);
           break;
         case 'clipped':
-          await log.release(event.step);
-          await tools.log.gap(event.step, event.at);
-          await log.say('The engine cut the output of this step here: bytes are missing.');
+          await log.gap(event.step, event.at);
           break;
         case 'warning':
           await log.say(`Warning: ${event.message}`);
@@ -103,15 +103,9 @@ function isRegistryAway(error: unknown): error is EngineError {
 }
 
 /** Everything of a build that its log must not show: what is secret by its place, and by its name. */
-function* secretTexts(
-  { secrets, registryAuths }: RequestSecrets,
-  buildArgs: Readonly<Record<string, string>>,
-): Iterable<string> {
-  yield* secrets.values();
-  for (const { username, password } of registryAuths.values()) {
-    yield password;
-    yield Buffer.from(`${username}:${password}`).toString('base64');
-  }
+function* secretTexts({ secrets, registryAuths, buildArgs }: BuildRequest): Iterable<string> {
+  yield* Object.values(secrets);
+  for (const { password } of Object.values(registryAuths)) yield password;
   for (const [name, value] of Object.entries(buildArgs)) if (looksSecret(name, value)) yield value;
 }
 
@@ -121,6 +115,9 @@ class MaskedLog {
     string,
     { readonly stream: 'STDOUT' | 'STDERR'; readonly step: number | null; at: Date }
   >();
+
+  /** The steps of which it has been said that bytes are missing. */
+  readonly #cut = new Set<number | null>();
 
   constructor(
     private readonly log: RecipeTools['log'],
@@ -137,8 +134,23 @@ class MaskedLog {
     await this.log.say(this.mask.maskText(text));
   }
 
-  /** Writes what the mask holds back of a step: it prints no more. */
-  async release(step: number | null): Promise<void> {
+  /** The mask keeps what it holds back: of the classic builder no bytes are missing then, but only their values. */
+  async gap(step: number | null, at: Date): Promise<void> {
+    await this.log.gap(step, at);
+    if (this.#cut.has(step)) return;
+    this.#cut.add(step);
+    await this.say(
+      'The engine did not give all bytes of this step: U+FFFD stands for some, or lines are missing.',
+    );
+  }
+
+  /** It prints no more: what has no newline at its end is written before what comes next. */
+  async endStep(step: number): Promise<void> {
+    await this.#release(step);
+    this.log.endStep(step);
+  }
+
+  async #release(step: number | null): Promise<void> {
     for (const key of this.mask.held) {
       const from = this.#streams.get(key);
       if (from === undefined || from.step !== step) continue;
@@ -146,9 +158,9 @@ class MaskedLog {
     }
   }
 
-  /** Nothing more is printed: what has no newline at its end is written before what comes next. */
+  /** Nothing more is printed at all. */
   async end(): Promise<void> {
-    for (const { step } of this.#streams.values()) await this.release(step);
+    for (const { step } of this.#streams.values()) await this.#release(step);
     await this.log.finish();
   }
 
@@ -160,8 +172,8 @@ class MaskedLog {
   maskedError(error: unknown): unknown {
     if (!(error instanceof EngineError)) return error;
     const message = this.mask.maskText(error.message);
-    if (message === error.message) return error;
     const { step, line, exitCode, cause } = error;
-    return new EngineError(error.reason, message, { step, line, exitCode, cause });
+    const maskedCause = cause instanceof Error ? new Error(this.mask.maskText(cause.message)) : undefined;
+    return new EngineError(error.reason, message, { step, line, exitCode, cause: maskedCause });
   }
 }
