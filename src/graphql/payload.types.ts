@@ -37,7 +37,8 @@ registerEnumType(UserErrorCode, {
     },
     REGISTRY_AUTH_INVALID: { description: 'Not base64 of user:password.' },
     REGISTRY_NOT_ALLOWED: {
-      description: 'This server does not push there, remove there or ask there; details: allowed.',
+      description:
+        'This server does not push there, pull bases from there, remove there or ask there; details: allowed, or line and column.',
     },
     CIDR_INVALID: { description: 'Not a CIDR block such as 10.0.0.0/24.' },
     TEMPLATE_INVALID: { description: 'The command template cannot be read.' },

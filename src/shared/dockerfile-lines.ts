@@ -16,8 +16,8 @@ interface InstructionLines {
   readonly line: number;
   readonly endLine: number;
   readonly heredocs: readonly string[];
-  /** A here-document's last line is missing, or its quotes do not end. */
-  readonly isOpen: boolean;
+  /** Engines may see other here-documents than these, or other ends of them. */
+  readonly isUnclear: boolean;
 }
 
 /** Far beyond any real Dockerfile: engines end at some hundred layers, and a megabyte can hold 300,000 instructions. */
@@ -55,10 +55,10 @@ export function splitDockerfile(source: string): SplitDockerfile {
       continues = cut.continues;
     }
     if (text.trim() === '') continue;
-    const { heredocs, isOpen } = TAKES_HEREDOCS.test(text)
+    const { heredocs, isUnclear } = TAKES_HEREDOCS.test(text)
       ? findHeredocs(text)
-      : { heredocs: [], isOpen: false };
-    let missing = isOpen;
+      : { heredocs: [], isUnclear: false };
+    let missing = isUnclear;
     for (const { name, dash } of heredocs) {
       do at += 1;
       while (at < lines.length && (dash ? lines[at]?.replace(/^\t+/, '') : lines[at]) !== name);
@@ -71,7 +71,7 @@ export function splitDockerfile(source: string): SplitDockerfile {
       line: first + 1,
       endLine: at + 1,
       heredocs: heredocs.map(({ name }) => name),
-      isOpen: missing,
+      isUnclear: missing,
     });
   }
   return { escapeChar, lines, instructions, isCut: false };
@@ -86,16 +86,30 @@ function cutContinuation(line: string, escapeChar: string): { text: string; cont
   return { text: continues ? line.slice(0, end - 1) : line, continues };
 }
 
-/** Words like `<<EOF`, `3<<-"EOF"`: a here-document each, unless they stand in quotes. */
-function findHeredocs(text: string): { heredocs: { name: string; dash: boolean }[]; isOpen: boolean } {
+/** What every engine takes for the same name, however it reads escapes and variables. */
+const PLAIN_NAME = /^(?:[\w.-]+|"[\w.-]+"|'[\w.-]+')$/;
+/** What every engine reads alike: `${NAME}`, or with a word in the place of nothing. */
+const PLAIN_VARIABLE = /\$\{\w+(?::?[-+][^\s"'\\`${}<]*)?\}/g;
+
+/**
+ * Words like `<<EOF`, `3<<-"EOF"`: a here-document each, unless they stand in quotes. BuildKit fills in the variables first,
+ * where they have a value in the text itself, as in `${A:-<<EOF}`: what may come out of that is unclear.
+ */
+function findHeredocs(text: string): { heredocs: { name: string; dash: boolean }[]; isUnclear: boolean } {
+  if (!text.includes('<<')) return { heredocs: [], isUnclear: false };
   const heredocs: { name: string; dash: boolean }[] = [];
   const { words, isOpen } = splitQuoted(text);
+  // `<< EOF` is a here-document to newer engines only; `<<<` is none to any.
+  const bare = text.replace(/\\.|'[^']*'|"(?:\\.|[^"\\])*"/gs, 'x');
+  let isUnclear = isOpen || /(?<!<)(?:<<)+\s/.test(bare) || text.replace(PLAIN_VARIABLE, '').includes('${');
   for (const word of words) {
     const [, dash, written = ''] = /^\d*<<(-?)([^<]*)$/.exec(word) ?? [];
-    const name = written.replace(/\\(.)/g, '$1').replace(/["']/g, '');
-    if (dash !== undefined && name !== '') heredocs.push({ name, dash: dash === '-' });
+    if (dash === undefined || written === '') continue;
+    isUnclear ||= !PLAIN_NAME.test(written);
+    const name = written.replace(/["']/g, '');
+    if (name !== '') heredocs.push({ name, dash: dash === '-' });
   }
-  return { heredocs, isOpen: isOpen && /<</.test(text) };
+  return { heredocs, isUnclear };
 }
 
 /** Words between white space that is neither in quotes nor escaped; quotes and escapes stay in them. */

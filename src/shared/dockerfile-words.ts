@@ -1,7 +1,9 @@
 /** The words of one instruction: flags first, then either a JSON list or words between white space. PURE. */
 export interface InstructionWords {
   readonly flags: readonly InstructionFlag[];
-  /** What stands after the flags. Quotes and escapes are still in place, except in a JSON list. */
+  /** What stands after the flags, as it is written. */
+  readonly rest: string;
+  /** The same in words. Quotes and escapes are still in place, except in a JSON list. */
   readonly words: readonly string[];
   readonly isJson: boolean;
 }
@@ -23,7 +25,12 @@ export function readWords(text: string): InstructionWords {
     flags.push({ name: name.toLowerCase(), value: value.join('='), written: word });
   }
   const list = jsonList(rest);
-  return { flags, words: list ?? rest.split(/\s+/).filter((word) => word !== ''), isJson: list !== null };
+  return {
+    flags,
+    rest,
+    words: list ?? rest.split(/\s+/).filter((word) => word !== ''),
+    isJson: list !== null,
+  };
 }
 
 /** The word without quotes and escapes: what the engine sees once it has read it as a shell would. */
@@ -64,6 +71,14 @@ export function expandVariables(
     },
   );
   return understood && expanded.length <= MAX_EXPANDED ? expanded : null;
+}
+
+/**
+ * Does the text start with a JSON list of strings, whatever stands behind it? Engines written in Go read the list and leave
+ * out the rest, others take all of it as words. Texts that only look like a list to a lenient reader count too.
+ */
+export function startsWithJsonList(text: string): boolean {
+  return /^\[\s*(?:"(?:[^"\\]|\\.)*"\s*(?:,\s*"(?:[^"\\]|\\.)*"\s*)*)?\]/s.test(text);
 }
 
 /** The strings of a JSON list; `null` where the text is none, and then engines take it as words. */

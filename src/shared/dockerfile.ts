@@ -24,13 +24,15 @@ export interface DockerfileInstruction {
   readonly line: number;
   readonly range: TextRange;
   readonly flags: readonly InstructionFlag[];
-  /** What stands after the flags, quotes and escapes in place, except in a JSON list. */
+  /** What stands after the flags, as it is written. */
+  readonly rest: string;
+  /** The same in words, quotes and escapes in place, except in a JSON list. */
   readonly words: readonly string[];
   readonly isJson: boolean;
   /** The names of its here-documents. */
   readonly heredocs: readonly string[];
-  /** A here-document, or a quote before one, does not end. */
-  readonly isOpen: boolean;
+  /** Engines may see other here-documents than these, or other ends of them. */
+  readonly isUnclear: boolean;
 }
 
 export interface DockerfileStage {
@@ -112,7 +114,7 @@ export function parseDockerfile(
   };
 
   for (const cut of cuts) {
-    const { flags, words, isJson } = readWords(cut.text);
+    const { flags, rest, words, isJson } = readWords(cut.text);
     const isFrom = cut.keyword === 'FROM';
     const name = isFrom && words[1]?.toLowerCase() === 'as' ? (words[2]?.toLowerCase() ?? null) : null;
     const index = isFrom ? stages.length : stages.length - 1;
@@ -126,10 +128,11 @@ export function parseDockerfile(
       line: cut.line,
       range: wholeRange(lines, cut.line, cut.endLine),
       flags,
+      rest,
       words,
       isJson,
       heredocs: cut.heredocs,
-      isOpen: cut.isOpen,
+      isUnclear: cut.isUnclear,
     };
     instructions.push(instruction);
     const find = rangeFinder(lines, instruction.range);
@@ -231,26 +234,33 @@ function wholeRange(lines: readonly string[], line: number, endLine: number): Te
   return { line, column, endLine, endColumn: (lines[endLine - 1] ?? '').length + 1 };
 }
 
-/** What follows ONBUILD, as an instruction. No engine takes ONBUILD of ONBUILD: that comes out without words. */
-export function triggerOf(
-  words: readonly string[],
-): Pick<DockerfileInstruction, 'keyword' | 'flags' | 'words'> {
-  const keyword = (words[0] ?? '').toUpperCase();
+/** What of an instruction says what it does. */
+export type InstructionParts = Pick<DockerfileInstruction, 'keyword' | 'flags' | 'rest' | 'words' | 'isJson'>;
+
+/**
+ * The instruction itself, or what follows its ONBUILD: engines run that when another build starts from the image. No engine
+ * takes ONBUILD of ONBUILD: that comes out without words.
+ */
+export function withoutTrigger(instruction: InstructionParts): InstructionParts {
+  if (instruction.keyword !== 'ONBUILD') return instruction;
+  // As it is written: a tab inside a JSON list makes it none, and spaces in its place would not.
+  const keyword = (/^\S*/.exec(instruction.rest)?.[0] ?? '').toUpperCase();
   return keyword === 'ONBUILD'
-    ? { keyword, flags: [], words: [] }
-    : { keyword, ...readWords(words.join(' ')) };
+    ? { keyword, flags: [], rest: '', words: [], isJson: false }
+    : { keyword, ...readWords(instruction.rest) };
 }
 
 /** What `COPY --from=…` and `RUN --mount=…,from=…` name: stages or images. */
-function imageSources({
-  keyword,
-  flags,
-  words,
-}: Pick<DockerfileInstruction, 'keyword' | 'flags' | 'words'>): string[] {
-  if (keyword === 'ONBUILD') {
+function imageSources(instruction: InstructionParts): string[] {
+  const { keyword, flags } = withoutTrigger(instruction);
+  if (instruction.keyword === 'ONBUILD') {
     // A name without a slash is a stage of the Dockerfile in which the trigger runs.
-    return imageSources(triggerOf(words)).filter((source) => source.includes('/'));
+    return sourcesOf(keyword, flags).filter((source) => source.includes('/'));
   }
+  return sourcesOf(keyword, flags);
+}
+
+function sourcesOf(keyword: string, flags: readonly InstructionFlag[]): string[] {
   if (keyword === 'COPY' || keyword === 'ADD') {
     return flags.filter(({ name, value }) => name === 'from' && value !== '').map(({ value }) => value);
   }

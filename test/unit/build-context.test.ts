@@ -20,6 +20,16 @@ it('a context has the Dockerfile, the files with their modes, and the folders th
   ]);
 });
 
+it('a context has each folder once, the outer ones first', async () => {
+  const files = ['a/b/c/1', 'a/2', 'a/b/3', 'a/b/c/4', 'd/5', '6'].map((path) => textFile(path, ''));
+  const { tar } = await packContext('FROM a', files);
+  expect((await entriesOf(tar)).map(([name]) => name)).toEqual([
+    'Dockerfile',
+    ...['a/', 'a/b/', 'a/b/c/', 'a/b/c/1'],
+    ...['a/2', 'a/b/3', 'a/b/c/4', 'd/', 'd/5', '6'],
+  ]);
+});
+
 it('a context leaves a file called Dockerfile as it is, and is the same for the same files', async () => {
   const files = [textFile('Dockerfile', 'mine')];
   const { tar, dockerfilePath } = await packContext('FROM a', files);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostProblems } from '../../src/build/dockerfile/dockerfile-host.rules.ts';
+import { basesByName, hostProblems } from '../../src/build/dockerfile/dockerfile-host.rules.ts';
 
 const OWN = '127.0.0.1:5000';
 const places = (text: string, args: Record<string, string> = {}, allowed: string[] = [], own = OWN) =>
@@ -39,10 +39,13 @@ describe('a base in a registry that is not on the public internet', () => {
     'registry.local',
     'metadata.google.internal',
     'registry.home.arpa:5001',
+    'registry.default.svc:5000',
+    'registry.default.svc.cluster.local:5000',
+    'registry.service.consul',
   ])('is refused: %s', (host) => {
     expect(places(`FROM ${host}/x`)).toEqual(
       // A reference takes no IPv4 address in IPv6: that is BASE_INVALID.
-      host.includes('ffff:127') ? [] : [['NOT_ALLOWED', 1, 6]],
+      host.includes('ffff:127') ? [] : [['REGISTRY_NOT_ALLOWED', 1, 6]],
     );
   });
 
@@ -78,7 +81,7 @@ describe('a base in a registry that is not on the public internet', () => {
       'E',
       `FROM \${TARGETARCH}.localhost/x`,
     ].join('\n');
-    const refused = (line: number, column: number) => ['NOT_ALLOWED', line, column];
+    const refused = (line: number, column: number) => ['REGISTRY_NOT_ALLOWED', line, column];
     const others = [refused(7, 13), refused(8, 28), refused(9, 21), refused(13, 6)];
     expect(places(text)).toEqual([refused(5, 3), refused(6, 6), ...others]);
     expect(places(text, { R: 'quay.io', E: 'quay.io' })).toEqual(others);
@@ -96,11 +99,49 @@ describe('a base in a registry that is not on the public internet', () => {
 it('allows only the hosts that the operator names, where those are all', () => {
   const codesOf = (text: string, hosts: string[]) =>
     hostProblems(text, {}, { own: OWN, publicHosts: false, hosts }).map(({ code }) => code);
-  expect(codesOf('FROM python:3.12', [])).toEqual(['NOT_ALLOWED']);
+  expect(codesOf('FROM python:3.12', [])).toEqual(['REGISTRY_NOT_ALLOWED']);
   expect(codesOf('FROM python:3.12', ['docker.io'])).toEqual([]);
   expect(codesOf('FROM mirror.example/python\nCOPY --from=quay.io/x /a /b', ['mirror.example'])).toEqual([
-    'NOT_ALLOWED',
+    'REGISTRY_NOT_ALLOWED',
   ]);
   expect(codesOf(`FROM ${OWN}/slipway/base`, [])).toEqual([]);
   expect(codesOf('FROM scratch', [])).toEqual([]);
+});
+
+it('tells the names that a name server has to be asked for, each once, with the places of its bases', () => {
+  const text = [
+    'FROM quay.io/a AS one',
+    'FROM Quay.io:5000/b',
+    'COPY --from=one / /',
+    'FROM python:3.12',
+    'FROM index.docker.io/library/python',
+    'FROM 8.8.8.8/x',
+    'FROM 10.0.0.1/x',
+    `FROM ${OWN}/x`,
+    'FROM mirror.example/x',
+    `FROM \${TARGETARCH}.example/x`,
+  ].join('\n');
+  const names = (publicHosts: boolean) =>
+    [...basesByName(text, {}, { own: OWN, publicHosts, hosts: ['mirror.example'] })].map(([name, bases]) => [
+      name,
+      bases.map(({ host, range }) => [host, range.line, range.column]),
+    ]);
+  expect(names(true)).toEqual([
+    [
+      'quay.io',
+      [
+        ['quay.io', 1, 6],
+        ['Quay.io:5000', 2, 6],
+      ],
+    ],
+    ['amd64.example', [['amd64.example', 10, 6]]],
+    ['arm64.example', [['arm64.example', 10, 6]]],
+  ]);
+  expect(names(false)).toEqual([]);
+});
+
+it('refuses more registries than any real build takes from', () => {
+  const text = (count: number) => Array.from({ length: count }, (_, i) => `FROM r${i}.example/x`).join('\n');
+  expect(places(text(50))).toEqual([]);
+  expect(places(text(51))).toEqual([['TOO_MANY_REGISTRIES', 51, 6]]);
 });

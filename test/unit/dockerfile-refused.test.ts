@@ -114,6 +114,113 @@ const REMOTE: Row[] = [
   ['another frontend', '# syntax=evil/x\nFROM a', [['NOT_ALLOWED', 1, 1]]],
   ['another frontend, further down', '# a\n#  Syntax = evil/x\nFROM a', [['NOT_ALLOWED', 2, 1]]],
   ['the network of the host', 'FROM a\nRUN --network=host ls', [['NOT_ALLOWED', 2, 5]]],
+  ['the network of the host in a trigger', 'FROM a\nONBUILD RUN --network=host ls', [['NOT_ALLOWED', 2, 13]]],
+  ['more rights in a trigger', 'FROM a\nonbuild run --security=insecure ls', [['NOT_ALLOWED', 2, 13]]],
+];
+
+const URL_LIST = '["http\\u003a//127.0.0.1\\u003a8080/x","/d/"]';
+
+/** Each was read in one way here and in another by an engine, which then fetched the URL. */
+const AMBIGUOUS: Row[] = [
+  [
+    'a comment that is none to Go',
+    'FROM a\nCMD echo a \\\n\ufeff# b\nADD http://127.0.0.1/x /x',
+    [['AMBIGUOUS', 3, 1]],
+  ],
+  [
+    'a line that is empty to Go',
+    'FROM a\nADD a \\\n\u0085\nRUN http://127.0.0.1/x /dst/',
+    [['AMBIGUOUS', 3, 1]],
+    { files: ['a', 'RUN'] },
+  ],
+  ['a list with something behind it', `FROM a\nADD ${URL_LIST} x`, [['AMBIGUOUS', 2, 1]], { files: ['a'] }],
+  ['a list of COPY with something behind it', 'FROM a\nCOPY ["a","/d/"] x', [['AMBIGUOUS', 2, 1]]],
+  ['such a list behind a flag', `FROM a\nADD --chown=1:1 \u00a0${URL_LIST} x`, [['AMBIGUOUS', 2, 1]]],
+  ['such a list in a trigger', `FROM a\nONBUILD ADD ${URL_LIST} x`, [['AMBIGUOUS', 2, 1]]],
+  [
+    'a tab in a list in a trigger',
+    'FROM a\nONBUILD ADD ["./\thttp://127.0.0.1/x", "/y"]',
+    [
+      ['AMBIGUOUS', 2, 1],
+      ['NOT_ALLOWED', 2, 18],
+    ],
+  ],
+  [
+    'a here-document behind a list, which has none',
+    'FROM a\nRUN ["true"] <<E\nADD http://127.0.0.1/x /y\nRUN x \\\nE',
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'a here-document behind a U+FEFF',
+    'FROM a\nRUN x\ufeff<<"#"\nADD http://no/x /y\n#',
+    [
+      ['AMBIGUOUS', 2, 1],
+      ['AMBIGUOUS', 2, 6],
+    ],
+  ],
+  [
+    'a here-document behind a U+0085',
+    'FROM a\nRUN x\u0085<<EOF\nRUN y\nEOF',
+    [
+      ['AMBIGUOUS', 2, 6],
+      ['UNKNOWN_INSTRUCTION', 4, 1],
+    ],
+  ],
+  // Behind each, an engine's here-document ends where ours goes on.
+  [
+    'an escape in the name of a here-document',
+    'FROM a\nRUN <<"#\\b"\n#\\b\nADD http://x/y /y\n#b',
+    [
+      ['AMBIGUOUS', 2, 1],
+      ['NOT_ALLOWED', 4, 5],
+    ],
+  ],
+  [
+    'a line separator in it',
+    'FROM a\nRUN <<#\\\u2028\n#\u2028\nADD http://x/y /y\n#\\\u2028',
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'a variable in it',
+    `FROM a\nRUN <<E\${X:-F}\nEF\nADD http://x/y /y\nRUN x \\\nE\${X:-F}`,
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'a here-document in a variable',
+    `FROM a\nRUN x \${X:-<<E}\nRUN <<F\nE\nADD http://x/y /y\nF`,
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'one that a variable leaves out',
+    `FROM a\nRUN x \${X:+ <<E }\nADD http://x/y /y\nE`,
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'one behind a variable that does not end',
+    `FROM a\nRUN x \${X <<E\nADD http://x/y /y\nE`,
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'one behind quotes in a variable',
+    `FROM a\nRUN x "\${X:-" <<E }"\nADD http://x/y /y\nE`,
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'white space before its name',
+    'FROM a\nRUN cat << E\nRUN <<F\nE\nADD http://x/y /y\nRUN x \\\nF',
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  [
+    'white space that joins two words',
+    'FROM a\nRUN x<< <<E\nADD http://x/y /y\nRUN x \\\nE',
+    [['AMBIGUOUS', 2, 1]],
+  ],
+  ['a second byte order mark', '\ufeff\ufeffFROM a', [['AMBIGUOUS', 1, 1]]],
+  [
+    'quotes in a flag of a trigger',
+    'FROM a\nONBUILD RUN --mount=type=cache,target="/x ls',
+    [['AMBIGUOUS', 2, 1]],
+  ],
 ];
 
 describe.each<[string, Row[]]>([
@@ -122,6 +229,7 @@ describe.each<[string, Row[]]>([
   ['a source', CONTEXT],
   ['an instruction', INSTRUCTIONS],
   ['what the engine fetches', REMOTE],
+  ['what engines read differently', AMBIGUOUS],
 ])('%s is refused with its place', (_, rows) => {
   it.each(rows.map(([what, ...row]) => [what, row] as const))(
     '%s',
@@ -145,6 +253,27 @@ it('takes files that are there, .dockerignore and hidden ones too', () => {
     'FROM b',
     'COPY --from=one nope /x',
     'RUN --mount=from=one,source=/nope,target=/x ls',
+  ].join('\n');
+  expect(checkDockerfile(text, { files }).filter(({ severity }) => severity === 'ERROR')).toEqual([]);
+});
+
+it('takes brackets that only the shell reads, and the byte order mark of the text', () => {
+  const text = [
+    '\ufeffFROM a',
+    'RUN [ -f /x ] && echo y',
+    'RUN [ "$A" = "b" ] && cat <<E',
+    'x',
+    'E',
+    'RUN ["sh", "-c", "x"]',
+    `RUN echo \${A:-b} "\${A}" $B $(c) $((1<<3)) "\${D+e}" <<'E-1.x' <<-F_2 && y <<< z "a << b"`,
+    `\${A%x}`,
+    'E-1.x',
+    '\tF_2',
+    `RUN echo \${A%x} \${A:-"b c"}`,
+    'CMD [ "$A" ] && echo y',
+    'COPY ["app.py", "/x/"]',
+    'COPY ./[a-z]*.py /x/',
+    'ONBUILD COPY ["a b", "/x/"]',
   ].join('\n');
   expect(checkDockerfile(text, { files }).filter(({ severity }) => severity === 'ERROR')).toEqual([]);
 });
@@ -184,7 +313,7 @@ it('tells of everything at once, in the order of the lines', () => {
     ['SECRET_IN_ARG_OR_ENV', 3],
     ['NOT_ALLOWED', 4],
     ['CONTEXT_MISSING', 5],
-    ['NOT_ALLOWED', 6],
+    ['REGISTRY_NOT_ALLOWED', 6],
     ['UNKNOWN_STAGE', 7],
     ['UNKNOWN_INSTRUCTION', 8],
   ]);

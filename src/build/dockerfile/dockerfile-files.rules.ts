@@ -1,3 +1,25 @@
+/** What tools that read tars and layers commonly take; Linux itself takes 4,096. */
+const MAX_PATH_BYTES = 1024;
+/** Far beyond any real source tree. Each folder above a file is an entry of its own in what the engine is sent. */
+const MAX_PATH_PARTS = 64;
+
+/** What is wrong with the path of a build's file, and what to do; `null` for a sound one. PURE. */
+export function pathProblem(path: string): string | null {
+  const parts = path.split('/');
+  const isInside =
+    !path.includes('\\') &&
+    path.isWellFormed() &&
+    !/\p{Cc}/u.test(path) &&
+    parts.every((part) => part !== '' && part !== '.' && part !== '..');
+  if (!isInside) return 'a relative path inside the context, without "..", e.g. src/train.py';
+  const bytes = Buffer.byteLength(path);
+  if (bytes > MAX_PATH_BYTES) return `a path may have at most ${MAX_PATH_BYTES} bytes; this has ${bytes}`;
+  if (parts.length > MAX_PATH_PARTS) {
+    return `a path may have at most ${MAX_PATH_PARTS} parts between slashes; this has ${parts.length}`;
+  }
+  return null;
+}
+
 /** Steps of matching patterns against paths, some 100 ms of them. Patterns beyond are taken to match: the engine has the word. */
 const MAX_STEPS = 10_000_000;
 
@@ -7,11 +29,9 @@ const MAX_STEPS = 10_000_000;
  * @param files paths from the context's root
  */
 export function contextLookup(files: readonly string[]): (source: string) => boolean {
-  const paths = new Set<string>();
-  for (const file of files) {
-    const parts = normalise(file).split('/');
-    for (const index of parts.keys()) paths.add(parts.slice(0, index + 1).join('/'));
-  }
+  // No build takes the others, and they could be deep enough to hold everybody up.
+  const sound = files.map(normalise).filter((path) => pathProblem(path) === null);
+  const paths = new Set([...sound, ...foldersOf(sound)]);
   let steps = 0;
   return (source) => {
     const path = normalise(source);
@@ -25,6 +45,20 @@ export function contextLookup(files: readonly string[]): (source: string) => boo
     }
     return false;
   };
+}
+
+/** The folders that files are in, each once. PURE. @param files paths without {@link pathProblem} */
+export function foldersOf(files: readonly string[]): Set<string> {
+  const folders = new Set<string>();
+  for (const file of files) {
+    // Upwards until a folder is known: then those above it are, too.
+    for (let end = file.lastIndexOf('/'); end > 0; end = file.lastIndexOf('/', end - 1)) {
+      const folder = file.slice(0, end);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+    }
+  }
+  return folders;
 }
 
 /** The path from the context's root, with `.` and `..` resolved and never above the root, as engines do it. */

@@ -1,11 +1,12 @@
 import {
   type DockerfileInstruction,
+  type InstructionParts,
   type ParsedDockerfile,
   rangeFinder,
   type TextRange,
-  triggerOf,
+  withoutTrigger,
 } from '../../shared/dockerfile.ts';
-import { type InstructionFlag, unquote } from '../../shared/dockerfile-words.ts';
+import { type InstructionFlag, startsWithJsonList, unquote } from '../../shared/dockerfile-words.ts';
 import { excerpt } from '../../shared/excerpt.ts';
 import type { DockerfileProblem } from './dockerfile.rules.ts';
 
@@ -28,8 +29,12 @@ export function* remoteProblems(
   }
 }
 
-/** What engines read differently (measured on Docker 20.10 and Podman 4.3). */
-const CONTROL_CHARACTER = /[\0\v\f\r]/;
+/**
+ * What engines read differently (measured on Docker 20.10 and Podman 4.3), and the two characters that are white space to
+ * Go's `unicode.IsSpace` (U+0085) or to JavaScript's `\s` (U+FEFF) but not to both: the engines are written in the one, this
+ * in the other. All other white space is the same to both.
+ */
+const CONTROL_CHARACTER = /[\0\v\f\r\u0085\ufeff]/;
 
 /**
  * Refuses what different engines read differently, so that nothing can hide from a check in one reading and run in the
@@ -62,16 +67,31 @@ export function* ambiguityProblems({
       yield ambiguous(message, lineRange(lines, i));
     }
   }
-  for (const { flags, isOpen, range } of instructions) {
-    if (flags.some(({ written }) => isUnclearFlag(written))) {
+  for (const instruction of instructions) {
+    const { isUnclear, range } = instruction;
+    const parts = withoutTrigger(instruction);
+    if ([...instruction.flags, ...parts.flags].some(({ written }) => isUnclearFlag(written))) {
       yield ambiguous('write flags in plain characters, with quotes closed and without escapes', range);
     }
-    if (isOpen) {
+    if (isUnclear) {
       const message =
-        'a here-document does not end: its name must stand alone on a line, and quotes before it be closed';
+        'it is not clear where a here-document ends: its name, letters and digits, must stand right behind << and alone on a line, quotes before it be closed, and variables in {} be plain';
+      yield ambiguous(message, range);
+    }
+    if (isUnclearList(parts, instruction.heredocs)) {
+      const message = `a list in [ ] must be JSON strings with nothing behind it: engines read this one differently; put ./ in front of a pattern`;
       yield ambiguous(message, range);
     }
   }
+}
+
+/**
+ * May some engines take this for a list, and others for words? It matters where the words are sources, or where one of them
+ * starts a here-document, which a list has none of. `RUN [ -f a ] && b` is a test of the shell's.
+ */
+function isUnclearList({ keyword, rest, isJson }: InstructionParts, heredocs: readonly string[]): boolean {
+  if (isJson || !rest.startsWith('[')) return false;
+  return keyword === 'ADD' || keyword === 'COPY' || (heredocs.length > 0 && startsWithJsonList(rest));
 }
 
 const endsWithTwo = (line: string, character: string): boolean =>
@@ -90,9 +110,10 @@ function isUnclearFlag(written: string): boolean {
 }
 
 /** RUN in the host's network, where the platform's own services listen, or with more rights than a build has. */
-function openedRuns({ keyword, flags, range }: DockerfileInstruction, lines: readonly string[]) {
+function openedRuns(instruction: DockerfileInstruction, lines: readonly string[]) {
+  const { keyword, flags } = withoutTrigger(instruction);
   if (keyword !== 'RUN') return [];
-  const find = rangeFinder(lines, range);
+  const find = rangeFinder(lines, instruction.range);
   const isOpening = ({ name, value }: InstructionFlag) =>
     (name === 'network' && value !== 'none' && value !== 'default') ||
     (name === 'security' && value !== 'sandbox');
@@ -120,13 +141,11 @@ export function* header(lines: readonly string[]): Generator<[number, string]> {
 }
 
 function remoteAdds(instruction: DockerfileInstruction, lines: readonly string[]): DockerfileProblem[] {
-  const isTrigger = instruction.keyword === 'ONBUILD';
-  const { keyword, words } = isTrigger ? triggerOf(instruction.words) : instruction;
+  const { keyword, words } = withoutTrigger(instruction);
   if (keyword !== 'ADD') return [];
   const find = rangeFinder(lines, instruction.range);
   return words
     .slice(0, -1)
-    .filter((source) => !isTrigger || source !== '')
     .filter((source) => mayBeRemote(source))
     .map((source) =>
       notAllowed(

@@ -5,6 +5,7 @@ import { BuildArgInput } from '../build.inputs.ts';
 import { MAX_DOCKERFILE_BYTES } from './dockerfile.rules.ts';
 import type { DockerfileReport } from './dockerfile-report.rules.ts';
 import { DockerfileReportObject } from './dockerfile-report.types.ts';
+import { MAX_FILES } from './dockerfile-source.rules.ts';
 
 @Resolver()
 export class DockerfileReportResolver {
@@ -22,7 +23,7 @@ export class DockerfileReportResolver {
     @Arg('files', () => [String], {
       nullable: true,
       description:
-        'The paths of the files beside it, as in `buildConfig.files`; absent: whether it copies what is not there is not looked at.',
+        'The paths of the files beside it, as in `buildConfig.files`, at most 1,000; absent: whether it copies what is not there is not looked at.',
     })
     files: string[] | null | undefined,
     @Arg('target', () => String, {
@@ -40,6 +41,10 @@ export class DockerfileReportResolver {
         ['dockerfile'],
         details,
       );
+    }
+    if (files && files.length > MAX_FILES) {
+      const details = { max: MAX_FILES, current: files.length };
+      throw new BadInputError(`A build takes at most ${MAX_FILES} files.`, ['files'], details);
     }
     const values = Object.fromEntries((buildArgs ?? []).map(({ name, value }) => [name, value]));
     return buildRequests.checkDockerfile(dockerfile, {

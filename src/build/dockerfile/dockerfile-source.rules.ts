@@ -1,14 +1,17 @@
 import { excerpt } from '../../shared/excerpt.ts';
-import type { Problems } from '../../shared/problems.ts';
+import type { Problems, UserErrorCode } from '../../shared/problems.ts';
 import { checkStorable } from '../../shared/text.rules.ts';
 import type { DockerfileSource } from '../build.entity.ts';
 import { checkDockerfile, MAX_DOCKERFILE_BYTES } from './dockerfile.rules.ts';
 import { type GuardedBase, guardedBases } from './dockerfile-base.rules.ts';
+import { foldersOf, pathProblem } from './dockerfile-files.rules.ts';
 import type { BaseRegistries } from './dockerfile-host.rules.ts';
 import { secretArgWarnings } from './dockerfile-secret.rules.ts';
 
 const ARG_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const MAX_FILES = 1000;
+export const MAX_FILES = 1000;
+/** So that a thousand files cannot have 63 folders each: every one is an entry of its own in what the engine is sent. */
+const MAX_FOLDERS = 10_000;
 const MAX_FILES_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MODE = 0o644;
 
@@ -26,6 +29,17 @@ export interface DockerfileConfigInput {
   readonly target?: string | null | undefined;
   readonly noCache?: boolean | null | undefined;
 }
+
+/** The rules whose problems have a code of their own. */
+const CODES: Readonly<Record<string, UserErrorCode>> = {
+  CONTEXT_MISSING: 'CONTEXT_MISSING',
+  NOT_ALLOWED: 'NOT_ALLOWED',
+  REGISTRY_NOT_ALLOWED: 'REGISTRY_NOT_ALLOWED',
+};
+
+/** Engines read it; here a file that is not to be in the context need not be sent. */
+const IGNORE_FILE = '.dockerignore';
+const NOT_READ = `${IGNORE_FILE} is not read: all files that are sent are in the context; leave out what is not to be there`;
 
 /**
  * Checks a Dockerfile and what comes with it.
@@ -52,6 +66,7 @@ export function dockerfileSourceOf(
   }
   const files = filesOf(config.files ?? [], problems);
   const warnings = secretArgWarnings(Object.keys(buildArgs));
+  if (files.some(({ path }) => path === IGNORE_FILE)) warnings.push(NOT_READ);
   let bases: GuardedBase[] = [];
   if (dockerfile.trim() === '') {
     problems.add('REQUIRED', at, 'give the Dockerfile');
@@ -70,11 +85,7 @@ export function dockerfileSourceOf(
     })) {
       const { line, column, endLine, endColumn } = found;
       if (found.severity === 'ERROR') {
-        const code =
-          found.code === 'CONTEXT_MISSING' || found.code === 'NOT_ALLOWED'
-            ? found.code
-            : 'DOCKERFILE_INVALID';
-        problems.add(code, at, `line ${line}: ${found.message}`, {
+        problems.add(CODES[found.code] ?? 'DOCKERFILE_INVALID', at, `line ${line}: ${found.message}`, {
           line,
           column,
           endLine,
@@ -101,16 +112,13 @@ function filesOf(files: readonly BuildFileInput[], problems: Problems): Dockerfi
     return [];
   }
   const seen = new Set<string>();
+  const sound: string[] = [];
   let bytes = 0;
   const kept = files.map((file, index) => {
     const at = (field: string) => [...all, String(index), field];
-    if (!isInsidePath(file.path)) {
-      problems.add(
-        'INVALID',
-        at('path'),
-        'a relative path inside the context, without "..", e.g. src/train.py',
-      );
-    }
+    const unsound = pathProblem(file.path);
+    if (unsound === null) sound.push(file.path);
+    else problems.add('INVALID', at('path'), unsound);
     if (seen.has(file.path)) problems.add('DUPLICATE', at('path'), `${excerpt(file.path)} is there twice`);
     seen.add(file.path);
     const mode = file.mode ?? DEFAULT_MODE;
@@ -126,6 +134,22 @@ function filesOf(files: readonly BuildFileInput[], problems: Problems): Dockerfi
     bytes += content.byteLength;
     return { path: file.path, content: content.toString('base64'), mode };
   });
+  const folders = foldersOf(sound);
+  if (folders.size > MAX_FOLDERS) {
+    problems.add(
+      'TOO_MANY',
+      all,
+      `the files may be in ${MAX_FOLDERS} folders; these are in ${folders.size}`,
+      {
+        max: MAX_FOLDERS,
+        current: folders.size,
+      },
+    );
+  }
+  for (const [index, { path }] of files.entries()) {
+    if (!folders.has(path)) continue;
+    problems.add('INVALID', [...all, String(index), 'path'], 'another file is in a folder of this name');
+  }
   if (bytes > MAX_FILES_BYTES) {
     problems.add('TOO_LONG', all, `the files may have ${MAX_FILES_BYTES} bytes together`, {
       max: MAX_FILES_BYTES,
@@ -133,19 +157,6 @@ function filesOf(files: readonly BuildFileInput[], problems: Problems): Dockerfi
     });
   }
   return kept;
-}
-
-function isInsidePath(path: string): boolean {
-  if (
-    path === '' ||
-    path.length > 4096 ||
-    path.startsWith('/') ||
-    path.includes('\\') ||
-    !path.isWellFormed() ||
-    /\p{Cc}/u.test(path)
-  )
-    return false;
-  return path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
 }
 
 function isBase64(text: string): boolean {

@@ -17,10 +17,7 @@ export async function packContext(dockerfile: string, files: readonly BuildFile[
   const folders = new Set<string>();
   tar.entry({ name: dockerfilePath, mode: 0o644, mtime: MODIFIED }, dockerfile);
   for (const { path, content, mode } of files) {
-    const parts = path.split('/');
-    for (let depth = 1; depth < parts.length; depth += 1) {
-      const folder = parts.slice(0, depth).join('/');
-      if (folders.has(folder)) continue;
+    for (const folder of newFolders(path, folders)) {
       folders.add(folder);
       tar.entry({ name: `${folder}/`, type: 'directory', mode: 0o755, mtime: MODIFIED });
     }
@@ -30,6 +27,18 @@ export async function packContext(dockerfile: string, files: readonly BuildFile[
   const chunks: Uint8Array[] = [];
   for await (const chunk of tar as AsyncIterable<Uint8Array>) chunks.push(chunk);
   return { tar: Buffer.concat(chunks), dockerfilePath };
+}
+
+/** The folders that a file is in and that are not known yet, the outermost first. */
+function newFolders(path: string, known: ReadonlySet<string>): string[] {
+  const folders: string[] = [];
+  // Upwards until a folder is known: then those above it are, too.
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    const folder = path.slice(0, end);
+    if (known.has(folder)) break;
+    folders.push(folder);
+  }
+  return folders.reverse();
 }
 
 /** The usual name, unless a file of the build has it. */
