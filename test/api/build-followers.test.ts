@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
-import { startBuild } from '../support/builds.ts';
+import { finished, logEvents, startBuild, wholeLog } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
 import { logEvent, stepEvent } from '../support/fake-engine.ts';
 import { gate, until } from '../support/until.ts';
@@ -113,4 +113,67 @@ describe('many who follow one build', () => {
     expect(reads.length).toBeLessThan(2 * steps);
     await api[Symbol.asyncDispose]();
   }, 60_000);
+});
+
+describe('who comes later', () => {
+  it('reads what others behind have read, wherever each one begins', async () => {
+    const readers = 10;
+    const printed = 30_000;
+    slipway.engine.onBuild(async function* () {
+      yield stepEvent({ number: 1, name: 'RUN x' });
+      for (let i = 0; i < printed; i += 1000) yield logEvent(1, `${'x'.repeat(99)}\n`.repeat(1000));
+      yield { kind: 'result', imageId: 'sha256:1' };
+    });
+    const { id } = await startBuild(admin, { dockerfile: DOCKERFILE, name: 'long' });
+    const { logLineCount } = await finished(admin, id);
+    await using api = await createTestApp({
+      database: slipway.database,
+      engine: slipway.engine,
+      worker: false,
+    });
+    const statements = await api.statementsOf(async () => {
+      for (let i = 0; i < readers; i += 1) {
+        const after = i * 997;
+        const lines = await wholeLog(api.admin, id, after);
+        expect(lines.map(({ seq }) => seq)).toEqual(
+          Array.from({ length: logLineCount - after }, (_, at) => after + 1 + at),
+        );
+      }
+    });
+    const reads = statements.filter(({ text }) => text.includes('image_build_log'));
+    const windows = Math.ceil(printed / 8192) + Math.ceil((printed * 100) / 2 ** 20);
+    // Each reader pays for the rest of its first window, and for the look that finds the end.
+    expect(reads.length).toBeLessThanOrEqual(2 * readers + windows);
+  }, 60_000);
+
+  it('may know the last line, and no line that is not there', async () => {
+    const { opened, open } = gate();
+    slipway.engine.onBuild(async function* () {
+      yield stepEvent({ number: 1, name: 'RUN x' });
+      yield logEvent(1, 'first\n');
+      await opened;
+      yield logEvent(1, 'last\n');
+      yield { kind: 'result', imageId: 'sha256:1' };
+    });
+    const { id } = await startBuild(admin, { dockerfile: DOCKERFILE, name: 'resumed' });
+    for await (const event of logEvents(admin, id)) {
+      expect(event).toMatchObject({ lastSeq: 1 });
+      break;
+    }
+    const resumed = wholeLog(admin, id, 1);
+    await expect(wholeLog(admin, id, 2)).rejects.toMatchObject({
+      errors: [
+        { extensions: { code: 'BAD_USER_INPUT', details: { path: ['afterSeq'], max: 1, current: 2 } } },
+      ],
+    });
+    open();
+    const { logLineCount } = await finished(admin, id);
+    expect((await resumed).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: logLineCount - 1 }, (_, i) => i + 2),
+    );
+    const end: unknown[] = [];
+    for await (const event of logEvents(admin, id, logLineCount)) end.push(event);
+    expect(end).toEqual([{ __typename: 'ImageBuildLogEnd', lastSeq: logLineCount, status: 'SUCCEEDED' }]);
+    await expect(wholeLog(admin, id, logLineCount + 1)).rejects.toThrow();
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { finished, startBuild, wholeLog } from '../support/builds.ts';
 import { logEvent, stepEvent } from '../support/fake-engine.ts';
@@ -26,7 +26,7 @@ afterAll(async () => await slipway[Symbol.asyncDispose]());
 interface LogPage {
   readonly edges: readonly { cursor: string; node: { seq: number } }[];
   readonly nodes: readonly { seq: number; text: string }[];
-  readonly gaps: readonly unknown[];
+  readonly gaps: readonly { fromSeq: number }[];
   readonly pageInfo: {
     hasNextPage: boolean;
     hasPreviousPage: boolean;
@@ -81,6 +81,62 @@ it('begins with 100 lines, and says where the page stands', async () => {
   expect(last.nodes).toEqual(whole.slice(-3));
   expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
   expect((await page({ first: 0 })).nodes).toEqual([]);
+});
+
+describe('a log of long lines', () => {
+  const LINE = 60_000;
+  const COUNT = 100;
+  let id: string;
+
+  beforeAll(async () => {
+    slipway.engine.onBuild(async function* () {
+      yield stepEvent({ number: 1, name: 'RUN x' });
+      for (let i = 1; i <= COUNT; i += 1) yield logEvent(1, `${i} ${'x'.repeat(LINE)}\n`);
+      yield { kind: 'clipped', step: 1, at: new Date() };
+      yield { kind: 'result', imageId: 'sha256:1' };
+    });
+    ({ id } = await startBuild(slipway.admin, { dockerfile: 'FROM scratch\nRUN x\n', name: 'long' }));
+    await finished(slipway.admin, id);
+  });
+
+  it('has pages of 2 MiB, which fit together forwards and backwards', async () => {
+    const seqs: number[][] = [];
+    for (let after: string | null = null, more = true; more; ) {
+      const { nodes, gaps, pageInfo } = await page({ id, first: 1000, after });
+      expect(Buffer.byteLength(nodes.map(({ text }) => text).join(''))).toBeLessThanOrEqual(2 * 1024 * 1024);
+      seqs.push([...nodes.map(({ seq }) => seq), ...gaps.map(({ fromSeq }) => fromSeq)]);
+      ({ endCursor: after, hasNextPage: more } = pageInfo);
+      expect(pageInfo.hasPreviousPage).toBe(seqs.length > 1);
+    }
+    expect(seqs.map(({ length }) => length).slice(0, -1)).toEqual([34, 34]);
+    const whole = seqs.flat().toSorted((a, b) => a - b);
+    expect(whole).toEqual(whole.map((_, i) => i + 1));
+    expect(whole.length).toBeGreaterThan(COUNT);
+
+    const back: number[][] = [];
+    for (let before: string | null = null, more = true; more; ) {
+      const { nodes, gaps, pageInfo } = await page({ id, last: 1000, before });
+      back.unshift([...nodes.map(({ seq }) => seq), ...gaps.map(({ fromSeq }) => fromSeq)]);
+      expect(pageInfo.hasNextPage).toBe(before !== null);
+      ({ startCursor: before, hasPreviousPage: more } = pageInfo);
+    }
+    expect(back.length).toBeLessThanOrEqual(4);
+    expect(back.flat().toSorted((a, b) => a - b)).toEqual(whole);
+  });
+
+  it('goes on behind a page that is a gap', async () => {
+    const { gaps, pageInfo } = await page({ id, last: 1000 });
+    const { fromSeq } = gaps[0] ?? { fromSeq: 0 };
+    expect(pageInfo.hasPreviousPage).toBe(true);
+    for (let after: string | null = pageInfo.startCursor; ; ) {
+      const found: LogPage = await page({ id, first: 1, after });
+      after = found.pageInfo.endCursor;
+      if (found.gaps.length === 0) continue;
+      expect(found).toMatchObject({ nodes: [], gaps: [{ fromSeq }], pageInfo: { hasNextPage: true } });
+      expect((await page({ id, first: 1, after })).nodes[0]?.seq).toBe(fromSeq + 1);
+      break;
+    }
+  });
 });
 
 it.each([

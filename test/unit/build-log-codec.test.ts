@@ -1,12 +1,14 @@
 import { expect, it } from 'vitest';
-import { decodeLines, encodeLines, type LogLine } from '../../src/build/log/build-log.codec.ts';
+import { decodeLines, encodeLines, type PlacedLine } from '../../src/build/log/build-log.codec.ts';
+import { printLines } from '../../src/build/log/build-log-form.rules.ts';
 
 const at = new Date('2024-05-06T07:08:09.123Z');
-const line = (data: Uint8Array, rest: Partial<LogLine> = {}): LogLine => ({
+const line = (data: Uint8Array, rest: Partial<PlacedLine> = {}): PlacedLine => ({
   at,
   stream: 'STDOUT',
   step: 1,
   partial: false,
+  breaks: false,
   data,
   ...rest,
 });
@@ -16,8 +18,8 @@ it('brings back every byte of every line, numbered from the first', () => {
     line(Buffer.from('普通整片转码 🚀')),
     line(Buffer.alloc(0)),
     line(Buffer.from([0, 255, 254, 10, 13]), { stream: 'STDERR', step: null, partial: true }),
-    line(Buffer.alloc(0), { stream: 'GAP', step: 7 }),
-    line(Buffer.from('said'), { stream: 'SYSTEM', step: null }),
+    line(Buffer.alloc(0), { stream: 'GAP', step: 7, breaks: true }),
+    line(Buffer.from('said'), { stream: 'SYSTEM', step: null, partial: true, breaks: true }),
   ];
   const row = encodeLines(lines);
   const stored = JSON.parse(JSON.stringify(row.lines)) as typeof row.lines;
@@ -30,6 +32,14 @@ it('brings back every byte of every line, numbered from the first', () => {
 it('packs nothing into nothing', () => {
   expect(encodeLines([])).toEqual({ data: Buffer.alloc(0), lines: [] });
   expect(decodeLines(1, new Uint8Array(), [])).toEqual([]);
+});
+
+it('prints lines that an earlier version stored as it did, which is what it counted', () => {
+  const rows = decodeLines(1, Buffer.from('openelse'), [
+    [4, at.getTime(), 0, 1, 1],
+    [4, at.getTime(), 1, 1, 0],
+  ]);
+  expect(printLines(rows, 'raw').toString()).toBe('openelse\n');
 });
 
 it('shows a line as text and as its bytes', () => {

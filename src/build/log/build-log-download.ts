@@ -12,22 +12,29 @@ export interface LogSpan {
   readonly to: number | null;
 }
 
+/** How a log is read. */
+export interface LogReading {
+  /** Goes on until the build has ended; otherwise with what is stored by now. */
+  readonly follow: boolean;
+  /** Breaks it off. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * The bytes of a log in one of its forms, in chunks, as they are pulled.
  *
- * @param signal given for a log that is to be followed until its build has ended; `null`: what is stored by now
  * @throws UnavailableError where it breaks off before its end: half a log must not look whole
  */
 export async function* logBytes(
   source: BuildLogSource,
   buildId: string,
   { form, from, to }: LogSpan,
-  signal: AbortSignal | null,
+  reading: LogReading,
 ): AsyncGenerator<Buffer> {
   if (to !== null && to <= from) return;
   const start = from === 0 ? { afterSeq: 0, offset: 0 } : await source.rowAt(buildId, form, from);
   let { offset } = start;
-  for await (const piece of source.follow(buildId, start.afterSeq, signal)) {
+  for await (const piece of source.follow(buildId, start.afterSeq, reading)) {
     if (piece.kind === 'end' && to === null) return;
     if (piece.kind !== 'lines') break;
     for (let i = 0; i < piece.lines.length; i += LINES_PER_CHUNK) {

@@ -1,4 +1,4 @@
-import type { LogLine } from './build-log.codec.ts';
+import type { LogLine, PlacedLine } from './build-log.codec.ts';
 import { readableBytes } from './build-log-text.rules.ts';
 
 /** What a log can be downloaded as: `raw`, the bytes as they were printed, or `text`, UTF-8 without terminal codes. */
@@ -11,10 +11,37 @@ export const GAP_NOTE = '[lines are missing here]';
 const NEWLINE = Buffer.from('\n');
 const GAP_LINE = Buffer.from(`${GAP_NOTE}\n`);
 
-/** Lines in one of the forms: each one followed by a newline unless none was printed. */
-export function printLines(lines: readonly LogLine[], form: LogForm): Buffer {
+/** How a log stands where lines are to be added. */
+export interface LogEnd {
+  /** Its last line has no newline. */
+  readonly isOpen: boolean;
+  /** Whose line goes on where that one stops; `null`: nobody's any more. */
+  readonly writer: string | null;
+}
+
+/** What only lines of one step and stream have in common. */
+export const writerOf = ({ stream, step }: Pick<LogLine, 'stream' | 'step'>): string => `${stream} ${step}`;
+
+/** Lines at their places after the end of a log, so that what one step prints is not glued to what another one began. */
+export function placeLines(lines: readonly LogLine[], end: LogEnd): { lines: PlacedLine[]; end: LogEnd } {
+  let { isOpen, writer } = end;
+  const placed = lines.map((line) => {
+    const breaks = isOpen && writerOf(line) !== writer;
+    isOpen = line.partial;
+    writer = writerOf(line);
+    return { ...line, breaks };
+  });
+  return { lines: placed, end: { isOpen, writer } };
+}
+
+/**
+ * Lines in one of the forms: each one followed by a newline, unless none was printed and the next line goes on with it.
+ * A line says by itself whether a newline stands before it, so that any part of a log prints as it does in the whole.
+ */
+export function printLines(lines: readonly PlacedLine[], form: LogForm): Buffer {
   const parts: Uint8Array[] = [];
-  for (const { stream, data, partial } of lines) {
+  for (const { stream, data, partial, breaks } of lines) {
+    if (breaks) parts.push(NEWLINE);
     if (stream === 'GAP') {
       parts.push(GAP_LINE);
       continue;

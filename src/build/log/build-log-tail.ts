@@ -12,16 +12,15 @@ const BATCH_BYTES = 64 * 1024;
 /** Of a small tail no more than this part goes at once. */
 const BATCHES = 16;
 
-/** The newest lines of a log, as many as `maxBytes` hold and at the most one batch more. */
+/** The newest lines of a log, as many as `maxBytes` hold; the last batch is always there. */
 export class LogTail {
-  #batches: { readonly lines: LogLine[]; bytes: number }[] = [];
+  readonly #batches: { readonly lines: LogLine[]; bytes: number }[] = [];
   #bytes = 0;
-  /** Have lines gone since it was last emptied? */
   #isCut = false;
 
   constructor(private readonly maxBytes: number) {}
 
-  /** @returns are lines missing now that were not before? */
+  /** @returns are lines missing for the first time? */
   push(line: LogLine): boolean {
     const bytes = costOf(1, line.data.byteLength);
     let last = this.#batches.at(-1);
@@ -33,21 +32,20 @@ export class LogTail {
     last.bytes += bytes;
     this.#bytes += bytes;
     const wasCut = this.#isCut;
-    for (let [oldest] = this.#batches; oldest !== undefined; [oldest] = this.#batches) {
-      if (this.#bytes - oldest.bytes < this.maxBytes) break;
-      this.#batches.shift();
-      this.#bytes -= oldest.bytes;
+    while (this.#bytes > this.maxBytes && this.#batches.length > 1) {
+      this.#bytes -= this.#batches.shift()?.bytes ?? 0;
       this.#isCut = true;
     }
     return this.#isCut && !wasCut;
   }
 
-  /** Empties it. @returns its lines, in batches that fit in a row */
-  take(): LogLine[][] {
-    const taken = this.#batches.map(({ lines }) => lines);
-    this.#batches = [];
-    this.#bytes = 0;
-    this.#isCut = false;
-    return taken;
+  /** What it takes of a limit. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Its lines, in batches that fit in a row. */
+  get batches(): readonly (readonly LogLine[])[] {
+    return this.#batches.map(({ lines }) => lines);
   }
 }

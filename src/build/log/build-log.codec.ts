@@ -14,8 +14,14 @@ export interface LogLine {
   readonly data: Uint8Array;
 }
 
+/** A line at its place in the log. */
+export interface PlacedLine extends LogLine {
+  /** The line before it has no newline and is not what it goes on with: in the forms of the log a newline stands between them. */
+  readonly breaks: boolean;
+}
+
 /** A stored line, also as the API shows it. Many readers share one, so what is made of its bytes is made when it is asked for. */
-export class NumberedLine implements LogLine {
+export class NumberedLine implements PlacedLine {
   #text: string | null = null;
 
   constructor(
@@ -24,6 +30,7 @@ export class NumberedLine implements LogLine {
     readonly stream: LogStream | 'GAP',
     readonly step: number | null,
     readonly partial: boolean,
+    readonly breaks: boolean,
     readonly data: Uint8Array,
   ) {}
 
@@ -41,9 +48,11 @@ export class NumberedLine implements LogLine {
 }
 
 const STREAMS = ['STDOUT', 'STDERR', 'SYSTEM', 'GAP'] as const;
+const PARTIAL = 1;
+const BREAKS = 2;
 
 /** Packs lines for one row: their bytes one after another, and how to cut them. */
-export function encodeLines(lines: readonly LogLine[]): { data: Buffer; lines: EncodedLine[] } {
+export function encodeLines(lines: readonly PlacedLine[]): { data: Buffer; lines: EncodedLine[] } {
   return {
     data: Buffer.concat(lines.map((line) => line.data)),
     lines: lines.map((line) => [
@@ -51,7 +60,7 @@ export function encodeLines(lines: readonly LogLine[]): { data: Buffer; lines: E
       line.at.getTime(),
       STREAMS.indexOf(line.stream) as EncodedLine[2],
       line.step,
-      line.partial ? 1 : 0,
+      ((line.partial ? PARTIAL : 0) | (line.breaks ? BREAKS : 0)) as EncodedLine[4],
     ]),
   };
 }
@@ -63,9 +72,12 @@ export function decodeLines(
   lines: readonly EncodedLine[],
 ): NumberedLine[] {
   let offset = 0;
-  return lines.map(([length, at, stream, step, partial], index) => {
+  return lines.map(([length, at, stream, step, flags], index) => {
     const bytes = data.subarray(offset, offset + length);
     offset += length;
-    return new NumberedLine(firstSeq + index, new Date(at), STREAMS[stream], step, partial === 1, bytes);
+    const [partial, breaks] = [isPartial(flags), (flags & BREAKS) !== 0];
+    return new NumberedLine(firstSeq + index, new Date(at), STREAMS[stream], step, partial, breaks, bytes);
   });
 }
+
+export const isPartial = (flags: EncodedLine[4]): boolean => (flags & PARTIAL) !== 0;

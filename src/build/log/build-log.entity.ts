@@ -18,9 +18,12 @@ export const BuildLogBatch = defineEntity({
     /** Where it begins in the plain text without terminal codes. */
     textOffset: p.bigint('number').strictNullable(),
     data: p.blob(),
-    /** One entry a line: `[bytes, at (epoch ms), stream, step, partial]`; see build-log.codec.ts. */
+    /** One entry a line: `[bytes, at (epoch ms), stream, step, flags]`; see build-log.codec.ts. */
     lines: p.json().$type<readonly EncodedLine[]>(),
   },
 });
-/** Length in bytes, time in epoch milliseconds, stream (0 stdout, 1 stderr, 2 system, 3 a gap), step or null, 1 if no newline followed. */
-export type EncodedLine = readonly [number, number, 0 | 1 | 2 | 3, number | null, 0 | 1];
+/**
+ * Length in bytes, time in epoch milliseconds, stream (0 stdout, 1 stderr, 2 system, 3 a gap), step or null, flags: 1 if no
+ * newline followed, 2 if the forms of the log put one before it (never set by versions that did not).
+ */
+export type EncodedLine = readonly [number, number, 0 | 1 | 2 | 3, number | null, 0 | 1 | 2 | 3];

@@ -8,6 +8,8 @@ const LINES_PER_EVENT = 1000;
 /** Lines of a page of a log at the most. */
 const MAX_LINES_PER_PAGE = 1000;
 const DEFAULT_LINES_PER_PAGE = 100;
+/** Bytes of a page's lines at the most: a thousand of 64 KiB would be 64 MiB, and each is sent as text and in base64. */
+const BYTES_PER_PAGE = 2 * 1024 * 1024;
 
 /** A line that holds text, not a gap. */
 export type TextLine = NumberedLine & { readonly stream: LogStream };
@@ -29,6 +31,9 @@ export interface LogPage {
   readonly lines: readonly TextLine[];
   readonly gaps: readonly LogGap[];
   readonly cursorOf: (line: TextLine) => string;
+  /** The places of its first and last number, where gaps have numbers too; `null`: it has none. */
+  readonly startCursor: string | null;
+  readonly endCursor: string | null;
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
   /** Lines that there are by now; one that is missing counts where the gap stands for it. */
@@ -40,7 +45,8 @@ export class BuildLogReader {
   constructor(private readonly source: BuildLogSource) {}
 
   /**
-   * A page of what the log has by now, 100 lines where nothing is said and 1,000 at the most.
+   * A page of what the log has by now, 100 lines where nothing is said and 1,000 at the most; of long lines it has fewer,
+   * 2 MiB together, but one at least.
    *
    * @throws BadInputError for sizes out of range, `first` with `last`, and cursors of other logs
    */
@@ -50,22 +56,26 @@ export class BuildLogReader {
     const sized = isSized ? args : { ...args, first: DEFAULT_LINES_PER_PAGE };
     const { limit, backward, after, before } = readWindow(list, 'float8', sized, MAX_LINES_PER_PAGE);
     const { lineCount: count, isExpired } = await this.source.extent(buildId);
-    const cursorOf = ({ seq }: TextLine) => printCursor(list, { value: seq, id: buildId });
+    const cursorOf = ({ seq }: NumberedLine) => printCursor(list, { value: seq, id: buildId });
     if (isExpired) {
       const gaps = count === 0 ? [] : [{ fromSeq: 1, toSeq: count, reason: 'EXPIRED' } as const];
-      return { lines: [], gaps, cursorOf, hasNextPage: false, hasPreviousPage: false, count };
+      const nowhere = { startCursor: null, endCursor: null, hasNextPage: false, hasPreviousPage: false };
+      return { lines: [], gaps, cursorOf, ...nowhere, count };
     }
     const first = after === null ? 1 : Number(after.value) + 1;
     const last = Math.min(before === null ? count : Number(before.value) - 1, count);
     const from = backward ? Math.max(first, last - limit + 1) : first;
     const to = backward ? last : Math.min(last, first + limit - 1);
-    const lines = await this.source.range(buildId, from, to);
+    const lines = await this.source.range(buildId, { from, to, backward, maxBytes: BYTES_PER_PAGE });
+    const [start, end] = [lines.at(0), lines.at(-1)];
     return {
       lines: lines.filter(isText),
       gaps: lines.filter((line) => !isText(line)).map(gapOf),
       cursorOf,
-      hasNextPage: backward ? before !== null && last < count : to < last,
-      hasPreviousPage: backward ? from > first : first > 1,
+      startCursor: start === undefined ? null : cursorOf(start),
+      endCursor: end === undefined ? null : cursorOf(end),
+      hasNextPage: backward ? before !== null && last < count : (end?.seq ?? to) < last,
+      hasPreviousPage: backward ? (start?.seq ?? from) > first : first > 1,
       count,
     };
   }
@@ -75,7 +85,7 @@ export class BuildLogReader {
    * twice. It is pulled: a reader that stops reading costs nothing.
    */
   async *follow(buildId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<LogEvent> {
-    for await (const piece of this.source.follow(buildId, afterSeq, signal)) {
+    for await (const piece of this.source.follow(buildId, afterSeq, { follow: true, signal })) {
       if (piece.kind === 'lines') yield* eventsOf(piece.lines);
       else if (piece.kind === 'expired') yield { ...piece, kind: 'gap', reason: 'EXPIRED' };
       else yield piece;

@@ -31,8 +31,8 @@ export class BuildLogResolver {
       pageInfo: {
         hasNextPage: page.hasNextPage,
         hasPreviousPage: page.hasPreviousPage,
-        startCursor: edges[0]?.cursor ?? null,
-        endCursor: edges.at(-1)?.cursor ?? null,
+        startCursor: page.startCursor,
+        endCursor: page.endCursor,
       },
       totalCount: page.count,
     };

@@ -23,7 +23,7 @@ interface Wish {
 
 /**
  * `GET /builds/:id/log`: a build's log as a file, for who may see the build; `:id` is the build's id or UUID. It is streamed at
- * the pace of the client.
+ * the pace of the client, and breaks off a few seconds after the client may no longer see the build.
  *
  * | the build | the request | the answer |
  * |---|---|---|
@@ -50,9 +50,11 @@ export function buildLogRoute(builds: BuildService, source: BuildLogSource): Rou
       if (isLive && exchange.stopping.aborted) throw new UnavailableError();
       res.writeHead(status, headers);
       if (req.method === 'HEAD' || span === null) return void res.end();
-      const body = (signal: AbortSignal | null) => logBytes(source, build.id, { ...wish, ...span }, signal);
-      if (isLive) await sendLive(exchange, whileVisible({ builds, session }, build.id, body));
-      else await sendStream(res, body(null));
+      const body = whileVisible({ builds, session }, build.id, (signal) =>
+        logBytes(source, build.id, { ...wish, ...span }, { follow: isLive, signal }),
+      );
+      if (isLive) await sendLive(exchange, body);
+      else await sendStream(res, body);
     },
   };
 }

@@ -9,10 +9,14 @@ import { decodeLines, type NumberedLine } from './build-log.codec.ts';
 import type { EncodedLine } from './build-log.entity.ts';
 import type { LogForm } from './build-log-form.rules.ts';
 
-/** What one read takes: this much of a log, of lines and of rows, but one row at least. A full row has 64 KiB or 2,000 lines. */
-const BYTES_PER_READ = 1024 * 1024;
-const LINES_PER_READ = 20_000;
-const ROWS_PER_READ = 256;
+/**
+ * A read takes the rest of a window: the rows that begin in the same multiple of so many bytes and of so many lines as the
+ * first one, so that readers who began at different places soon read the same windows. A full row has 64 KiB or 2,000 lines.
+ */
+const BYTES_PER_WINDOW = 1024 * 1024;
+const LINES_PER_WINDOW = 8192;
+/** What a read takes of a log whose rows a version stored that did not count their bytes: no windows, so many rows. */
+const UNCOUNTED_ROWS_PER_READ = 16;
 /** What a process keeps of the lines that were read last, for readers who come to the same place a moment later. */
 const CACHE_BYTES = 32 * 1024 * 1024;
 /** What a line takes in memory beside its bytes, which are there twice once its text was asked for. */
@@ -24,10 +28,18 @@ export interface LogState {
   readonly lineCount: number;
 }
 
-/** Lines after a place, of at most {@link BYTES_PER_READ}, and the build as it was in the same snapshot; `null`: it is gone. */
+/** Lines after a place, to the end of their window, and the build as it was in the same snapshot; `null`: it is gone. */
 interface LogLook {
   readonly state: LogState | null;
   readonly lines: readonly NumberedLine[];
+}
+
+/** Lines `from` to `to`, as many as hold `maxBytes` and at least one, counted from the end where `backward`. */
+export interface LineRange {
+  readonly from: number;
+  readonly to: number;
+  readonly backward: boolean;
+  readonly maxBytes: number;
 }
 
 export type LogPiece =
@@ -38,9 +50,10 @@ export type LogPiece =
   | { readonly kind: 'end'; readonly lastSeq: number; readonly status: ImageBuildStatus };
 
 /**
- * Reads the stored lines of builds' logs for all readers of this process. However many follow one build, each batch costs one
- * statement: readers who look at the same time share it, and who comes to the same place later finds its lines in memory. Lines
- * that are stored never change; that there are none is never kept.
+ * Reads the stored lines of builds' logs for all readers of this process. However many follow one build live, each batch costs
+ * one statement: readers who look at the same time share it, and who comes to the same place later finds its lines in memory.
+ * Readers who are behind share windows: each pays for the rest of the first one alone. Lines that are stored never change; that
+ * there are none is never kept.
  */
 export class BuildLogSource {
   readonly #looks = new JoinedReads<LogLook>();
@@ -63,13 +76,18 @@ export class BuildLogSource {
    * is stored in one transaction with the count of lines. So a final state whose lines were all read is the end. Why nothing is
    * missed between: a batch that the snapshot does not hold is hinted at after it, and that hint wakes the wait that follows.
    *
-   * @param signal ends it, without an end; `null`: do not wait for more than is stored by now
+   * @param follow wait for more than is stored by now, until the build has ended
+   * @param signal ends it, without an end
    */
-  async *follow(buildId: string, afterSeq: number, signal: AbortSignal | null): AsyncGenerator<LogPiece> {
+  async *follow(
+    buildId: string,
+    afterSeq: number,
+    { follow, signal }: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncGenerator<LogPiece> {
     using news = this.events.listen(logKey(buildId));
     let lastSeq = afterSeq;
     let looked = false;
-    while (signal?.aborted !== true) {
+    while (!signal.aborted) {
       // The first look is at the database: retention may have taken away what is still in memory.
       const known = looked ? this.#cache.get(placeOf(buildId, lastSeq)) : undefined;
       const look: Partial<LogLook> =
@@ -88,7 +106,7 @@ export class BuildLogSource {
         yield { kind: 'expired', fromSeq: lastSeq + 1, toSeq: state.lineCount };
         lastSeq = state.lineCount;
       }
-      if (isFinal(state.status) || signal === null) {
+      if (isFinal(state.status) || !follow) {
         yield { kind: 'end', lastSeq, status: state.status };
         return;
       }
@@ -106,14 +124,23 @@ export class BuildLogSource {
     return { lineCount: build?.logLineCount ?? 0, isExpired: (build?.logDeletedAt ?? null) !== null };
   }
 
-  /** Lines `fromSeq` to `toSeq`, in order, as far as they are stored. */
-  async range(buildId: string, fromSeq: number, toSeq: number): Promise<NumberedLine[]> {
+  /** Lines in order, as far as they are stored. */
+  async range(buildId: string, { from, to, backward, maxBytes }: LineRange): Promise<NumberedLine[]> {
+    const first = backward ? await this.#firstWithin(buildId, from, to, maxBytes) : from;
     const found: NumberedLine[] = [];
-    for (let last = fromSeq - 1; last < toSeq; ) {
-      const { lines } = await this.#read(buildId, last, toSeq);
-      if (lines.length === 0) break;
-      found.push(...lines.filter(({ seq }) => seq <= toSeq));
-      last = (lines.at(-1) as NumberedLine).seq;
+    let bytes = 0;
+    for (let last = first - 1; last < to && (backward || bytes <= maxBytes); ) {
+      const { lines } = await this.#read(buildId, last, to);
+      const end = lines.at(-1);
+      if (end === undefined) break;
+      const wanted = lines.filter(({ seq }) => seq <= to);
+      found.push(...wanted);
+      bytes += wanted.reduce((sum, { data }) => sum + data.byteLength, 0);
+      last = end.seq;
+    }
+    while (bytes > maxBytes && found.length > 1) {
+      const left = backward ? found.shift() : found.pop();
+      bytes -= left?.data.byteLength ?? 0;
     }
     return found;
   }
@@ -150,6 +177,20 @@ export class BuildLogSource {
     return rows[0] ?? { afterSeq: 0, offset: 0 };
   }
 
+  /** The first line of the rows that hold the last `maxBytes` of lines `from` to `to`; the row of line `to` is one in any case. */
+  async #firstWithin(buildId: string, from: number, to: number, maxBytes: number): Promise<number> {
+    const { rows } = await sql<{ first: number | null }>`
+      select min(first_seq)::float8 as first from (
+        select first_seq, sum(octet_length(data)) over (order by first_seq desc) - octet_length(data) as later
+        from image_build_log
+        where build_id = ${buildId} and first_seq <= ${to} and first_seq >= (
+          select first_seq from image_build_log
+          where build_id = ${buildId} and first_seq <= ${from} order by first_seq desc limit 1
+        )
+      ) batch where later <= ${maxBytes}`.execute(kysely(this.em.fork()));
+    return Math.max(from, rows[0]?.first ?? from);
+  }
+
   async #look(buildId: string, afterSeq: number): Promise<LogLook> {
     const place = placeOf(buildId, afterSeq);
     return await this.#looks.read(place, async () => {
@@ -172,9 +213,10 @@ export class BuildLogSource {
       left join lateral (
         select first_seq, data, lines from image_build_log
         where build_id = build.id and first_seq >= start.first_seq
-          and first_seq < start.first_seq + ${LINES_PER_READ} and first_seq <= ${toSeq}
-          and coalesce(byte_offset, 0) < coalesce(start.byte_offset, 0) + ${BYTES_PER_READ}
-        order by first_seq limit ${ROWS_PER_READ}
+          and first_seq < ((start.first_seq - 1) / ${LINES_PER_WINDOW}::int + 1) * ${LINES_PER_WINDOW}::int + 1
+          and coalesce(byte_offset, 0) < (coalesce(start.byte_offset, 0) / ${BYTES_PER_WINDOW}::int + 1) * ${BYTES_PER_WINDOW}::int
+          and first_seq <= ${toSeq}
+        order by first_seq limit case when start.byte_offset is null then ${UNCOUNTED_ROWS_PER_READ}::int end
       ) batch on true
       where build.id = ${buildId}
       order by batch.first_seq`.execute(kysely(this.em.fork()));

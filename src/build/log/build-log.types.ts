@@ -85,7 +85,8 @@ export class BuildLogEdgeObject {
 }
 
 @ObjectType('ImageBuildLogConnection', {
-  description: 'A page of a log, as Relay has it; of a running build, of what there is by now.',
+  description:
+    'A page of a log, as Relay has it; of a running build, of what there is by now. It stops at 2 MiB of lines, so that it may have fewer than were asked for: `pageInfo` says whether there are more. Its cursors are the places of its first and last number, also where a gap stands there.',
   simpleResolvers: true,
 })
 export class BuildLogConnectionObject {
@@ -110,7 +111,7 @@ export class BuildLogConnectionObject {
 export class BuildLogArgs implements PageArgs {
   @Field(() => Int, {
     nullable: true,
-    description: 'How many lines, 0 to 1,000; 100 where neither first nor last is given.',
+    description: 'How many lines at the most, 0 to 1,000; 100 where neither first nor last is given.',
   })
   first?: number;
 
@@ -119,7 +120,7 @@ export class BuildLogArgs implements PageArgs {
 
   @Field(() => Int, {
     nullable: true,
-    description: 'How many from the end, 0 to 1,000; not together with first.',
+    description: 'How many from the end at the most, 0 to 1,000; not together with first.',
   })
   last?: number;
 

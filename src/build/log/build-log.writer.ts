@@ -6,8 +6,9 @@ import { type EventBus, logKey } from '../../events/event-bus.ts';
 import type { LogStream } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import { BuildLostError, type Fence } from '../build.store.ts';
-import { encodeLines, type LogLine } from './build-log.codec.ts';
-import { printLines } from './build-log-form.rules.ts';
+import { encodeLines, isPartial, type LogLine, type PlacedLine } from './build-log.codec.ts';
+import type { EncodedLine } from './build-log.entity.ts';
+import { type LogEnd, placeLines, printLines, writerOf } from './build-log-form.rules.ts';
 import { costOf, LogTail } from './build-log-tail.ts';
 
 /** A flush waits at most this long for more lines, and starts at once when this many bytes are there. */
@@ -17,8 +18,9 @@ const FLUSH_BYTES = 64 * 1024;
 const MAX_LINE_BYTES = 64 * 1024;
 /** A line that has not ended after this time is stored as far as it is, so that a prompt or a progress bar is seen. */
 const PARTIAL_MS = 1000;
-/** The most of a log's end that is held in memory. */
+/** The most of a log's end that is held in memory, and the least, so that there is always room for why a build failed. */
 const MAX_TAIL_BYTES = 4 * 1024 * 1024;
+const MIN_TAIL_BYTES = 4 * 1024;
 /** After this much that went to memory alone, everything else of the worker has a turn. */
 const BYTES_PER_TURN = 1024 * 1024;
 const LINE_FEED = 0x0a;
@@ -37,9 +39,10 @@ interface OpenLine {
  * the engine's stream is read no faster than the database takes it.
  *
  * A log that gets longer than half of what may be kept of it goes on in memory, where only its newest lines are held, and
- * those are stored when the attempt ends. A line says so as soon as it begins. As soon as a line is dropped, a gap is
- * stored: a worker that dies then leaves a log that says where it is cut. One that dies with lines in memory before any was
- * dropped leaves the gap to the next attempt, which knows of the loss.
+ * those are stored when the attempt ends or the engine is asked anew. A line says so as soon as it begins. Each such end takes
+ * up to half of what is left of the limit: so the log keeps to it, but for {@link MIN_TAIL_BYTES} an end, and the newest end
+ * always finds room. As soon as a line is dropped, a gap is stored: a worker that dies then leaves a log that says where it is
+ * cut. One that dies with lines in memory before any was dropped leaves the gap to the next attempt, which knows of the loss.
  */
 export class BuildLogWriter {
   readonly #open = new Map<string, OpenLine>();
@@ -52,8 +55,14 @@ export class BuildLogWriter {
   #lineCount: number;
   /** What may still be stored as it comes. */
   #room: number;
+  /** What may be stored of the log's ends. */
+  #tailRoom: number;
   /** Where lines go when there is no more room; `null` while there is. */
   #tail: LogTail | null = null;
+  /** The line that was added last; `null`: none since all were stored. */
+  #last: LogLine | null = null;
+  /** How the stored log ends; `null`: another attempt has stored it, and it must be read. */
+  #end: LogEnd | null;
   #bytesThisTurn = 0;
 
   /**
@@ -68,13 +77,16 @@ export class BuildLogWriter {
     private readonly maxBytes: number,
   ) {
     this.#lineCount = build.logLineCount;
-    this.#room = maxBytes / 2 - costOf(build.logLineCount, build.logBytes ?? 0);
+    const stored = costOf(build.logLineCount, build.logBytes ?? 0);
+    this.#room = maxBytes / 2 - stored;
+    this.#tailRoom = Math.min(maxBytes / 2, maxBytes - stored);
+    this.#end = build.logLineCount === 0 ? { isOpen: false, writer: null } : null;
   }
 
   /** Takes bytes as a step printed them. @throws BuildLostError when the attempt no longer holds the build */
   async append(stream: LogStream, step: number | null, data: Uint8Array, at: Date): Promise<void> {
     this.#throwFailure();
-    const key = `${stream} ${step}`;
+    const key = writerOf({ stream, step });
     let from = 0;
     for (let end = data.indexOf(LINE_FEED); end >= 0; end = data.indexOf(LINE_FEED, from)) {
       const ending = data.subarray(from, end);
@@ -89,12 +101,7 @@ export class BuildLogWriter {
     }
     const rest = data.subarray(from);
     if (rest.byteLength > 0) this.#extend(key, stream, step, at, rest);
-    if (this.#bytes >= FLUSH_BYTES) await this.#makeRoom();
-    if (this.#tail !== null) await this.#takeTurns(data.byteLength);
-    // A full batch that was just written may have left the beginning of a line behind.
-    if (this.#lines.length > 0 || this.#open.size > 0) {
-      this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
-    }
+    await this.#settle(data.byteLength);
   }
 
   /** A line of our own: what the build is doing, or why it failed. */
@@ -102,22 +109,34 @@ export class BuildLogWriter {
     await this.append('SYSTEM', null, Buffer.from(`${text}\n`), new Date());
   }
 
-  /** Tells that lines of a step are missing here, so that a cut log never looks whole. */
-  async gap(step: number | null, at: Date): Promise<void> {
-    for (const [key, line] of this.#open) if (line.step === step) this.#close(key, true, false);
-    this.#add(gapLine(step, at));
-    await this.#flush();
+  /** A step prints no more: a line of it that has no newline is one all the same. */
+  endStep(step: number | null): void {
+    for (const [key, line] of [...this.#open]) if (line.step === step) this.#close(key, true, false);
   }
 
-  /** Stores everything, lines that have not ended too. @throws BuildLostError when the attempt no longer holds the build */
+  /** Tells that lines of a step are missing here, so that a cut log never looks whole. Said twice in a row it is one gap. */
+  async gap(step: number | null, at: Date): Promise<void> {
+    this.#throwFailure();
+    this.endStep(step);
+    if (this.#last?.stream !== 'GAP' || this.#last.step !== step) this.#add(gapLine(step, at));
+    await this.#settle(0);
+  }
+
+  /**
+   * Stores everything, lines that have not ended too; nothing goes on with those any more.
+   *
+   * @throws BuildLostError when the attempt no longer holds the build
+   */
   async finish(): Promise<void> {
     for (const key of [...this.#open.keys()]) this.#close(key, true, false);
     await this.#flush();
-    for (const lines of this.#tail?.take() ?? []) {
+    for (const lines of this.#tail?.batches ?? []) {
       this.#lines.push(...lines);
       await this.#flush();
     }
+    this.#tailRoom -= this.#tail?.bytes ?? 0;
     this.discard();
+    if (this.#end !== null) this.#end = { ...this.#end, writer: null };
     this.#throwFailure();
   }
 
@@ -127,20 +146,21 @@ export class BuildLogWriter {
     this.#timer = null;
     this.#lines = [];
     this.#bytes = 0;
-    this.#tail?.take();
+    if (this.#tail !== null) this.#tail = new LogTail(this.#tailBytes);
+    this.#last = null;
     this.#open.clear();
   }
 
+  /** A line that is full stays open until more of it comes: what comes may be its newline. */
   #extend(key: string, stream: LogStream, step: number | null, at: Date, data: Uint8Array): void {
-    for (let offset = 0; offset < data.byteLength || offset === 0; ) {
+    for (let rest = data; rest.byteLength > 0; ) {
+      if (this.#open.get(key)?.bytes === MAX_LINE_BYTES) this.#close(key, true);
       const line = this.#open.get(key) ?? { stream, step, at, parts: [], bytes: 0 };
       this.#open.set(key, line);
-      const piece = data.subarray(offset, offset + MAX_LINE_BYTES - line.bytes);
+      const piece = rest.subarray(0, MAX_LINE_BYTES - line.bytes);
       line.parts.push(piece);
       line.bytes += piece.byteLength;
-      offset += piece.byteLength;
-      if (line.bytes >= MAX_LINE_BYTES) this.#close(key, true);
-      if (piece.byteLength === 0) break;
+      rest = rest.subarray(piece.byteLength);
     }
   }
 
@@ -158,6 +178,7 @@ export class BuildLogWriter {
   }
 
   #add(line: LogLine): void {
+    this.#last = line;
     const cost = costOf(1, line.data.byteLength);
     if (this.#tail === null && cost > this.#room) this.#tail = this.#startTail();
     if (this.#tail === null) {
@@ -170,14 +191,27 @@ export class BuildLogWriter {
   }
 
   #startTail(): LogTail {
-    const tailBytes = Math.min(this.maxBytes / 2, MAX_TAIL_BYTES);
     const at = new Date();
     const hasStored = this.#lines.length > 0 || this.#lineCount > this.build.logLineCount;
     // A worker that was lost may have taken the end of its attempt with it.
     if (!hasStored && this.build.lostWorkers > 0) this.#lines.push(gapLine(null, at));
-    const text = `The log is longer than ${this.maxBytes / 2} bytes: from here on only its end is kept, up to ${tailBytes} bytes, and stored when the build ends.`;
+    const text = `The log is longer than ${this.maxBytes / 2} bytes: from here on only its end is kept, up to ${this.#tailBytes} bytes, and stored when the build ends.`;
     this.#lines.push({ at, stream: 'SYSTEM', step: null, partial: false, data: Buffer.from(text) });
-    return new LogTail(tailBytes);
+    return new LogTail(this.#tailBytes);
+  }
+
+  get #tailBytes(): number {
+    return Math.min(MAX_TAIL_BYTES, Math.max(MIN_TAIL_BYTES, Math.floor(this.#tailRoom / 2)));
+  }
+
+  /** Sees to it that what was added is stored soon, and that what adds waits for it. */
+  async #settle(bytes: number): Promise<void> {
+    if (this.#bytes >= FLUSH_BYTES) await this.#makeRoom();
+    if (this.#tail !== null) await this.#takeTurns(bytes);
+    // A full batch that was just written may have left the beginning of a line behind.
+    if (this.#lines.length > 0 || this.#open.size > 0) {
+      this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
+    }
   }
 
   /** Starts to write a full batch as soon as the one before it is written. */
@@ -212,7 +246,10 @@ export class BuildLogWriter {
       this.#lines = [];
       this.#bytes = 0;
       try {
-        await whileDatabaseIsAway(() => this.#store(lines));
+        this.#end ??= await whileDatabaseIsAway(() => this.#storedEnd());
+        const placed = placeLines(lines, this.#end);
+        await whileDatabaseIsAway(() => this.#store(placed.lines));
+        this.#end = placed.end;
         this.#lineCount += lines.length;
         this.events.hint(logKey(this.fence.buildId));
       } catch (error) {
@@ -222,7 +259,15 @@ export class BuildLogWriter {
     await this.#writing;
   }
 
-  async #store(lines: readonly LogLine[]): Promise<void> {
+  /** How the log ends that other attempts have stored: nothing of this one goes on with their last line. */
+  async #storedEnd(): Promise<LogEnd> {
+    const { rows } = await sql<{ line: EncodedLine }>`
+      select lines -> -1 as line from image_build_log where build_id = ${this.fence.buildId}
+      order by first_seq desc limit 1`.execute(this.db);
+    return { isOpen: rows[0] !== undefined && isPartial(rows[0].line[4]), writer: null };
+  }
+
+  async #store(lines: readonly PlacedLine[]): Promise<void> {
     const { buildId, attempt } = this.fence;
     const packed = encodeLines(lines);
     const bytes = printLines(lines, 'raw').byteLength;

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { expect, it } from 'vitest';
+import { sendStream } from '../../src/http/send-stream.ts';
+
+/** Answers one request with a body, to a client that has not begun to read. */
+async function answering(
+  body: (res: ServerResponse) => AsyncIterable<Uint8Array | string>,
+  stalledMs: number,
+): Promise<{ client: Socket; sent: Promise<ServerResponse>; [Symbol.asyncDispose](): Promise<void> }> {
+  const { promise: sent, resolve, reject } = Promise.withResolvers<ServerResponse>();
+  const server = createServer((_, res) => {
+    sendStream(res, body(res), stalledMs).then(() => resolve(res), reject);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  client.pause();
+  client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  return {
+    client,
+    sent,
+    [Symbol.asyncDispose]: async () => {
+      client.destroy();
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+it('drops a client that has stopped reading, and ends its source', async () => {
+  let ended = false;
+  async function* endless() {
+    try {
+      for (;;) yield Buffer.alloc(65_536);
+    } finally {
+      ended = true;
+    }
+  }
+  await using answer = await answering(endless, 100);
+  const res = await answer.sent;
+  expect([res.destroyed, res.writableFinished, ended]).toEqual([true, false, true]);
+});
+
+it('drops a client that does not take the end of what was written', async () => {
+  async function* large() {
+    yield Buffer.alloc(64 * 1024 * 1024);
+  }
+  await using answer = await answering(large, 100);
+  const res = await answer.sent;
+  expect([res.destroyed, res.writableFinished]).toEqual([true, false]);
+});
+
+it('lets a body wait for its next part as long as it likes', async () => {
+  async function* quiet(res: ServerResponse) {
+    yield 'first ';
+    await once(res, 'timeout');
+    yield 'last';
+  }
+  await using answer = await answering(quiet, 100);
+  let text = '';
+  answer.client.setEncoding('latin1').on('data', (chunk) => {
+    text += chunk;
+  });
+  answer.client.resume();
+  const closed = once(answer.client, 'close');
+  await answer.sent;
+  await closed;
+  expect(text).toMatch(/first [\s\S]*last[\s\S]*\r\n0\r\n\r\n$/);
+});
