@@ -1,6 +1,7 @@
 import { describe, expect, inject, it } from 'vitest';
 import { collectUntilError, logBytes } from '../contracts/container-engine.contract.ts';
 import { buildRequest, testEngine } from '../support/engine.ts';
+import { lastSteps } from '../support/recorded-build.ts';
 
 const podman = inject('podmanEndpoint');
 const engines = [
@@ -24,6 +25,7 @@ describe.each(engines)('the limits of a build that $name says it enforces', ({ e
     else {
       expect(error).toMatchObject({ reason: 'OUT_OF_MEMORY', step: 2, line: 2, exitCode: 137 });
       expect(error?.message).toContain('64 MiB');
+      expect(lastSteps(events).at(-1)).toMatchObject({ status: 'FAILED', error: error?.message });
     }
   });
 

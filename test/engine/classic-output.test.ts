@@ -58,6 +58,47 @@ describe('the log of the classic builder, of a step that has run for a second', 
   });
 });
 
+describe('what a step prints in bright red on its standard output', () => {
+  const red = '\x1b[91mred\x1b[0m';
+  const print = "printf '\\033[91mred\\033[0m'";
+
+  it('has its colors and its stream, beside what is standard error', async () => {
+    const events = await run(
+      `sleep 1; ${print}; sleep 0.3; printf red >&2; sleep 0.3; ${print}; printf 'end\\n' >&2`,
+    );
+    expect(logBytes(events, 'STDOUT').toString()).toBe(red + red);
+    expect(logBytes(events, 'STDERR').toString()).toBe('redend\n');
+    expect(isClipped(events)).toBe(false);
+  });
+
+  it('has them too, or a gap tells that they may be missing, where it is printed at once', async () => {
+    const events = await run(print);
+    expect(logBytes(events, 'STDOUT').toString() === red || isClipped(events)).toBe(true);
+    expect(logBytes(events).toString()).toContain('red');
+  });
+});
+
+it('standard error of 20,000 lines is exact, and nothing is taken for standard output', async () => {
+  const line = 'line $i of many, long enough to fill pipes';
+  const events = await run(`sleep 1; i=0; while [ $i -lt 20000 ]; do echo "${line}" >&2; i=$((i+1)); done`);
+  const expected = Array.from({ length: 20_000 }, (_, i) => `${line.replace('$i', String(i))}\n`).join('');
+  expect(logBytes(events, 'STDERR').toString()).toBe(expected);
+  expect(logBytes(events, 'STDOUT')).toHaveLength(0);
+  expect(isClipped(events)).toBe(false);
+});
+
+it('a step that prints what the builder says at its end has all that it prints in its log', async () => {
+  const lines = [
+    'echo Removing intermediate container $(hostname)',
+    "echo ' ---> 0123456789ab'",
+    'echo secret',
+  ];
+  const events = await run(`sleep 1; ${lines.join('; sleep 0.3; ')}`);
+  expect(logBytes(events).toString()).toMatch(
+    /^Removing intermediate container [0-9a-f]{12}\n ---> 0123456789ab\nsecret\n$/,
+  );
+});
+
 describe('the log of the classic builder, of a step that prints at once', () => {
   it.each([
     ['Chinese', CHINESE],

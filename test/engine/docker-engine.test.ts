@@ -167,6 +167,61 @@ describe('the log of BuildKit', () => {
   });
 });
 
+it.each(['classic', 'buildkit'] as const)(
+  'the %s builder loses nothing of what triggers of a base image and the steps behind them print',
+  async (builder) => {
+    const { engine, docker, baseImage, registryHost } = testEngine();
+    const base = buildRequest({
+      dockerfile: `FROM ${baseImage}\nONBUILD RUN echo one\nONBUILD RUN echo two\n`,
+    });
+    const imageId = resultOf(await collect(engine.build(base, {})));
+    const reference = `${registryHost}/onbuild/${randomUUID()}:1`;
+    await collect(engine.push({ imageId, reference, auth: null }, {}));
+    const dockerfile = `FROM ${reference}\nRUN echo first\nWORKDIR /\nRUN A=1; echo "second $A"\n`;
+    const request = buildRequest({ builder, dockerfile, noCache: true });
+    const { events, error } = await collectUntilError(engine.build(request, {}));
+    expect(error).toBeNull();
+    expect(logBytes(events).toString().split('\n').toSorted()).toEqual([
+      '',
+      'first',
+      'one',
+      'second 1',
+      'two',
+    ]);
+    expect(printed(events, 2)).toBe('first\n');
+    expect(printed(events, 4)).toBe('second 1\n');
+    expect(lastSteps(events).map(({ status }) => status)).toEqual(Array(4).fill('SUCCEEDED'));
+    // BuildKit keeps it to itself.
+    if (builder === 'classic') await docker.getImage(reference).remove({ force: true });
+    await engine.removeImage(imageId);
+  },
+);
+
+it('a copy from an image that the engine has is told of before it begins', async () => {
+  const { docker, baseImage } = testEngine();
+  await pull(docker, baseImage);
+  const connection = new EngineConnection(inject('engineEndpoint') ?? '');
+  const { tar, dockerfilePath } = await packContext(`FROM scratch\nCOPY --from=${baseImage} /bin /bin\n`, []);
+  const query = { dockerfile: dockerfilePath, pull: true, nocache: true };
+  const said: string[] = [];
+  for await (const { stream, status } of readMessages(
+    await connection.post({ path: '/build', query, body: tar }),
+  )) {
+    const words = /^(?:Step \d|Pulling from|Status: Image is up to date| ---> )/.exec(
+      stream ?? status ?? '',
+    )?.[0];
+    if (words !== undefined) said.push(words);
+  }
+  expect(said).toEqual([
+    'Step 1',
+    ' ---> ',
+    'Step 2',
+    'Pulling from',
+    'Status: Image is up to date',
+    ' ---> ',
+  ]);
+});
+
 describe('a push', () => {
   const { engine, docker, registryHost, baseImage } = testEngine();
   let imageId = '';

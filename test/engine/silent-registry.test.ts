@@ -8,6 +8,7 @@ import { createLogger } from '../../src/shared/logger.ts';
 import { collectUntilError } from '../contracts/container-engine.contract.ts';
 import { buildRequest, testEngine } from '../support/engine.ts';
 import { type HttpServer, listen } from '../support/http-server.ts';
+import { lastSteps } from '../support/recorded-build.ts';
 
 const MAX_SILENCE_MS = 2_000;
 const podman = inject('podmanEndpoint');
@@ -38,13 +39,14 @@ describe.each(builders)('a registry that accepts and never answers, with $name',
   });
 
   it('fails the build that wants its base from there, and is named', async () => {
-    const { error } = await build({ dockerfile: `# a base\nFROM ${silent}/team/base:1\nRUN true\n` });
+    const { events, error } = await build({ dockerfile: `# a base\nFROM ${silent}/team/base:1\nRUN true\n` });
     expect(error).toMatchObject({
       reason: 'REGISTRY_UNAVAILABLE',
       step: 1,
       line: 2,
       message: `The base image ${silent}/team/base:1 cannot be fetched: ${silent} has been silent for 2 seconds.`,
     });
+    expect(lastSteps(events)[0]).toMatchObject({ number: 1, status: 'FAILED', error: error?.message });
   });
 
   it('fails the build that copies from there', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ClassicProgress } from '../../src/engine/docker/classic-progress.ts';
+import { parseMessage } from '../../src/engine/docker/engine-messages.ts';
 import { parseDockerfile } from '../../src/shared/dockerfile.ts';
 import { FAILED, lastSteps, printed, replay, STAGES } from '../support/recorded-build.ts';
 
@@ -89,6 +90,53 @@ it("takes none of a step's lines for the builder's own", () => {
     Array(3).fill(['SUCCEEDED', false]),
   );
   expect(progress.imageId).not.toContain('123456789012');
+});
+
+describe('a step that prints what the builder says at its end', () => {
+  const ID = '0123456789ab';
+  const dockerfile = 'FROM x\nRUN a\nRUN b';
+  const removing = `Removing intermediate container ${ID}\n`;
+  const layer = ' ---> 0123456789ab\n';
+  const begin = ['Step 2/3 : RUN a', '\n', ` ---> Running in ${ID}\n`];
+  const next = ['Step 3/3 : RUN b', '\n', ' ---> Running in ba9876543210\n'];
+  const say = (...frames: (string | object)[]) => {
+    const progress = new ClassicProgress(parseDockerfile(dockerfile), null);
+    const events = ['Step 1/3 : FROM x', '\n', layer, ...frames].flatMap((frame) => {
+      const line = JSON.stringify(typeof frame === 'string' ? { stream: frame } : frame);
+      const message = parseMessage(line);
+      return message ? progress.read(message, new Date(0)) : [];
+    });
+    return { events, progress };
+  };
+  const error = { errorDetail: { code: 1, message: 'returned a non-zero code: 1' }, error: 'x' };
+
+  it.each([
+    ['its last line', [removing, 'secret\n'], `${removing}secret\n`],
+    ['its last two lines', [removing, layer, 'secret\n'], `${removing}${layer}secret\n`],
+    [
+      'its last two lines, over and over',
+      [removing, removing, layer, layer],
+      `${removing}${removing}${layer}${layer}`,
+    ],
+  ])('has all of its output in the log: %s', (_, frames, output) => {
+    const { events } = say(...begin, ...frames, removing, layer, ...next, 'b\n');
+    expect(printed(events, 2)).toBe(output);
+    expect(printed(events, 3)).toBe('b\n');
+    expect(printed(say(...begin, ...frames, removing, error).events, 2)).toBe(output);
+  });
+
+  it('has all that it prints afterwards in the log, also where it prints the next step’s first line', () => {
+    const forged = [removing, layer, 'Step 3/3 : RUN b', 'secret\n', ' ---> more\n'];
+    const { events } = say(...begin, ...forged, removing, layer, ...next, 'b\n');
+    expect(printed(events, 3)).toBe('secret\n ---> more\nStep 3/3 : RUN bb\n');
+  });
+
+  it('has no more than it printed where it ends', () => {
+    const { events, progress } = say(...begin, 'a\n', removing, layer, { aux: { ID: 'sha256:1' } });
+    expect(printed(events, 2)).toBe('a\n');
+    expect(progress.containerId).toBeNull();
+    expect(lastSteps(events).at(-1)).toMatchObject({ number: 2, status: 'SUCCEEDED' });
+  });
 });
 
 describe('a failure', () => {

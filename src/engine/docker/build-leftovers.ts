@@ -1,4 +1,4 @@
-import { isNotFound } from './docker-errors.ts';
+import { orNull } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 
 /**
@@ -43,23 +43,12 @@ export async function reapContainers(
   let count = 0;
   for (const { Id } of containers) {
     const found = await engine.ask((docker, abortSignal) =>
-      docker
-        .getContainer(Id)
-        .inspect({ abortSignal })
-        .catch((error: unknown) => {
-          if (isNotFound(error)) return null;
-          throw error;
-        }),
+      orNull(docker.getContainer(Id).inspect({ abortSignal })),
     );
     const value = markedLabels(found?.HostConfig.ExtraHosts ?? []).get(label);
     if (value === undefined || !(await isLeftover(value))) continue;
     await engine.ask((docker, abortSignal) =>
-      docker
-        .getContainer(Id)
-        .remove({ force: true, v: true, abortSignal })
-        .catch((error: unknown) => {
-          if (!isNotFound(error)) throw error;
-        }),
+      orNull(docker.getContainer(Id).remove({ force: true, v: true, abortSignal })),
     );
     count += 1;
   }

@@ -1,4 +1,5 @@
 import type { BuildEvent, EngineError } from '../container-engine.ts';
+import type { BuildSteps } from './build-steps.ts';
 import type { EngineMessage } from './engine-messages.ts';
 
 /** Reads one builder's stream of messages: what a message says, as events. Keeps only what it needs to read the next one. */
@@ -9,6 +10,8 @@ export interface BuildProgress {
   readonly failure: EngineError | null;
   /** The image, once the builder has said that it is whole. */
   readonly imageId: string | null;
+  /** The steps as they have been told. */
+  readonly steps: BuildSteps;
 }
 
 /**

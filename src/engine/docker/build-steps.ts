@@ -1,5 +1,5 @@
 import type { DockerfileInstruction, ParsedDockerfile } from '../../shared/dockerfile.ts';
-import type { BuildEvent, BuildStep } from '../container-engine.ts';
+import type { BuildEvent, BuildStep, EngineError } from '../container-engine.ts';
 import type { FailedStep } from './docker-errors.ts';
 
 type StepStatus = BuildStep['status'];
@@ -40,6 +40,13 @@ export class BuildSteps {
   /** The step took no time that anybody could measure: an ENV, say, of which BuildKit does not speak. */
   pass(number: number): BuildEvent[] {
     return this.steps.has(number) ? [] : this.change(number, { status: 'SUCCEEDED' });
+  }
+
+  /** The build ends for a reason that the builder does not know: its step has failed, and the others that run are canceled. */
+  fail({ step, message }: EngineError, at: Date): BuildEvent[] {
+    const failed = step === null ? [] : this.finish(step, 'FAILED', at, { error: message });
+    const running = [...this.steps.keys()].filter((number) => this.isRunning(number));
+    return [...failed, ...running.flatMap((number) => this.finish(number, 'CANCELED', at))];
   }
 
   isRunning(number: number): boolean {

@@ -1,15 +1,11 @@
 import type { ParsedDockerfile } from '../../shared/dockerfile.ts';
 import { BaseFetches, type SilentFetch } from './base-fetches.ts';
-import { baseImageNamed } from './buildkit-names.ts';
-import { decodeTrace, type TraceStatus } from './buildkit-trace.ts';
+import { baseImageNamed, fetchOf } from './buildkit-names.ts';
+import type { TraceStatus } from './buildkit-trace.ts';
 import type { EngineMessage } from './engine-messages.ts';
 
-const METADATA = /^\[internal\] load metadata for (\S+)/;
-/** E.g. `[build 1/3] FROM docker.io/library/ubuntu:22.04@sha256:…`, and without the brackets for a `COPY --from`. */
-const FROM = /^(?:\[[^\]]*\] )?FROM (\S+)/;
-
 interface Fetch {
-  readonly base: string;
+  readonly image: string;
   readonly isMetadata: boolean;
   /** What is left to do, by its id, as it was last told. */
   readonly parts: Map<string, TraceStatus>;
@@ -28,17 +24,14 @@ export class BuildKitFetches extends BaseFetches {
     super();
   }
 
-  read(message: EngineMessage): void {
-    if (message.id !== 'moby.buildkit.trace' || typeof message.aux !== 'string') return;
-    const { vertexes = [], statuses = [] } = decodeTrace(message.aux);
+  read({ trace }: EngineMessage): void {
+    const { vertexes = [], statuses = [] } = trace ?? {};
     for (const { digest, name = '', started, completed } of vertexes) {
-      const metadata = METADATA.exec(name)?.[1];
-      const base = metadata ?? FROM.exec(name)?.[1];
-      if (base === undefined || !started) continue;
+      const vertex = fetchOf(name);
+      if (vertex === null || !started) continue;
       if (completed) this.fetches.delete(digest);
       else if (!this.fetches.has(digest)) {
-        const isMetadata = metadata !== undefined;
-        this.fetches.set(digest, { base, isMetadata, parts: new Map(), lastMs: this.waitedMs });
+        this.fetches.set(digest, { ...vertex, parts: new Map(), lastMs: this.waitedMs });
       }
     }
     for (const status of statuses) {
@@ -54,8 +47,8 @@ export class BuildKitFetches extends BaseFetches {
   silent(): SilentFetch | null {
     const [first] = [...this.fetches.values()].filter(isWaiting).sort((a, b) => a.lastMs - b.lastMs);
     if (!first) return null;
-    const name = first.base.replace(/@.*/, '');
-    const use = baseImageNamed(this.dockerfile, first.base) ?? baseImageNamed(this.dockerfile, name);
+    const name = first.image.replace(/@.*/, '');
+    const use = baseImageNamed(this.dockerfile, first.image) ?? baseImageNamed(this.dockerfile, name);
     return {
       base: name,
       step: use?.instruction.number ?? null,

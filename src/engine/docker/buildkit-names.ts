@@ -1,7 +1,13 @@
 import type { ParsedDockerfile } from '../../shared/dockerfile.ts';
 
-/** The vertices in which BuildKit asks a registry for an image before a step can begin: of a stage's base, and of a `COPY --from`. */
-export const FETCH = /^(?:\[internal\] load metadata for|FROM) (\S+)/;
+/** E.g. `[build 1/3] FROM docker.io/library/ubuntu:22.04@sha256:…`, and without the brackets for a `COPY --from`. */
+const FETCH = /^(?:(\[internal\] load metadata for)|(?:\[[^\]]*\] )?FROM) (\S+)/;
+
+/** The image for which a vertex asks a registry, and whether only for its metadata; `null` for any other vertex. */
+export function fetchOf(vertex: string): { readonly image: string; readonly isMetadata: boolean } | null {
+  const [, metadata, image] = FETCH.exec(vertex) ?? [];
+  return image === undefined ? null : { image, isMetadata: metadata !== undefined };
+}
 
 /** The first use of an image that BuildKit speaks of; `null` where the Dockerfile has none. */
 export function baseImageNamed(

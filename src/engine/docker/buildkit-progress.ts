@@ -7,13 +7,12 @@ import {
 import type { BuildEvent, EngineError } from '../container-engine.ts';
 import type { BuildProgress } from './build-progress.ts';
 import { BuildSteps } from './build-steps.ts';
-import { baseImageNamed, FETCH } from './buildkit-names.ts';
-import { decodeTrace, type TraceLog, type TraceVertex, traceDate } from './buildkit-trace.ts';
+import { baseImageNamed, fetchOf } from './buildkit-names.ts';
+import { BuildKitPlaces } from './buildkit-places.ts';
+import { type TraceLog, type TraceVertex, traceDate } from './buildkit-trace.ts';
 import { buildFailure } from './docker-errors.ts';
 import { auxField, type EngineMessage } from './engine-messages.ts';
 
-/** E.g. `[build 2/4] RUN make`; with one stage only, `[2/4] RUN make`. */
-const VERTEX = /^\[(?:(?:\S+ )?(\S+) )?(\d+)\/(\d+)\] /;
 /** BuildKit cuts a step's output above a rate and a size, and says so at the end of the last piece that it lets through. */
 const CLIPPED = /\n?\[output clipped, log limit [^\]\n]* reached\]\n$/;
 
@@ -24,22 +23,20 @@ const CLIPPED = /\n?\[output clipped, log limit [^\]\n]* reached\]\n$/;
 export class BuildKitProgress implements BuildProgress {
   failure: EngineError | null = null;
   imageId: string | null = null;
-  private readonly steps: BuildSteps;
+  readonly steps: BuildSteps;
   private readonly needed: readonly DockerfileInstruction[];
-  /** The step of each vertex, by the vertex's digest. */
-  private readonly stepOf = new Map<string, number>();
-  private readonly target: number | null;
+  private readonly places: BuildKitPlaces;
   private failedStep: number | null = null;
   private failedBase: string | null = null;
   private said = false;
 
   constructor(dockerfile: ParsedDockerfile, target: string | null) {
     this.steps = new BuildSteps(dockerfile);
-    this.target = findStage(dockerfile, target)?.index ?? null;
     const stages = neededStages(dockerfile, target);
     this.needed = dockerfile.instructions.filter(
       ({ stageIndex }) => stageIndex === null || stages.has(stageIndex),
     );
+    this.places = new BuildKitPlaces(dockerfile, this.needed, findStage(dockerfile, target)?.index ?? null);
   }
 
   read(message: EngineMessage, at: Date): BuildEvent[] {
@@ -48,49 +45,48 @@ export class BuildKitProgress implements BuildProgress {
       this.imageId = auxField(message.aux, 'ID');
       return this.needed.flatMap(({ number }) => this.steps.pass(number));
     }
-    if (message.id !== 'moby.buildkit.trace' || typeof message.aux !== 'string') return [];
-    const { vertexes = [], logs = [], warnings = [] } = decodeTrace(message.aux);
+    if (message.trace === null) return [];
+    const { vertexes = [], logs = [], warnings = [] } = message.trace;
     const events: BuildEvent[] = this.said ? [] : [{ kind: 'total', steps: this.needed.length }];
     this.said = true;
-    for (const vertex of vertexes) events.push(...this.vertex(vertex));
+    for (const { digest, name = '' } of vertexes) this.places.add(digest, name);
+    // A step's end comes behind all that it printed, also where one message tells both.
+    for (const vertex of vertexes) events.push(...this.start(vertex));
     for (const log of logs) events.push(...this.log(log, at));
+    for (const vertex of vertexes) events.push(...this.end(vertex));
     for (const { short } of warnings) {
       if (short) events.push({ kind: 'warning', message: Buffer.from(short).toString('utf8') });
     }
     return events;
   }
 
-  private vertex({
-    digest,
-    name = '',
-    started,
-    completed,
-    cached = false,
-    error,
-  }: TraceVertex): BuildEvent[] {
-    const number = this.stepOf.get(digest) ?? this.find(name);
+  private start({ digest, started }: TraceVertex): BuildEvent[] {
+    const step = this.places.find(digest);
+    return step && started ? this.steps.start(step.number, traceDate(started)) : [];
+  }
+
+  private end({ digest, name = '', completed, cached = false, error }: TraceVertex): BuildEvent[] {
+    if (!completed) return [];
+    const at = traceDate(completed);
+    const step = this.places.find(digest);
+    if (!error) return step ? this.steps.finish(step.number, 'SUCCEEDED', at, { cached }) : [];
+    const image = step ? null : (fetchOf(name)?.image ?? null);
+    const number = step?.number ?? this.stepThatFetches(image);
     if (number === null) {
-      if (error) this.failedBase ??= FETCH.exec(name)?.[1] ?? null;
+      this.failedBase ??= image;
       return [];
     }
-    this.stepOf.set(digest, number);
-    const isOfStep = VERTEX.test(name);
-    const events = started && isOfStep ? this.steps.start(number, traceDate(started)) : [];
-    if (!completed || (!isOfStep && !error)) return events;
-    if (error && /context cancell?ed/i.test(error)) {
-      return [...events, ...this.steps.finish(number, 'CANCELED', traceDate(completed))];
-    }
-    if (!error)
-      return [...events, ...this.steps.finish(number, 'SUCCEEDED', traceDate(completed), { cached })];
+    if (/context cancell?ed/i.test(error)) return this.steps.finish(number, 'CANCELED', at);
     this.failedStep = number;
-    this.failedBase = isOfStep ? null : this.steps.baseImage(number);
+    this.failedBase = step && step.keyword !== 'FROM' ? null : this.steps.baseImage(number);
     const { message } = this.explain({ message: error, code: null });
-    return [...events, ...this.steps.finish(number, 'FAILED', traceDate(completed), { error: message })];
+    return this.steps.finish(number, 'FAILED', at, { error: message });
   }
 
   private log({ vertex, timestamp, stream, msg }: TraceLog, arrived: Date): BuildEvent[] {
-    const step = this.stepOf.get(vertex) ?? null;
-    if (!msg || step === null) return [];
+    if (!msg) return [];
+    // A trigger of the base image is no step of the Dockerfile's.
+    const step = this.places.find(vertex)?.number ?? null;
     const at = timestamp ? traceDate(timestamp) : arrived;
     // Read as Latin-1 so that positions are those of bytes; the marker is at the end, and it is plain ASCII.
     const clip = CLIPPED.exec(Buffer.from(msg.subarray(-200)).toString('latin1'));
@@ -112,27 +108,7 @@ export class BuildKitProgress implements BuildProgress {
     return buildFailure(error, this.steps.failed(this.failedStep), { base: this.failedBase });
   }
 
-  /** The instruction that a vertex stands for; `null` for BuildKit's own, such as loading the context. */
-  private find(name: string): number | null {
-    const image = FETCH.exec(name)?.[1];
-    if (image !== undefined) {
-      return baseImageNamed(this.steps.dockerfile, image)?.instruction.number ?? null;
-    }
-    const [, stage, index, total] = VERTEX.exec(name) ?? [];
-    const stages = this.steps.dockerfile.stages;
-    const at = stages.findLast(
-      ({ name: own, index: i }) => own === stage?.toLowerCase() || `stage-${i}` === stage,
-    );
-    const inStage = this.needed.filter(({ stageIndex }) => stageIndex === (at?.index ?? this.target));
-    const from = inStage[0];
-    const base = stages[at?.index ?? this.target ?? -1]?.base;
-    const isFromStage =
-      base === 'scratch' || stages.some(({ name: other }) => other !== null && other === base?.toLowerCase());
-    const layers = inStage.filter(({ keyword }) => ['RUN', 'COPY', 'ADD', 'WORKDIR'].includes(keyword));
-    const vertices = from && !isFromStage ? [from, ...layers] : layers;
-    // Old versions do not count WORKDIR.
-    const counted =
-      vertices.length === Number(total) ? vertices : vertices.filter(({ keyword }) => keyword !== 'WORKDIR');
-    return counted[Number(index) - 1]?.number ?? null;
+  private stepThatFetches(image: string | null): number | null {
+    return image === null ? null : (baseImageNamed(this.steps.dockerfile, image)?.instruction.number ?? null);
   }
 }

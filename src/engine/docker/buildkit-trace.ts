@@ -40,7 +40,7 @@ export interface TraceTime {
 
 let statusResponse: protobuf.Type | null = null;
 
-/** Decodes the `aux` of a `moby.buildkit.trace` message. The definition is a file of dockerode's, read at the first call. */
+/** Decodes the `aux` of a `moby.buildkit.trace` message, in base64. The definition is a file of dockerode's, read at the first call. */
 export function decodeTrace(base64: string): BuildKitTrace {
   statusResponse ??= protobuf
     .loadSync(createRequire(import.meta.url).resolve('dockerode/lib/proto/buildkit_status.proto'))

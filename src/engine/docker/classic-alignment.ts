@@ -60,6 +60,18 @@ export class ByteAlignment {
     return { data: Buffer.concat([before.data, data]), whole: before.whole };
   }
 
+  /**
+   * Are these bytes the next that the attach has, behind all that was told? `undefined` where that cannot be known, `null` where
+   * the attach has not brought them yet: ask again.
+   */
+  follows(piece: Buffer): boolean | null | undefined {
+    if (!this.compare()) return undefined;
+    if (this.told.length > 0) return null;
+    const length = Math.min(piece.length, this.attached.length);
+    if (!agree(piece, this.attached.first(length), length)) return false;
+    return length === piece.length ? true : null;
+  }
+
   /** To be called when neither side has brought anything for a while: then both have brought all that there was. */
   quiet(): void {
     if (this.state !== 'SEARCHING' || this.attached.length > this.told.length) return;

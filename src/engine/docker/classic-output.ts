@@ -1,6 +1,7 @@
 import type { BuildEvent } from '../container-engine.ts';
 import { type ExactPiece, LOST, unrepaired } from './classic-alignment.ts';
 import { ClassicAttach } from './classic-attach.ts';
+import { isDoubtful, streamOf, wrapped } from './classic-stream.ts';
 import type { EngineConnection } from './engine-connection.ts';
 
 /** How long to wait for bytes that the builder has told of already. They come at the same time unless the daemon is in trouble. */
@@ -14,6 +15,8 @@ const PATIENCE_MS = 2_000;
 export class ClassicOutput {
   private attached: ClassicAttach | null = null;
   private step: number | null = null;
+  /** Has a gap been told for a guess of a stream in this container? */
+  private hasGuessed = false;
 
   constructor(
     private readonly engine: EngineConnection,
@@ -23,6 +26,7 @@ export class ClassicOutput {
   /** @param containerId whose output the builder sends now; `null` between steps */
   async *read(events: readonly BuildEvent[], containerId: string | null): AsyncIterable<BuildEvent> {
     if (this.attached !== null && this.attached.containerId !== containerId) yield* this.leave(this.attached);
+    if (this.attached === null) this.hasGuessed = false;
     if (containerId !== null) this.attached ??= new ClassicAttach(this.engine, containerId, this.signal);
     this.attached?.setListening(false);
     for (const event of events) {
@@ -34,16 +38,36 @@ export class ClassicOutput {
 
   private async *log(event: BuildEvent & { kind: 'log' }): AsyncIterable<BuildEvent> {
     const clipped = { kind: 'clipped', step: event.step, at: event.at } as const;
-    const told = Buffer.from(event.data.buffer, event.data.byteOffset, event.data.byteLength);
-    const stream = this.attached?.streams[event.stream];
+    const frame = Buffer.from(event.data.buffer, event.data.byteOffset, event.data.byteLength);
+    const known = event.stream === 'STDERR' ? await this.streamOf(frame) : 'STDOUT';
+    const name = known ?? event.stream;
+    const told = name === event.stream ? frame : wrapped(frame);
+    const stream = this.attached?.streams[name];
     this.step = event.step;
     stream?.tell(told);
-    const { data, whole } = told.includes(LOST)
-      ? await this.exact(told, event.stream)
-      : { data: told, whole: true };
-    yield { ...event, data };
-    const isDoubtful = stream?.takeDoubt() ?? false;
-    if (!whole || isDoubtful) yield clipped;
+    const { data, whole } = told.includes(LOST) ? await this.exact(told, name) : { data: told, whole: true };
+    yield { ...event, stream: name, data };
+    const isGuess = known === null && !this.hasGuessed && isDoubtful(frame);
+    this.hasGuessed ||= isGuess;
+    const hasDoubt = stream?.takeDoubt() ?? false;
+    if (!whole || hasDoubt || isGuess) yield clipped;
+  }
+
+  /** Whose a frame is that looks like standard error; `null` where the attach cannot tell. */
+  private async streamOf(frame: Buffer): Promise<'STDOUT' | 'STDERR' | null> {
+    const { attached } = this;
+    if (attached === null) return null;
+    let found = streamOf(frame, attached.streams);
+    if (found !== 'LATER') return found;
+    const patience = AbortSignal.timeout(PATIENCE_MS);
+    while (found === 'LATER') {
+      const hasMore = await attached.more(patience);
+      found = streamOf(frame, attached.streams);
+      if (hasMore || found !== 'LATER') continue;
+      for (const stream of Object.values(attached.streams)) stream.giveUp();
+      return null;
+    }
+    return found;
   }
 
   private async exact(told: Buffer, name: 'STDOUT' | 'STDERR'): Promise<ExactPiece> {

@@ -3,18 +3,19 @@ import type { BuildEvent, EngineError } from '../container-engine.ts';
 import type { BuildProgress } from './build-progress.ts';
 import { BuildSteps } from './build-steps.ts';
 import { LOST } from './classic-alignment.ts';
+import { PLAIN, RED } from './classic-stream.ts';
 import { buildFailure } from './docker-errors.ts';
 import { auxField, type EngineMessage, LOST_BYTE } from './engine-messages.ts';
 
-/** Between steps, in a step that prints nothing yet, in a container's output, or behind the line that ends it. */
-type State = 'IDLE' | 'OUTPUT' | 'ENDED';
+/** Between steps, in a step that prints nothing yet, or in a container's output. */
+type State = 'IDLE' | 'OUTPUT';
 
 const STEP = /^Step (\d+)\/(\d+) : /;
 const RUNNING_IN = /^ ---> Running in ([0-9a-f]+)\n$/;
 const LAYER = /^ ---> [0-9a-f]+\n$/;
-/** The daemon wraps what a step prints on its standard error in bright red, one frame at a time. */
-const STDERR_START = '\x1b[91m';
-const STDERR_END = '\x1b[0m';
+/** What the builder says in a step that has no container's output. */
+const OWN =
+  /^(?:\n| ---> Using cache\n|# Executing \d+ build trigger|s|Removing intermediate container [0-9a-f]+\n|Successfully (?:built|tagged) .*\n)$/;
 
 /**
  * The stream of Docker's classic builder: its own lines and the steps' output come in one channel, a frame each. Frames
@@ -26,13 +27,15 @@ export class ClassicProgress implements BuildProgress {
   imageId: string | null = null;
   /** Whose output comes now; `null` between steps. */
   containerId: string | null = null;
-  private readonly steps: BuildSteps;
+  readonly steps: BuildSteps;
   private readonly ownSteps: number;
   private state: State = 'IDLE';
   private current: number | null = null;
   private cached = false;
   private lastOutput = '';
   private said = false;
+  /** Frames that look like the end of the container's output, unless the step printed them itself: then more follows. */
+  private held: string[] = [];
 
   /** @param dockerfile what is built, to know each step's line and which steps the engine added (it adds one for labels) */
   constructor(dockerfile: ParsedDockerfile, target: string | null) {
@@ -48,36 +51,26 @@ export class ClassicProgress implements BuildProgress {
     const id = auxField(message.aux, 'ID');
     if (id !== null) {
       this.imageId = id;
+      this.endOutput();
       return this.endStep(at);
     }
     return message.stream === null ? [] : this.frame(message.stream, at);
   }
 
   private frame(text: string, at: Date): BuildEvent[] {
-    if (this.state === 'OUTPUT') {
-      if (text !== `Removing intermediate container ${this.containerId}\n`) return this.output(text, at);
-      this.state = 'ENDED';
-      return [];
-    }
     const step = STEP.exec(text);
     const isNext = step !== null && Number(step[1]) === (this.current ?? 0) + 1;
-    if (this.state === 'ENDED' && !isNext && !LAYER.test(text)) {
-      // A step that knows its own container's id printed the line that seemed to end it.
-      this.state = 'OUTPUT';
-      const held = this.output(`Removing intermediate container ${this.containerId}\n`, at);
-      return [...held, ...this.output(text, at)];
-    }
-    if (this.state === 'ENDED') {
-      this.state = 'IDLE';
-      this.containerId = null;
-    }
+    if (this.state === 'OUTPUT' && !(isNext && this.held.length > 0)) return this.inContainer(text, at);
     if (isNext) return this.beginStep(Number(step[1]), Number(step[2]), at);
     const running = RUNNING_IN.exec(text)?.[1];
     if (running !== undefined) {
       this.state = 'OUTPUT';
       this.containerId = running;
-    } else if (text === ' ---> Using cache\n') this.cached = true;
-    else if (text.includes('[Warning]') || text.includes('[WARNING]')) {
+      return [];
+    }
+    if (text === ' ---> Using cache\n') this.cached = true;
+    if (OWN.test(text) || LAYER.test(text)) return [];
+    if (text.includes('[Warning]') || text.includes('[WARNING]')) {
       return [
         {
           kind: 'warning',
@@ -88,10 +81,40 @@ export class ClassicProgress implements BuildProgress {
         },
       ];
     }
-    return [];
+    // A step printed all that ends it, and the next step's first line: what it prints then is still not lost.
+    return this.current === null ? [] : this.output(text, at);
+  }
+
+  private inContainer(text: string, at: Date): BuildEvent[] {
+    if (this.held.length === 1 && LAYER.test(text)) {
+      this.held.push(text);
+      return [];
+    }
+    const next = RUNNING_IN.exec(text)?.[1];
+    if (this.held.length === 1 && next !== undefined && this.isFetching()) {
+      this.held = [];
+      this.containerId = next;
+      return [];
+    }
+    const printed = this.held.splice(0);
+    if (text === `Removing intermediate container ${this.containerId}\n`) this.held.push(text);
+    else printed.push(text);
+    return printed.flatMap((frame) => this.output(frame, at));
+  }
+
+  /** Only triggers of a base image make a step of several containers. */
+  private isFetching(): boolean {
+    return this.current !== null && this.steps.instruction(this.current)?.keyword === 'FROM';
+  }
+
+  private endOutput(): void {
+    this.state = 'IDLE';
+    this.containerId = null;
+    this.held = [];
   }
 
   private beginStep(number: number, total: number, at: Date): BuildEvent[] {
+    this.endOutput();
     const events = this.endStep(at);
     if (!this.said) events.push({ kind: 'total', steps: Math.min(total, this.ownSteps) });
     this.said = true;
@@ -142,8 +165,9 @@ function encode(text: string): Buffer {
   return bytes.subarray(0, length);
 }
 
+/** What looks like standard error may be standard output in bright red: ClassicOutput finds that out. */
 function unwrap(text: string): { text: string; stream: 'STDOUT' | 'STDERR' } {
-  return text.startsWith(STDERR_START) && text.endsWith(STDERR_END)
-    ? { text: text.slice(STDERR_START.length, -STDERR_END.length), stream: 'STDERR' }
+  return text.startsWith(RED) && text.endsWith(PLAIN) && text.length > RED.length + PLAIN.length
+    ? { text: text.slice(RED.length, -PLAIN.length), stream: 'STDERR' }
     : { text, stream: 'STDOUT' };
 }

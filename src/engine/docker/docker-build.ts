@@ -53,20 +53,32 @@ export async function* runBuild(
       both,
     );
     for await (const message of untilSilent(readMessages(stream), fetches, maxFetchSilenceMs)) {
-      const events = progress.read(message, new Date());
-      fetches.read(message, events);
+      const told = progress.read(message, new Date());
+      fetches.read(message, told);
+      const failure = progress.failure && withLimits(progress.failure, limits);
+      const events = failure ? told.map((event) => withReason(event, progress.failure, failure)) : told;
       yield* progress instanceof ClassicProgress ? output.read(events, progress.containerId) : events;
-      if (progress.failure) throw withLimits(progress.failure, limits);
+      if (failure) throw failure;
     }
     if (progress.imageId === null)
       throw new EngineError('INTERNAL', 'The engine ended the build without an image.');
     yield { kind: 'result', imageId: progress.imageId };
   } catch (error) {
-    throw toEngineError(error, signal);
+    const failure = toEngineError(error, signal);
+    if (failure instanceof EngineError && failure.step !== null)
+      yield* progress.steps.fail(failure, new Date());
+    throw failure;
   } finally {
     stop.abort();
     session?.[Symbol.dispose]();
   }
+}
+
+/** The failed step says the same as the build, also where the limits explain more than the builder knows. */
+function withReason(event: BuildEvent, told: EngineError | null, failure: EngineError): BuildEvent {
+  return event.kind === 'step' && event.step.error !== null && event.step.error === told?.message
+    ? { ...event, step: { ...event.step, error: failure.message } }
+    : event;
 }
 
 /** Only where BuildKit may have something to ask for: without a session it would call even an optional secret an error. */

@@ -3,7 +3,7 @@ import type { ContainerInspectInfo } from 'dockerode';
 import type { Logger } from '../../shared/logger.ts';
 import { type CommitRequest, EngineError, type EngineInfo } from '../container-engine.ts';
 import { packContext } from './build-context.ts';
-import { isHttpError, isNotFound } from './docker-errors.ts';
+import { isHttpError, isNotFound, orNull } from './docker-errors.ts';
 import { type EngineConnection, untilAborted } from './engine-connection.ts';
 import { auxField, readMessages } from './engine-messages.ts';
 import { type KeptTag, resultTag, tagName } from './kept-images.ts';
@@ -167,14 +167,10 @@ async function inspect(
   id: string,
   signal?: AbortSignal,
 ): Promise<ContainerInspectInfo | null> {
-  return engine.ask(async (docker, abortSignal) => {
-    try {
-      return await docker.getContainer(id).inspect({ abortSignal });
-    } catch (error) {
-      if (isNotFound(error)) return null;
-      throw error;
-    }
-  }, signal);
+  return engine.ask(
+    (docker, abortSignal) => orNull(docker.getContainer(id).inspect({ abortSignal })),
+    signal,
+  );
 }
 
 /** The engine pauses a container while it copies it. Where it failed on the way, the notebook must go on all the same. */

@@ -12,7 +12,7 @@ import type {
 import { reapContainers } from './build-leftovers.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
-import { isNotFound } from './docker-errors.ts';
+import { orNull } from './docker-errors.ts';
 import { runPush } from './docker-push.ts';
 import { EngineConnection } from './engine-connection.ts';
 import { reapImages, releaseImage } from './kept-images.ts';
@@ -71,15 +71,6 @@ export function createDockerEngine(
       return containers + (await reapImages(engine, label, isLeftover));
     },
   };
-}
-
-async function orNull<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isNotFound(error)) return null;
-    throw error;
-  }
 }
 
 function summaryOf({ Id, Labels, Image, State }: ContainerInfo): ContainerSummary {

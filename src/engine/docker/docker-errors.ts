@@ -97,6 +97,16 @@ export function isHttpError(error: unknown): error is EngineHttpError {
 /** The engine knows no container or image of this id. */
 export const isNotFound = (error: unknown): boolean => isHttpError(error) && error.statusCode === 404;
 
+/** The answer; `null` where the engine knows no container or image of this id. */
+export async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
 /** The engine's own words, without the client's frame around them. */
 export function engineWords(error: Error): string {
   return error.message.replace(/^\(HTTP code \d+\) [^-]*- /, '').trim();

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { type BuildKitTrace, decodeTrace } from './buildkit-trace.ts';
 
 /**
  * In `stream`: a byte that was no UTF-8 by itself, so that the engine's JSON could not carry it. The engine writes the
@@ -16,6 +17,8 @@ export interface EngineMessage {
   readonly current: number | null;
   readonly total: number | null;
   readonly aux: unknown;
+  /** What `aux` says where it is BuildKit's trace. */
+  readonly trace: BuildKitTrace | null;
   readonly error: { readonly message: string; readonly code: number | null } | null;
 }
 
@@ -64,13 +67,15 @@ export function parseMessage(line: string): EngineMessage | null {
   const detail = isObject(value['errorDetail']) ? value['errorDetail'] : {};
   const progress = isObject(value['progressDetail']) ? value['progressDetail'] : {};
   const error = text(detail['message']) ?? text(value['error']);
+  const { aux } = value;
   return {
     stream: line.includes(ESCAPED) ? markLost(line) : text(value['stream']),
     status: text(value['status']),
     id: text(value['id']),
     current: number(progress['current']),
     total: number(progress['total']),
-    aux: value['aux'],
+    aux,
+    trace: value['id'] === 'moby.buildkit.trace' && typeof aux === 'string' ? decodeTrace(aux) : null,
     error: error === null ? null : { message: error, code: number(detail['code']) },
   };
 }

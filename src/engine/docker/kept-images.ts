@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Docker from 'dockerode';
-import { isHttpError, isNotFound } from './docker-errors.ts';
+import { isHttpError, orNull } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 
 /**
@@ -71,13 +71,4 @@ export async function reapImages(
     if (await engine.ask((docker, signal) => releaseImage(docker, Id, signal))) count += 1;
   }
   return count;
-}
-
-async function orNull<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isNotFound(error)) return null;
-    throw error;
-  }
 }

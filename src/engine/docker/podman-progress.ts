@@ -8,6 +8,7 @@ import { auxField, type EngineMessage } from './engine-messages.ts';
 const STEP = /^(?:\[(\d+)\/\d+\] )?STEP (\d+)\/\d+: (\S+)/;
 /** What comes when a step is over, unless the step printed it itself: then more output follows. */
 const END = /^(?:--> [0-9a-f]{11,64}|(?:\[\d+\/\d+\] )?COMMIT\b.*|[0-9a-f]{64})\n$/;
+const CACHED = /^--> Using cache ([0-9a-f]{64})\n$/;
 /** What it prints, as a step's last output, when the step's process was killed. */
 const KILLED = 'container exited on killed\n';
 
@@ -18,7 +19,7 @@ const KILLED = 'container exited on killed\n';
 export class PodmanProgress implements BuildProgress {
   failure: EngineError | null = null;
   imageId: string | null = null;
-  private readonly steps: BuildSteps;
+  readonly steps: BuildSteps;
   private readonly needed: readonly DockerfileInstruction[];
   private stageAt = -1;
   private inStage = 0;
@@ -26,7 +27,7 @@ export class PodmanProgress implements BuildProgress {
   private cached = false;
   private printed = false;
   private lastOutput = '';
-  /** Frames that look like the step's end. */
+  /** Frames that look like the step's end, or as if it came from the cache. */
   private held: string[] = [];
 
   constructor(dockerfile: ParsedDockerfile, target: string | null) {
@@ -56,20 +57,18 @@ export class PodmanProgress implements BuildProgress {
     }
     const instruction = this.current === null ? null : this.steps.instruction(this.current);
     if (instruction?.keyword !== 'RUN') {
-      if (text.startsWith('--> Using cache ')) this.cached = true;
+      if (CACHED.test(text)) this.cached = true;
       return [];
     }
-    if (!this.printed && text.startsWith('--> Using cache ')) {
-      this.cached = true;
-      return [];
-    }
-    if (this.cached) return [];
-    if (END.test(text)) {
+    const isCached = !this.printed && this.held.length === 0 && CACHED.test(text);
+    if (isCached || END.test(text)) {
+      this.cached ||= isCached;
       this.held.push(text);
       return [];
     }
     const frames = [...this.held.splice(0), text];
     this.printed = true;
+    this.cached = false;
     return frames.flatMap((frame) => this.output(instruction.number, frame, at));
   }
 
@@ -105,8 +104,13 @@ export class PodmanProgress implements BuildProgress {
   private endStep(at: Date): BuildEvent[] {
     const { current, cached } = this;
     if (current === null || !this.steps.isRunning(current)) return [];
+    const [first = '', ...rest] = this.held.splice(0);
+    const image = CACHED.exec(first)?.[1];
+    // Of a step that printed the line itself, another image is what its end names.
+    const isPrinted = image !== undefined && !rest.some((text) => isIdOf(text, image));
+    const events = isPrinted ? this.output(current, first, at) : [];
     this.cached = false;
-    return this.steps.finish(current, 'SUCCEEDED', at, { cached });
+    return [...events, ...this.steps.finish(current, 'SUCCEEDED', at, { cached: cached && !isPrinted })];
   }
 
   private fail(error: { message: string; code: number | null }, at: Date): BuildEvent[] {
@@ -117,8 +121,16 @@ export class PodmanProgress implements BuildProgress {
       base,
       output: this.lastOutput,
     });
-    return this.current === null
-      ? []
-      : this.steps.finish(this.current, 'FAILED', at, { error: this.failure.message });
+    if (this.current === null) return [];
+    // A step that fails has no end of which the builder speaks.
+    const { current } = this;
+    const printed = this.held.splice(0).flatMap((frame) => this.output(current, frame, at));
+    return [...printed, ...this.steps.finish(current, 'FAILED', at, { error: this.failure.message })];
   }
+}
+
+/** Is the line about the image with this id? */
+function isIdOf(text: string, image: string): boolean {
+  const id = /^(?:--> )?([0-9a-f]{11,64})\n$/.exec(text)?.[1];
+  return id !== undefined && image.startsWith(id);
 }

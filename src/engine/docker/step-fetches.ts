@@ -42,7 +42,8 @@ const FROM_REGISTRY = /^(?:Pulling fs layer|Downloading|Retrying)/;
 
 /**
  * Docker's classic builder fetches a base at the step that names it first, and says `Status: …` when it has it; what a step
- * does afterwards, such as a trigger of the base or a long copy, may be silent as long as it likes. PURE.
+ * does afterwards, such as a trigger of the base or a long copy, may be silent as long as it likes. It says so of an image that it
+ * has already too, since we build with `pull`: then it asks the registry in every case, also for a `COPY --from`. PURE.
  */
 export class ClassicFetches extends StepFetches {
   private readonly fetched = new Set<string>();
