@@ -17,6 +17,7 @@ export class Migration20261121165119_builds_in_full extends Migration {
     this.addSql(`alter table "image_build" add constraint "image_build_retry_of_id_foreign" foreign key ("retry_of_id") references "image_build" ("id") on delete set null;`);
     this.addSql(`create index "image_build_retries" on "image_build" ("retry_of_id", "created_at", "id") where retry_of_id is not null;`);
     this.addSql(`create index "image_build_finished" on "image_build" ("finished_at", "id") where finished_at is not null;`);
+    this.addSql(`create index "image_build_logs" on "image_build" ("finished_at", "id") where finished_at is not null and log_deleted_at is null;`);
 
     this.addSql(`alter table "image_build_log" add "byte_offset" bigint null, add "text_offset" bigint null;`);
 
@@ -36,6 +37,7 @@ export class Migration20261121165119_builds_in_full extends Migration {
 
     this.addSql(`drop index "image_build_retries";`);
     this.addSql(`drop index "image_build_finished";`);
+    this.addSql(`drop index "image_build_logs";`);
     this.addSql(`alter table "image_build" drop column "priority", drop column "resource", drop column "network", drop column "target_registry", drop column "region_id", drop column "retry_of_id", drop column "builder", drop column "push", drop column "log_bytes", drop column "log_text_bytes", drop column "log_deleted_at";`);
 
     this.addSql(`drop index "image_build_event_at";`);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from './app.ts';
+import { buildSource } from './build/build.reads.ts';
 import { BuildRunner } from './build/run/build.runner.ts';
 import { isLeftover } from './build/run/build-leftovers.ts';
 import { createDockerfileRecipe } from './build/run/recipes/dockerfile.recipe.ts';
@@ -26,6 +27,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
   const dockerfileRecipe = createDockerfileRecipe({
     builder: config.builder,
     registryAuths: registryAuth === null ? {} : { [registry.host]: registryAuth },
+    sourceOf: async (buildId) => await buildSource(kysely(orm.em.fork()), buildId),
     secretsOf: async (buildId) => await app.buildSecrets.of(kysely(orm.em.fork()), buildId),
   });
   const runner = new BuildRunner({
@@ -36,6 +38,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
     registryAuth,
     quotas: app.services.buildQuotas,
     maxLogBytes: config.build.maxLogBytes,
+    queueTimeoutMs: config.build.queueTimeoutMs,
     recipes: {
       DOCKERFILE: dockerfileRecipe,
       PACKAGES: dockerfileRecipe,

@@ -110,6 +110,13 @@ export const Build = defineEntity({
     },
     // For retention: what ended long ago.
     { name: 'image_build_finished', properties: ['finishedAt', 'id'], where: 'finished_at is not null' },
+    {
+      // And whose log may still be there. Not by its number of lines: an index on what every batch of lines changes would make
+      // each of them write to all indexes of the table.
+      name: 'image_build_logs',
+      properties: ['finishedAt', 'id'],
+      where: 'finished_at is not null and log_deleted_at is null',
+    },
   ],
   properties: {
     id: p.uuid().primary(),
@@ -134,9 +141,10 @@ export const Build = defineEntity({
     targetReference: p.text(),
     targetDescription: p.text().strictNullable(),
     targetLabels: p.json().$type<readonly Label[]>(),
-    dockerfile: p.text().strictNullable(),
+    // Read only where they are asked for: up to 1 MiB and 8 MiB, and a build is written at every step.
+    dockerfile: p.text().strictNullable().lazy(),
     buildType: p.string().$type<BuildType>().strictNullable(),
-    source: p.json().$type<DockerfileSource>().strictNullable(),
+    source: p.json().$type<DockerfileSource>().strictNullable().lazy(),
     notebookId: p.uuid().strictNullable(),
     containerId: p.text().strictNullable(),
     pause: p.boolean(),

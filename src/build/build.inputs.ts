@@ -94,7 +94,10 @@ export class BuildArgInput {
 
 @InputType({ description: 'A file beside the Dockerfile.' })
 export class BuildFileInput {
-  @Field(() => String, { description: 'Relative, inside the context, e.g. "src/train.py".' })
+  @Field(() => String, {
+    description:
+      'Relative, inside the context, e.g. "src/train.py"; at most 1,024 bytes and 64 parts between slashes.',
+  })
   path!: string;
 
   @Field(() => String, { description: 'Text or base64, as `encoding` says.' })
@@ -179,7 +182,7 @@ export class BuildConfigInput {
 
   @Field(() => [BuildFileInput], {
     nullable: true,
-    description: 'What it copies: at most 1,000 files and 8 MiB.',
+    description: 'What it copies: at most 1,000 files in 10,000 folders, and 8 MiB.',
   })
   files?: BuildFileInput[] | null;
 

@@ -8,8 +8,11 @@ import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { Build } from './build.entity.ts';
 import { type BuildState, withState } from './build.rules.ts';
 
-/** A build as it is read for the API: without what no field shows. */
-export type BuildRow = Omit<Build, 'source' | 'notebookId' | 'containerId' | 'pause' | 'lostWorkers'>;
+/** A build as it is read for the API: without what no field shows, and without its Dockerfile, which may have 1 MiB. */
+export type BuildRow = Omit<
+  Build,
+  'dockerfile' | 'source' | 'notebookId' | 'containerId' | 'pause' | 'lostWorkers'
+>;
 
 const COLUMNS = [
   'id',
@@ -30,7 +33,6 @@ const COLUMNS = [
   'targetReference',
   'targetDescription',
   'targetLabels',
-  'dockerfile',
   'buildType',
   'visibility',
   'overwriteTag',
@@ -172,6 +174,26 @@ export async function buildRows(db: Db, ids: readonly string[]): Promise<BuildRo
     .select(COLUMNS)
     .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
     .execute();
+}
+
+/** What a build is made from; nulls for a notebook's. @throws Error where there is no such build */
+export async function buildSource(db: Db, id: string): Promise<Pick<Build, 'dockerfile' | 'source'>> {
+  return await db
+    .selectFrom('Build')
+    .select(['dockerfile', 'source'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+}
+
+/** The Dockerfiles of these builds, by the build's id, whoever may read them. */
+export async function dockerfilesOf(db: Db, ids: readonly string[]): Promise<Map<string, string>> {
+  const rows = await db
+    .selectFrom('Build')
+    .select(['id', 'dockerfile'])
+    .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
+    .where('dockerfile', 'is not', null)
+    .execute();
+  return new Map(rows.map(({ id, dockerfile }) => [id, dockerfile as string]));
 }
 
 /** A build as it was at each version after `afterVersion`, in order. */

@@ -16,6 +16,7 @@ import {
   type BuildRow,
   type BuildSorting,
   buildsByIds,
+  dockerfilesOf,
   pageOfBuilds,
   pagesOfBuilds,
   retriesOf,
@@ -77,6 +78,11 @@ export class BuildService {
     return Map.groupBy(rows, ({ retryOfId }) => retryOfId as string);
   }
 
+  /** The Dockerfiles of builds that the viewer may see; none for a notebook's. */
+  async dockerfilesOf(ids: readonly string[]): Promise<Map<string, string>> {
+    return await dockerfilesOf(kysely(this.em.fork()), ids);
+  }
+
   /** Where waiting builds stand in the queue. */
   async queuePlaces(ids: readonly string[]): Promise<Map<string, QueuePlace>> {
     return await this.queue.places(this.em.fork(), ids);
@@ -121,7 +127,7 @@ export class BuildService {
       } else {
         moveTo(build, 'CANCELING', now);
       }
-      recordChange(tx, build, now);
+      recordChange(tx, build);
       return build;
     });
     hintBuild(this.events, canceled.id);

@@ -30,10 +30,13 @@ export function insertBuild(tx: EntityManager, build: Omit<Build, 'version'>): B
   return inserted;
 }
 
-/** Keeps the state that a locked build has now as its next version. Call it once for each change, before the commit. */
-export function recordChange(tx: EntityManager, build: Build, now: Date): void {
+/**
+ * Keeps the state that a locked build has now as its next version. Call it once for each change, last before the commit: who
+ * follows all builds finds changes by their dates, and misses one that waits for locks after it was dated.
+ */
+export function recordChange(tx: EntityManager, build: Build): void {
   build.version += 1;
-  tx.create(BuildEvent, { buildId: build.id, version: build.version, at: now, state: stateOf(build) });
+  tx.create(BuildEvent, { buildId: build.id, version: build.version, at: new Date(), state: stateOf(build) });
 }
 
 /**
@@ -57,7 +60,7 @@ export class BuildStore {
     private readonly events: EventBus,
   ) {}
 
-  /** Locks a build, fenced or not, and runs `change` on it. */
+  /** Locks a build, fenced or not, and runs `change` on it, without its Dockerfile and its files. */
   async change<T>(
     { buildId, attempt }: { readonly buildId: string; readonly attempt?: number },
     change: (build: Build, tx: EntityManager, now: Date) => Promise<T> | T,
@@ -72,7 +75,7 @@ export class BuildStore {
       const now = new Date();
       const before = changing(build);
       const answer = await change(build, tx, now);
-      if (changing(build) !== before) recordChange(tx, build, now);
+      if (changing(build) !== before) recordChange(tx, build);
       ended = build.finishedAt !== null;
       return answer;
     };

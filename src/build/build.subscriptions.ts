@@ -5,7 +5,7 @@ import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
 import { BadInputError } from '../shared/errors.ts';
 import { NO_SUCH_UID, uidOf } from '../shared/global-id.ts';
-import type { BuildChange } from './activity/build-activity.reads.ts';
+import type { ChangeNotice } from './activity/build-activity.reads.ts';
 import { type BuildRow, isReadable } from './build.reads.ts';
 import type { BuildStatusEvent } from './build-status.reader.ts';
 import { whileAllowed, whileVisible } from './build-visibility.ts';
@@ -39,7 +39,12 @@ async function logEvents(params: SubscribeParams<{ buildId: string; afterSeq: nu
   const { args, context } = params;
   const after = args.afterSeq ?? 0;
   assertNotNegative(after, 'afterSeq');
-  const { id } = await visibleBuild(params);
+  const { id, logLineCount } = await visibleBuild(params);
+  // What a client has of this log was stored before it asked: so the count that was read since has it.
+  if (after > logLineCount) {
+    const message = `\`afterSeq\` is after the end of this log, which has ${logLineCount} lines by now; give the last seq seen of this build.`;
+    throw new BadInputError(message, ['afterSeq'], { max: logLineCount, current: after });
+  }
   return whileVisible(context, id, (signal) => logEventsWithBuild(context, id, after, signal));
 }
 
@@ -69,10 +74,10 @@ function activityEvents({ args, context }: SubscribeParams<ActivityArgs>) {
   const renew = (renewed: Session) => {
     viewer = renewed;
   };
-  const sees = ({ build, namespaceName }: BuildChange) =>
-    isReadable(viewer, build) &&
-    (workspaceUid === null || build.workspaceId === workspaceUid) &&
-    (!args.namespace || namespaceName === args.namespace);
+  const sees = (notice: ChangeNotice) =>
+    isReadable(viewer, notice) &&
+    (workspaceUid === null || notice.workspaceId === workspaceUid) &&
+    (!args.namespace || notice.namespaceName === args.namespace);
   return whileAllowed(viewer, renew, (signal) => context.buildActivity.follow(sees, signal));
 }
 
@@ -129,7 +134,8 @@ export class BuildSubscriptions {
     @Arg('afterSeq', () => SafeInt, {
       nullable: true,
       defaultValue: 0,
-      description: "The last line's seq that the client has; 0: from the first line.",
+      description:
+        "The last line's seq that the client has; 0: from the first line. One that the log does not have yet is refused.",
     })
     _afterSeq?: number | null,
   ): unknown {

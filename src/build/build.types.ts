@@ -236,7 +236,6 @@ type PlainField =
   | 'phase'
   | 'failure'
   | 'attempt'
-  | 'dockerfile'
   | 'buildType'
   | 'visibility'
   | 'overwriteTag'
@@ -282,9 +281,6 @@ export class BuildObject extends NodeInterface implements Pick<BuildRow, PlainFi
 
   @Field(() => Int, { description: 'How often a worker has taken it; 0 until one has.' })
   attempt!: number;
-
-  @Field(() => String, { nullable: true, description: 'The Dockerfile as it is built; null for a notebook.' })
-  dockerfile!: string | null;
 
   @Field(() => BuildType, { nullable: true, description: 'What the request described; null for a notebook.' })
   buildType!: BuildType | null;

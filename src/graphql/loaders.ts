@@ -46,6 +46,8 @@ export interface Loaders {
   readonly build: DataLoader<string, BuildRow | null>;
   /** The builds that tried one once more; by that one's id. */
   readonly retries: DataLoader<string, readonly BuildRow[] | null>;
+  /** What a build is made from, by the build's id; `null` for a notebook's. */
+  readonly dockerfile: DataLoader<string, string | null>;
   /** Where a waiting build stands; by the build's id. */
   readonly queuePosition: DataLoader<string, QueuePlace | null>;
   /** What is used of quotas, by the namespace's or workspace's id; `null`: nothing. */
@@ -94,6 +96,7 @@ export function createLoaders(services: Services, session: Session, options: { c
     dependencies: keyed((ids) => services.images.dependencies(ids), { cache: false }),
     build: byId((ids) => services.builds.byIds(session, ids)),
     retries: keyed((ids) => services.builds.retriesOf(session, ids), { cache: false }),
+    dockerfile: keyed((ids) => services.builds.dockerfilesOf(ids)),
     queuePosition: keyed((ids) => services.builds.queuePlaces(ids)),
     liveImages: perScope((...asked) => services.imageQuotas.liveImages(...asked)),
     storedBytes: perScope((...asked) => services.imageQuotas.storedBytes(...asked)),

@@ -8,7 +8,7 @@ import type { EntityManager } from '../db/orm.ts';
  * queue, decides whose writes count.
  */
 export interface JobQueue {
-  /** Adds a job inside the manager's transaction: both commit or neither does. */
+  /** Adds a job inside the manager's transaction: both commit or neither does. It takes a lock, the last one of the transaction. */
   enqueue(tx: EntityManager, job: BuildJob & QueueOrder): Promise<void>;
   /** Takes a job that nobody needs any more out of the queue, inside the manager's transaction. */
   remove(tx: EntityManager, jobId: string): Promise<void>;

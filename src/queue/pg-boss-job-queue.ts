@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import { type EntityManager, kysely } from '../db/orm.ts';
@@ -22,6 +23,8 @@ const QUEUE = 'build';
 const HEARTBEAT_SECONDS = 10;
 const HEARTBEAT_REFRESH_SECONDS = 2;
 const SUPERVISION_SECONDS = 5;
+/** Who has heard nothing of the database for so long cannot tell a lost worker from one whose heartbeats did not arrive. */
+const LONGEST_SILENCE_MS = (HEARTBEAT_SECONDS - HEARTBEAT_REFRESH_SECONDS) * 1000;
 
 /** Above the longest time limit that a build may have (23 h), and below the library's limit of 24 h. */
 const EXPIRE_SECONDS = 86_000;
@@ -43,9 +46,10 @@ class JobGivenBack extends Error {
 export class PgBossJobQueue implements JobQueue, AsyncDisposable {
   readonly #boss: PgBoss;
   #stopping = false;
-  #supervision: NodeJS.Timeout | null = null;
-  /** When the database was last found away, in epoch milliseconds. */
-  #awayAt = 0;
+  readonly #supervision = new AbortController();
+  /** When the database last answered, and when it was last found to be back, in epoch milliseconds. */
+  #answeredAt = Date.now();
+  #backAt = 0;
 
   constructor(
     databaseUrl: string,
@@ -83,13 +87,15 @@ export class PgBossJobQueue implements JobQueue, AsyncDisposable {
     await this.#boss.createQueue(QUEUE, options);
     // A queue that exists keeps its old options otherwise.
     await this.#boss.updateQueue(QUEUE, options);
-    this.#supervision = setInterval(() => void this.#supervise(), SUPERVISION_SECONDS * 1000);
+    this.#answeredAt = Date.now();
+    void this.#keepSupervising(this.#supervision.signal);
   }
 
   async enqueue(
     tx: EntityManager,
     { jobId, buildId, group, priority }: BuildJob & QueueOrder,
   ): Promise<void> {
+    await lockTurns(tx, group, priority);
     const number = nextNumber(priority, await classState(tx, group, priority));
     const order = { group: { id: group }, priority: number };
     await this.#boss.send(QUEUE, { buildId }, { id: jobId, ...order, db: fromKysely(kysely(tx)) });
@@ -139,22 +145,40 @@ export class PgBossJobQueue implements JobQueue, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#supervision !== null) clearInterval(this.#supervision);
+    this.#supervision.abort();
     await this.#boss.stop({ graceful: false, close: true });
   }
 
+  /** One round after another: a database that lets statements hang must not have several of them when it goes on. */
+  async #keepSupervising(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(SUPERVISION_SECONDS * 1000, undefined, { signal, ref: false }).catch(() => undefined);
+      if (!signal.aborted) await this.#supervise();
+    }
+  }
+
   /**
-   * Takes jobs away from lost workers. While the database was away no worker could send its heartbeat, so each gets the
-   * time of one before it is judged: a restart of the database would cost every running build an attempt otherwise.
+   * Takes jobs away from lost workers. While the database was away, or let every statement hang, no worker could send its
+   * heartbeat, so each gets the time of one before it is judged: a restart of the database would cost every running build an
+   * attempt otherwise. So the database is asked first whether it is there.
    */
   async #supervise(): Promise<void> {
     try {
-      if (Date.now() - this.#awayAt > HEARTBEAT_SECONDS * 1000) await this.#boss.supervise(QUEUE);
-      else await sql`select 1`.execute(kysely(this.em.fork()));
+      await sql`select 1`.execute(kysely(this.em.fork()));
+      this.#noteAnswer();
+      if (Date.now() - this.#backAt <= HEARTBEAT_SECONDS * 1000) return;
+      await this.#boss.supervise(QUEUE);
+      this.#noteAnswer();
     } catch (error) {
-      this.#awayAt = Date.now();
+      this.#backAt = Date.now();
       this.log.debug({ err: error }, 'the jobs of lost workers could not be looked for');
     }
+  }
+
+  #noteAnswer(): void {
+    const now = Date.now();
+    if (now - this.#answeredAt > LONGEST_SILENCE_MS) this.#backAt = now;
+    this.#answeredAt = now;
   }
 
   /**
@@ -182,6 +206,16 @@ export class PgBossJobQueue implements JobQueue, AsyncDisposable {
     });
     if (!hasSlot) throw new JobGivenBack();
   }
+}
+
+/**
+ * Lets one job of a group and class be placed after another: two that look at once would get the same turn. Of all locks that
+ * a transaction takes this is the last: after the builds' rows, the images', the namespace's and the workspace's and the client
+ * token's. So whoever holds it waits for nobody.
+ */
+async function lockTurns(tx: EntityManager, group: string, priority: JobPriority): Promise<void> {
+  const lock = `slipway turns ${group} ${priority}`;
+  await sql`select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`.execute(kysely(tx));
 }
 
 /** What a group's next job has to be placed by. For a group that has no job among 10,000 that wait it takes 6 ms, for others less than 1. */

@@ -226,7 +226,7 @@ describe('what it costs', () => {
   const reads = async (run: () => Promise<unknown>) => {
     const statements = await slipway.statementsOf(run);
     const count = (part: string) => statements.filter(({ text }) => text.includes(part)).length;
-    return { looks: count('"at" >'), changes: count('from unnest') };
+    return { looks: count('order by event.at'), changes: count('from unnest') };
   };
   let builds = 0;
   const quietBuild = async () => {
@@ -252,6 +252,45 @@ describe('what it costs', () => {
     await until('nobody to look', async () => (await reads(quietBuild)).looks === 0, 5000);
     expect(await reads(quietBuild)).toEqual({ looks: 0, changes: 0 });
   }, 60_000);
+
+  it('is notices only for a client that takes nothing, and no Dockerfile for one that asks for none', async () => {
+    const { id } = await build('default', 'untaken');
+    const stop = new AbortController();
+    const changes = slipway.app.services.buildActivity.follow(() => true, stop.signal);
+    await changes.next();
+    const busy = follow(slipway.admin, { namespace: 'no-such' });
+    const whole = await slipway.statementsOf(async () => {
+      await finished(slipway.admin, id);
+      for (let n = 0; n < 3; n += 1) await quietBuild();
+      await until('the reader to look', async () => (await reads(quietBuild)).looks > 0);
+    });
+    const texts = whole.map(({ text }) => text);
+    expect(texts.filter((text) => text.includes('from unnest')).length).toBeLessThanOrEqual(1);
+    // Of each of the builds once, by the worker.
+    const dockerfiles = texts.filter((text) => text.startsWith('select') && text.includes('dockerfile'));
+    expect(new Set(dockerfiles).size).toBeLessThanOrEqual(1);
+    const taken: string[] = [];
+    const taking = (async () => {
+      for await (const { build: of, version } of changes) taken.push(`${of.id} ${version}`);
+    })();
+    await until('the client to take them', () => taken.length > 10);
+    stop.abort();
+    await taking;
+    await busy.leave();
+  });
+
+  it('asks again whether the viewer may see a change when that is taken', async () => {
+    let allowed = true;
+    const stop = new AbortController();
+    const changes = slipway.app.services.buildActivity.follow(() => allowed, stop.signal);
+    await quietBuild();
+    await changes.next();
+    allowed = false;
+    const next = changes.next();
+    await quietBuild();
+    stop.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+  });
 
   it('is nothing any more as soon as the client has closed its socket, also while nothing comes', async () => {
     const idle = follow(slipway.admin, { namespace: 'nothing-is-built-here' });

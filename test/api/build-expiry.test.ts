@@ -58,7 +58,7 @@ describe('a build that has waited too long', () => {
       version: 2,
       build: { status: 'EXPIRED', attempt: 0, failure: { reason: 'EXPIRED' } },
     });
-    expect(last?.build.failure?.message).toMatch(/^it waited 17280\d s and no worker was free; try again/);
+    expect(last?.build.failure?.message).toMatch(/^it waited longer than 86400 s for its turn; try again/);
     expect(await log).toMatchObject({ __typename: 'ImageBuildLogEnd', status: 'EXPIRED' });
     const jobs = await slipway.database.query<{ build: string; state: string }>(
       "select data->>'buildId' as build, state from pgboss.job",
@@ -163,7 +163,8 @@ describe('a build that expires while a worker takes it', () => {
       const ended = await Promise.all(builds.map(async ({ id }) => await finished(working.admin, id)));
       const byStatus = Map.groupBy(ended, ({ status }) => status);
       const ofExpired = byStatus.get('EXPIRED') ?? [];
-      expect(ofExpired).toHaveLength(expired[0] + expired[1]);
+      // The others ended so when a worker took them.
+      expect(ofExpired.length).toBeGreaterThanOrEqual(expired[0] + expired[1]);
       expect(ofExpired.every(({ attempt }) => attempt === 0)).toBe(true);
       expect((byStatus.get('SUCCEEDED') ?? []).every(({ attempt }) => attempt === 1)).toBe(true);
       expect(ofExpired.length + (byStatus.get('SUCCEEDED')?.length ?? 0)).toBe(builds.length);

@@ -90,6 +90,20 @@ describe('a namespace that has 10,000 builds queued', () => {
   }, 60_000);
 });
 
+describe('builds that a namespace asks for at the same moment', () => {
+  it('get a turn each, however many API processes are asked', async () => {
+    const slipway = await open({ worker: false });
+    const other = await open({ worker: false, database: slipway.database, engine: slipway.engine });
+    await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => await ask(n % 2 === 0 ? slipway : other, 'a', `${n}`)),
+    );
+    const turns = await slipway.database.query<{ priority: number }>(
+      "select distinct priority from pgboss.job where name = 'build'",
+    );
+    expect(turns).toHaveLength(20);
+  });
+});
+
 describe("a namespace's cap", () => {
   it('holds over all workers, however many ask at the same moment, and leaves no slot empty', async () => {
     const slipway = await open({ worker: false });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type App, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import type { FindPrivateNames } from '../../src/registry/private-names.ts';
 import { startServer } from '../../src/server.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { startWorker } from '../../src/worker.ts';
@@ -37,6 +38,8 @@ export interface TestAppOptions {
   /** Run builds; true where nothing is said. */
   readonly worker?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Absent: no name is looked up, and all lead to the public internet. */
+  readonly findPrivateNames?: FindPrivateNames;
 }
 
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -60,6 +63,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     await createApp(config, connections, createLogger(config.logLevel), {
       engine,
       registry: engine.registry,
+      findPrivateNames: options.findPrivateNames ?? (async () => new Set()),
       onStatement: (text, values) => statements.push({ text, values }),
     }),
   );

@@ -4,7 +4,7 @@ import { type EventBus, hintBuild, logKey } from '../../events/event-bus.ts';
 import type { JobQueue } from '../../queue/job-queue.ts';
 import { Build } from '../build.entity.ts';
 import { recordChange } from '../build.store.ts';
-import { endBuild, expiredFailure } from '../run/build-settle.ts';
+import { expireBuild } from '../run/build-settle.ts';
 
 /** Builds that one transaction ends. */
 const BATCH = 100;
@@ -41,10 +41,9 @@ async function expireBatch(tx: EntityManager, queue: JobQueue, queueTimeoutMs: n
     { orderBy: { createdAt: 'asc', id: 'asc' }, limit: BATCH, lockMode: LockMode.PESSIMISTIC_PARTIAL_WRITE },
   );
   for (const build of builds) {
-    const waitedMs = now.getTime() - (build.queuedAt ?? build.createdAt).getTime();
-    await endBuild(tx, build, 'EXPIRED', expiredFailure(waitedMs), now);
-    recordChange(tx, build, now);
+    await expireBuild(tx, build, queueTimeoutMs, now);
     await queue.remove(tx, build.jobId);
   }
+  for (const build of builds) recordChange(tx, build);
   return builds.map(({ id }) => id);
 }

@@ -1,3 +1,4 @@
+import { LockMode } from '@mikro-orm/core';
 import type { EntityManager } from '../../db/orm.ts';
 import { EngineError } from '../../engine/container-engine.ts';
 import { Image } from '../../image/image.entity.ts';
@@ -7,6 +8,7 @@ import { UnsealError } from '../../shared/secret-box.ts';
 import type { Build, BuildFailure } from '../build.entity.ts';
 import { isFinal, movePhase } from '../build.rules.ts';
 import { type BuildStore, type Fence, moveTo, recordChange } from '../build.store.ts';
+import { addLastLine } from '../log/build-log-last-line.ts';
 import { forgetSecrets } from '../request/build-secrets.ts';
 
 /** After this many lost workers a build is taken to be what kills them. */
@@ -46,11 +48,16 @@ function failureOf(
  * Takes a build for this worker.
  *
  * A build that is RUNNING already was another worker's, and that one is lost: the build goes back to the queue and is
- * taken as the next attempt, or ends as WORKER_LOST.
+ * taken as the next attempt, or ends as WORKER_LOST. One that has waited for too long ends as EXPIRED.
  *
+ * @param queueTimeoutMs how long a build may wait
  * @returns the build as it is now; `null` if there is nothing to do for it any more
  */
-export async function claimBuild(store: BuildStore, buildId: string): Promise<Build | null> {
+export async function claimBuild(
+  store: BuildStore,
+  buildId: string,
+  queueTimeoutMs: number,
+): Promise<Build | null> {
   let claimed: string | null = null;
   return await store.change({ buildId }, async (build, tx, now) => {
     if (isFinal(build.status)) return null;
@@ -64,11 +71,14 @@ export async function claimBuild(store: BuildStore, buildId: string): Promise<Bu
       build.lostWorkers += 1;
       if (build.lostWorkers >= MAX_LOST_WORKERS) {
         const message = `${build.lostWorkers} workers were lost while they ran this build; it may use more memory or disk than they have`;
-        await endBuild(tx, build, 'FAILED', failureOf('WORKER_LOST', message), now);
+        await endUnattended(tx, build, 'FAILED', failureOf('WORKER_LOST', message), now);
         return null;
       }
       requeue(build, now);
-      recordChange(tx, build, now);
+      recordChange(tx, build);
+    } else if (now.getTime() - queuedSince(build).getTime() > queueTimeoutMs) {
+      await expireBuild(tx, build, queueTimeoutMs, now);
+      return null;
     }
     moveTo(build, 'RUNNING', now);
     build.attempt += 1;
@@ -90,6 +100,8 @@ const claimOf = ({ status, attempt, phases }: Build) => `${status} ${attempt} ${
 /** Gives a running build back to the queue. */
 export async function releaseBuild(store: BuildStore, fence: Fence): Promise<void> {
   await store.change(fence, async (build, tx, now) => {
+    // The commit went through, and only its answer was lost with the connection.
+    if (build.status === 'QUEUED') return;
     if (build.status === 'CANCELING')
       await endBuild(tx, build, 'CANCELED', failureOf('CANCELED', 'canceled'), now);
     else requeue(build, now);
@@ -152,7 +164,8 @@ export async function endBuild(
       : step,
   );
   if (build.imageId === null) return;
-  const image = await tx.findOne(Image, { id: build.imageId });
+  // Waited for here, and not after the change has been dated.
+  const image = await tx.findOne(Image, { id: build.imageId }, { lockMode: LockMode.PESSIMISTIC_WRITE });
   if (image === null || !isUnfinished(image.status)) return;
   image.status = 'CREATE_FAILED';
   image.statusMessage = failure.message;
@@ -163,14 +176,30 @@ export async function endBuild(
 /** What a cancel before the start leaves behind. */
 export const canceledFailure = () => failureOf('CANCELED', 'canceled before it started');
 
-/** What waiting for a worker in vain leaves behind. */
-export function expiredFailure(waitedMs: number): BuildFailure {
-  const seconds = Math.floor(waitedMs / 1000);
-  return failureOf(
-    'EXPIRED',
-    `it waited ${seconds} s and no worker was free; try again when fewer builds wait, or ask the operator for more workers`,
-  );
+/** Ends a locked build that has waited for its turn for too long. */
+export async function expireBuild(
+  tx: EntityManager,
+  build: Build,
+  queueTimeoutMs: number,
+  now: Date,
+): Promise<void> {
+  const message = `it waited longer than ${queueTimeoutMs / 1000} s for its turn; try again when fewer builds wait, or ask the operator for more workers or more builds at once`;
+  await endUnattended(tx, build, 'EXPIRED', failureOf('EXPIRED', message), now);
 }
+
+/** Ends a build that no attempt works on; its log says why, as an attempt would have said. */
+async function endUnattended(
+  tx: EntityManager,
+  build: Build,
+  status: 'FAILED' | 'EXPIRED',
+  failure: BuildFailure,
+  now: Date,
+): Promise<void> {
+  await endBuild(tx, build, status, failure, now);
+  await addLastLine(tx, build, `Failed: ${failure.message}`, now);
+}
+
+const queuedSince = ({ queuedAt, createdAt }: Build) => queuedAt ?? createdAt;
 
 function requeue(build: Build, now: Date): void {
   moveTo(build, 'QUEUED', now);

@@ -37,6 +37,8 @@ export interface RunnerParts {
   readonly quotas: BuildQuotaService;
   /** How much of a build's log is kept. */
   readonly maxLogBytes: number;
+  /** How long a build may wait for its turn. */
+  readonly queueTimeoutMs: number;
   readonly recipes: Readonly<Record<ImageBuildKind, Recipe>>;
   readonly log: Logger;
 }
@@ -75,7 +77,7 @@ export class BuildRunner {
   async run(buildId: string, jobSignal: AbortSignal): Promise<void> {
     await this.#engineAnswers(jobSignal);
     try {
-      const build = await claimBuild(this.#store, buildId);
+      const build = await claimBuild(this.#store, buildId, this.parts.queueTimeoutMs);
       if (build === null) return;
       const log = this.parts.log.child({ build: { id: build.id, attempt: build.attempt } });
       log.info('build started');
