@@ -10,16 +10,22 @@ import { type ImageRegistry, RegistryError } from '../registry/image-registry.ts
  */
 export type TagState = 'TAKEN' | 'FREE' | 'UNKNOWN';
 
+/** A look takes no longer than this: registries answer it at once, or are away. */
+const LOOK_MS = 5000;
+
 export async function tagStateOf(
   registry: ImageRegistry,
   repository: string,
   tag: string,
-  signal: AbortSignal,
+  caller?: AbortSignal,
 ): Promise<TagState> {
+  const deadline = AbortSignal.timeout(LOOK_MS);
+  const signal = caller === undefined ? deadline : AbortSignal.any([caller, deadline]);
   try {
     return (await registry.manifest(repository, tag, { signal })) === null ? 'FREE' : 'TAKEN';
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'TimeoutError') return 'UNKNOWN';
+    caller?.throwIfAborted();
+    if (deadline.aborted) return 'UNKNOWN';
     if (!(error instanceof RegistryError)) throw error;
     // What is no image has the tag all the same.
     if (error.reason === 'PROTOCOL') return 'TAKEN';

@@ -101,6 +101,6 @@ describe('several processes on one database', () => {
       failure: { reason: 'REGISTRY_UNAVAILABLE' },
     });
     const log = await wholeLog(client, build.id);
-    expect(log.filter(({ text }) => text.startsWith('The push failed'))).toHaveLength(3);
+    expect(log.filter(({ text }) => text.startsWith('The registry does not answer'))).toHaveLength(3);
   });
 });

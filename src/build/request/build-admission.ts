@@ -20,9 +20,6 @@ import type { BuildSecrets, RequestSecrets } from './build-secrets.ts';
 import type { BuildTarget } from './build-target.rules.ts';
 import type { BuildTokens, TokenClaim } from './build-token.ts';
 
-/** How long a request waits for the registry to say whether it has a tag; a build finds out before it pushes anyway. */
-const REGISTRY_LOOK_MS = 5000;
-
 /** Where things stand in an input. */
 export interface AdmissionPaths {
   readonly workspace: readonly string[];
@@ -170,7 +167,7 @@ export class BuildAdmission {
   async #tagStateOf({ reference, tag }: BuildTarget): Promise<TagState> {
     const parsed = parseImageReference(reference);
     if ('problem' in parsed) throw new Error(parsed.problem);
-    return await tagStateOf(this.#registry, parsed.path, tag, AbortSignal.timeout(REGISTRY_LOOK_MS));
+    return await tagStateOf(this.#registry, parsed.path, tag);
   }
 }
 
