@@ -39,15 +39,24 @@ export function placeLines(lines: readonly LogLine[], end: LogEnd): { lines: Pla
  * A line says by itself whether a newline stands before it, so that any part of a log prints as it does in the whole.
  */
 export function printLines(lines: readonly PlacedLine[], form: LogForm): Buffer {
-  const parts: Uint8Array[] = [];
+  return Buffer.concat([...printed(lines, form)]);
+}
+
+/** How many bytes {@link printLines} gives. */
+export function printedBytes(lines: readonly PlacedLine[], form: LogForm): number {
+  let bytes = 0;
+  for (const part of printed(lines, form)) bytes += part.byteLength;
+  return bytes;
+}
+
+function* printed(lines: readonly PlacedLine[], form: LogForm): Generator<Uint8Array> {
   for (const { stream, data, partial, breaks } of lines) {
-    if (breaks) parts.push(NEWLINE);
+    if (breaks) yield NEWLINE;
     if (stream === 'GAP') {
-      parts.push(GAP_LINE);
+      yield GAP_LINE;
       continue;
     }
-    parts.push(form === 'raw' ? data : readableBytes(data));
-    if (!partial) parts.push(NEWLINE);
+    yield form === 'raw' ? data : readableBytes(data);
+    if (!partial) yield NEWLINE;
   }
-  return Buffer.concat(parts);
 }

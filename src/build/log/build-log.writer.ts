@@ -6,9 +6,9 @@ import { type EventBus, logKey } from '../../events/event-bus.ts';
 import type { LogStream } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import { BuildLostError, type Fence } from '../build.store.ts';
-import { encodeLines, isPartial, type LogLine, type PlacedLine } from './build-log.codec.ts';
-import type { EncodedLine } from './build-log.entity.ts';
-import { type LogEnd, placeLines, printLines, writerOf } from './build-log-form.rules.ts';
+import { encodeLines, type LogLine, type PlacedLine } from './build-log.codec.ts';
+import { storedEnd } from './build-log-end.ts';
+import { type LogEnd, placeLines, printedBytes, writerOf } from './build-log-form.rules.ts';
 import { costOf, LogTail } from './build-log-tail.ts';
 
 /** A flush waits at most this long for more lines, and starts at once when this many bytes are there. */
@@ -246,7 +246,7 @@ export class BuildLogWriter {
       this.#lines = [];
       this.#bytes = 0;
       try {
-        this.#end ??= await whileDatabaseIsAway(() => this.#storedEnd());
+        this.#end ??= await whileDatabaseIsAway(() => storedEnd(this.db, this.fence.buildId));
         const placed = placeLines(lines, this.#end);
         await whileDatabaseIsAway(() => this.#store(placed.lines));
         this.#end = placed.end;
@@ -259,19 +259,11 @@ export class BuildLogWriter {
     await this.#writing;
   }
 
-  /** How the log ends that other attempts have stored: nothing of this one goes on with their last line. */
-  async #storedEnd(): Promise<LogEnd> {
-    const { rows } = await sql<{ line: EncodedLine }>`
-      select lines -> -1 as line from image_build_log where build_id = ${this.fence.buildId}
-      order by first_seq desc limit 1`.execute(this.db);
-    return { isOpen: rows[0] !== undefined && isPartial(rows[0].line[4]), writer: null };
-  }
-
   async #store(lines: readonly PlacedLine[]): Promise<void> {
     const { buildId, attempt } = this.fence;
     const packed = encodeLines(lines);
-    const bytes = printLines(lines, 'raw').byteLength;
-    const textBytes = printLines(lines, 'text').byteLength;
+    const bytes = printedBytes(lines, 'raw');
+    const textBytes = printedBytes(lines, 'text');
     const { rows } = await sql`
       with fence as (
         update image_build set log_line_count = log_line_count + ${lines.length},

@@ -130,10 +130,15 @@ export class BuildRequestService {
     // What is refused has never brought a build.
     if (validateOnly === true || problems.any) return (await submit(null)) as BuildAnswer;
     const identity = { build: identityOf(draft) };
-    return await this.parts.tokens.once(session, clientToken, identity, submit, async (buildId) => {
+    return await this.parts.tokens.once(session, clientToken, identity, submit, this.reuse(session));
+  }
+
+  /** The answer for a client token that brought a build before; `null` where the viewer may not see it any more. */
+  reuse(session: Session): (buildId: string) => Promise<BuildAnswer | null> {
+    return async (buildId) => {
       const build = await this.parts.builds.find(session, buildId);
       return build && { build, reused: true, warnings: [] };
-    });
+    };
   }
 
   /** Where bases may come from. */

@@ -1,7 +1,6 @@
 import type { Session } from '../../auth/session.ts';
 import { type EntityManager, kysely } from '../../db/orm.ts';
 import type { NamespaceService } from '../../namespace/namespace.service.ts';
-import { needsBuildKit, parseDockerfile } from '../../shared/dockerfile.ts';
 import { parseImageReference } from '../../shared/image-reference.ts';
 import { InputRefused, type Problem, Problems } from '../../shared/problems.ts';
 import { Build, type DockerfileSource } from '../build.entity.ts';
@@ -13,7 +12,7 @@ import type { BuildAdmission } from './build-admission.ts';
 import type { BuildAnswer, BuildDraft, BuildRequestService } from './build-request.service.ts';
 import { limitsOf } from './build-resource.rules.ts';
 import type { RequestSecrets } from './build-secrets.ts';
-import { type BuildConfigInput, requestSecretsOf } from './build-source.rules.ts';
+import { type BuildConfigInput, requestSecretsOf, withSecrets } from './build-source.rules.ts';
 import type { BuildTarget } from './build-target.rules.ts';
 import { type BuildTokens, checkToken, type TokenClaim } from './build-token.ts';
 import type { NotebookSaveService } from './notebook-save.service.ts';
@@ -53,10 +52,8 @@ export class BuildRetryService {
         : await this.#buildAgain(session, earlier, input, problems, claim);
     try {
       if (problems.any) return (await again(null)) as BuildAnswer;
-      return await this.parts.tokens.once(session, clientToken, { retry: asked }, again, async (buildId) => {
-        const build = await this.parts.builds.find(session, buildId);
-        return build && { build, reused: true, warnings: [] };
-      });
+      const reuse = this.parts.requests.reuse(session);
+      return await this.parts.tokens.once(session, clientToken, { retry: asked }, again, reuse);
     } catch (error) {
       if (error instanceof InputRefused) throw new InputRefused(error.problems.map(ofThisInput), error.more);
       throw error;
@@ -90,20 +87,16 @@ export class BuildRetryService {
     const { registries } = this.parts.requests;
     const secrets = requestSecretsOf(input, [], registries.own, problems);
     assertComplete(secrets, source, problems);
-    const built = dockerfileSourceOf(configOf(dockerfile, source), registries, problems);
+    const built = withSecrets(
+      dockerfileSourceOf(configOf(dockerfile, source), registries, problems),
+      secrets,
+    );
     const target = await this.#targetOf(earlier);
     checkHost(target, registries.own, problems);
     const priority = earlier.priority === 'HIGH' && !session.isAdmin ? 'NORMAL' : earlier.priority;
-    const limits = limitsOf(earlier.resource);
     const draft: BuildDraft = {
       ...earlier,
       ...built,
-      source: {
-        ...built.source,
-        secretIds: [...secrets.secrets.keys()],
-        authHosts: [...secrets.registryAuths.keys()],
-      },
-      secrets,
       workspaceUid: earlier.workspaceId,
       target,
       priority,
@@ -114,10 +107,7 @@ export class BuildRetryService {
     const isLower = priority !== earlier.priority;
     const warnings = [
       ...built.warnings,
-      ...this.parts.requests.limitWarnings(
-        limits,
-        needsBuildKit(parseDockerfile(dockerfile, source.buildArgs)),
-      ),
+      ...this.parts.requests.limitWarnings(limitsOf(earlier.resource), built.needsBuildKit),
       ...(isLower
         ? ['the priority is NORMAL now: only administrators may put a build before the others']
         : []),

@@ -58,10 +58,19 @@ export function buildSourceOf(
     );
   }
   const secrets = requestSecretsOf(config, AT, registries.own, problems);
-  const { source, ...made } =
+  const made =
     buildType === 'CUSTOM_DOCKERFILE'
       ? { kind: 'DOCKERFILE' as const, ...dockerfileSourceOf(config, registries, problems) }
       : { kind: 'PACKAGES' as const, ...packageSourceOf(config, registries, problems) };
+  return withSecrets(made, secrets);
+}
+
+/** What is made from a Dockerfile, together with the secrets that come with it: their names are kept, so that a retry can ask for them. */
+export function withSecrets<Made extends Pick<BuildSource, 'dockerfile' | 'source'>>(
+  made: Made,
+  secrets: RequestSecrets,
+): Made & Pick<BuildSource, 'secrets' | 'needsBuildKit'> {
+  const { dockerfile, source } = made;
   return {
     ...made,
     source: {
@@ -70,7 +79,7 @@ export function buildSourceOf(
       authHosts: [...secrets.registryAuths.keys()],
     },
     secrets,
-    needsBuildKit: needsBuildKit(parseDockerfile(made.dockerfile, source.buildArgs)),
+    needsBuildKit: needsBuildKit(parseDockerfile(dockerfile, source.buildArgs)),
   };
 }
 

@@ -8,7 +8,7 @@ import { UnsealError } from '../../shared/secret-box.ts';
 import type { Build, BuildFailure } from '../build.entity.ts';
 import { isFinal, movePhase } from '../build.rules.ts';
 import { type BuildStore, type Fence, moveTo, recordChange } from '../build.store.ts';
-import { addLastLine } from '../log/build-log-last-line.ts';
+import { addLastLine } from '../log/build-log-end.ts';
 import { forgetSecrets } from '../request/build-secrets.ts';
 
 /** After this many lost workers a build is taken to be what kills them. */
