@@ -52,6 +52,13 @@ export interface Config {
     readonly logRetentionMs: number | null;
     readonly retentionMs: number | null;
   };
+  /** What a saved notebook may have. */
+  readonly save: {
+    /** Layers of the image: engines cannot run one that has more than 125. */
+    readonly maxLayers: number;
+    /** Uncompressed bytes of the image, as the engine estimates them; `null`: any number. */
+    readonly maxBytes: number | null;
+  };
   /** The labels by which running containers are recognised as notebooks. */
   readonly notebookLabels: {
     readonly id: string;
@@ -179,6 +186,8 @@ const Environment = z.object({
   SLIPWAY_MAX_LOG_BYTES: wholeNumber(65_536, 1_099_511_627_776, 1_073_741_824),
   SLIPWAY_LOG_RETENTION_DAYS: wholeNumber(0, 36_500, 90),
   SLIPWAY_BUILD_RETENTION_DAYS: wholeNumber(0, 36_500, 0),
+  SLIPWAY_MAX_SAVED_LAYERS: wholeNumber(2, 1000, 125),
+  SLIPWAY_MAX_SAVED_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER, 0),
   SLIPWAY_NOTEBOOK_LABEL: label('slipway.notebook'),
   SLIPWAY_NOTEBOOK_NAME_LABEL: label('slipway.notebook.name'),
   SLIPWAY_NOTEBOOK_WORKSPACE_LABEL: label('slipway.workspace'),
@@ -246,6 +255,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
       maxLogBytes: e.SLIPWAY_MAX_LOG_BYTES,
       logRetentionMs: days(e.SLIPWAY_LOG_RETENTION_DAYS),
       retentionMs: days(e.SLIPWAY_BUILD_RETENTION_DAYS),
+    },
+    save: {
+      maxLayers: e.SLIPWAY_MAX_SAVED_LAYERS,
+      maxBytes: e.SLIPWAY_MAX_SAVED_BYTES === 0 ? null : e.SLIPWAY_MAX_SAVED_BYTES,
     },
     notebookLabels: {
       id: e.SLIPWAY_NOTEBOOK_LABEL,

@@ -69,6 +69,14 @@ export interface BuildNetwork {
   readonly extendedCidrs: readonly string[];
   readonly defaultRoute: string | null;
 }
+/** What a notebook was when its saving was asked for. */
+export interface NotebookSource {
+  readonly name: string;
+  /** The reference that it was started with. */
+  readonly image: string;
+  /** That image in the catalogue; `null` where it is not there. */
+  readonly sourceImageId: string | null;
+}
 export interface TargetRegistry {
   readonly type: RegistryType;
   readonly instanceId: string | null;
@@ -108,6 +116,7 @@ export const Build = defineEntity({
       properties: ['retryOfId', 'createdAt', 'id'],
       where: 'retry_of_id is not null',
     },
+    { name: 'image_build_holding', properties: ['id'], where: 'notebook_held_since is not null' },
     // For retention: what ended long ago.
     { name: 'image_build_finished', properties: ['finishedAt', 'id'], where: 'finished_at is not null' },
     {
@@ -148,6 +157,12 @@ export const Build = defineEntity({
     notebookId: p.uuid().strictNullable(),
     containerId: p.text().strictNullable(),
     pause: p.boolean(),
+    /** Null for a build that saves no notebook. */
+    notebook: p.json().$type<NotebookSource>().strictNullable(),
+    /** Since when this build may be what keeps its notebook paused: set before the engine is asked, so that it is found after any fault. */
+    notebookHeldSince: p.datetime(3).strictNullable(),
+    /** How long it kept the notebook paused, over all attempts; null: not at all. */
+    notebookPausedMs: p.integer().strictNullable(),
     visibility: p.string().$type<Visibility>(),
     overwriteTag: p.boolean(),
     timeoutMs: p.integer(),

@@ -9,10 +9,7 @@ import type { Build } from './build.entity.ts';
 import { type BuildState, withState } from './build.rules.ts';
 
 /** A build as it is read for the API: without what no field shows, and without its Dockerfile, which may have 1 MiB. */
-export type BuildRow = Omit<
-  Build,
-  'dockerfile' | 'source' | 'notebookId' | 'containerId' | 'pause' | 'lostWorkers'
->;
+export type BuildRow = Omit<Build, 'dockerfile' | 'source' | 'lostWorkers'>;
 
 const COLUMNS = [
   'id',
@@ -34,6 +31,12 @@ const COLUMNS = [
   'targetDescription',
   'targetLabels',
   'buildType',
+  'notebookId',
+  'containerId',
+  'pause',
+  'notebook',
+  'notebookHeldSince',
+  'notebookPausedMs',
   'visibility',
   'overwriteTag',
   'timeoutMs',

@@ -334,6 +334,6 @@ export class NotebookSavesResolver {
   @FieldResolver(() => NotebookStatus, { description: 'What it is doing.' })
   async status(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<NotebookStatus> {
     if ((await loaders.notebookSave.load(notebook.id)) !== null) return 'SAVING';
-    return notebook.running ? 'RUNNING' : 'STOPPED';
+    return notebook.state === 'stopped' ? 'STOPPED' : 'RUNNING';
   }
 }

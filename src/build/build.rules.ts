@@ -49,9 +49,11 @@ export type BuildState = Pick<
   | 'push'
   | 'logLineCount'
   | 'imageId'
+  | 'notebookPausedMs'
   | 'canceledById'
   | 'cancelReason'
 > & {
+  readonly notebookHeldSince: string | null;
   readonly queuedAt: string | null;
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
@@ -71,6 +73,8 @@ export function stateOf(build: Build): BuildState {
     push: build.push,
     logLineCount: build.logLineCount,
     imageId: build.imageId,
+    notebookHeldSince: build.notebookHeldSince?.toISOString() ?? null,
+    notebookPausedMs: build.notebookPausedMs,
     canceledById: build.canceledById,
     cancelReason: build.cancelReason,
     queuedAt: build.queuedAt?.toISOString() ?? null,
@@ -85,6 +89,9 @@ export function withState<B extends BuildStateFields>(build: B, state: BuildStat
     ...build,
     ...state,
     version,
+    // Events of earlier versions have none.
+    notebookHeldSince: timeOf(state.notebookHeldSince ?? null),
+    notebookPausedMs: state.notebookPausedMs ?? null,
     queuedAt: timeOf(state.queuedAt),
     startedAt: timeOf(state.startedAt),
     finishedAt: timeOf(state.finishedAt),

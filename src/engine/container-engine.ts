@@ -16,11 +16,28 @@ export interface ContainerEngine {
    * build's own may be silent as long as it likes.
    */
   build(request: BuildRequest, options: CallOptions): AsyncIterable<BuildEvent>;
-  /** Makes an image of a running container's file system, paused meanwhile where `pause` says so, and running again in every case. */
-  commit(request: CommitRequest, options: CallOptions): Promise<CommitResult>;
+  /**
+   * Makes an image of a running container's files: the layers of the image that the container was started from, one more with
+   * what it has written since, and the configuration of that image. Nothing of the container's own configuration gets in, for it
+   * holds secrets: no environment, no command, no label, no host name, neither as a value nor in the history.
+   *
+   * The container is paused meanwhile where `pause` says so, and runs again in every case before the stream ends or throws; an
+   * abort lets it go on at once. Fails with `NOTEBOOK_GONE` or `NOTEBOOK_NOT_RUNNING` (paused counts as that) where there is
+   * nothing to save, with `BASE_IMAGE_NOT_FOUND` where the engine has its image no more. The last event is `result`.
+   */
+  commit(request: CommitRequest, options: CallOptions): AsyncIterable<CommitEvent>;
+  /** Lets a paused container go on. One that runs, has ended or is gone is no error. */
+  resume(containerId: string, options?: CallOptions): Promise<void>;
+  /** What a container's files take; `null` where there is none of this id. The engine walks all that was written: it may take long. */
+  footprint(containerId: string, options?: CallOptions): Promise<ContainerFootprint | null>;
+  /**
+   * What a container has added or changed since it was started from its image, as absolute paths; nothing of what was deleted, and
+   * nothing below mounts. `complete` is false where there was too much to look at (more than 8 MiB of names): then some are missing.
+   */
+  changedPaths(containerId: string, options?: CallOptions): Promise<ChangedPaths>;
   /** Tags the image with `reference`, pushes it and takes the tag away again. The last event is `result`. */
   push(request: PushRequest, options: CallOptions): AsyncIterable<PushEvent>;
-  /** All containers that carry `label` with a value, running or not; an empty one is what a commit leaves of a notebook's. */
+  /** All containers that carry `label` with a value that is not empty, running or not. Labels of their images count as theirs. */
   containers(label: string, options?: CallOptions): Promise<readonly ContainerSummary[]>;
   /** One container; `null` where there is none of this id. Takes full ids only, never a prefix or a name. */
   container(id: string, options?: CallOptions): Promise<ContainerDetails | null>;
@@ -125,16 +142,39 @@ export interface BuildStep {
 export interface CommitRequest {
   readonly containerId: string;
   readonly pause: boolean;
-  /** Environment variables that the image gets instead of the container's, whose values must not get into it. */
-  readonly env: Readonly<Record<string, string>>;
+  /** Put on the image, so that leftovers can be found. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Labels of the image that the container was started from which the new one must not have, by key. */
+  readonly omitLabels: readonly string[];
+  /** For the image's history. */
   readonly comment: string;
 }
 
-export interface CommitResult {
-  readonly imageId: string;
-  /** Was the container paused meanwhile? Not every engine can, however it is asked. */
-  readonly paused: boolean;
+export type CommitEvent =
+  /** The container stands still from here on. */
+  | { readonly kind: 'paused'; readonly at: Date }
+  /** It runs again. Comes after each `paused`, before the stream ends or throws. */
+  | { readonly kind: 'resumed'; readonly at: Date }
+  | {
+      readonly kind: 'result';
+      readonly imageId: string;
+      /** What the new layer takes, uncompressed. */
+      readonly writtenBytes: number;
+      /** Did the container stand still for as long as its files were copied? Not every engine can pause, however it is asked. */
+      readonly stoodStill: boolean;
+    };
+
+/** Uncompressed bytes. */
+export interface ContainerFootprint {
+  /** What it has written since it was started from its image: what a commit's new layer takes. */
+  readonly writtenBytes: number;
+  /** All of it, the image's layers included. */
+  readonly sizeBytes: number;
+}
+
+export interface ChangedPaths {
+  readonly paths: readonly string[];
+  readonly complete: boolean;
 }
 
 export interface PushRequest {
@@ -153,10 +193,12 @@ export interface ContainerSummary {
   readonly labels: Readonly<Record<string, string>>;
   /** The image's reference as the container was started with. */
   readonly image: string;
-  readonly state: 'running' | 'paused' | 'stopped';
-}
-export interface ContainerDetails extends ContainerSummary {
+  /** The image that it runs. */
   readonly imageId: string;
+  readonly state: ContainerState;
+}
+export type ContainerState = 'running' | 'paused' | 'stopped';
+export interface ContainerDetails extends ContainerSummary {
   readonly startedAt: Date | null;
   readonly env: Readonly<Record<string, string>>;
   /** Destinations of volumes, bind mounts and tmpfs, which a commit does not capture. */
@@ -165,8 +207,11 @@ export interface ContainerDetails extends ContainerSummary {
 export interface EngineImage {
   readonly id: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
   readonly sizeBytes: number;
   readonly layerCount: number;
+  /** Under what names registries have it, as far as the engine knows: `host/path@sha256:…`. */
+  readonly references: readonly string[];
 }
 
 /** Why the engine could not do what it was asked; the words of the API's ImageBuildFailureReason. */

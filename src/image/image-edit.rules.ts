@@ -77,6 +77,7 @@ export function newImageRow(
     statusMessage: null,
     sourceBuildId: null,
     sourceNotebookId: null,
+    sourceImageId: null,
     replacesId: null,
     version: 1,
     lastChanges: {},

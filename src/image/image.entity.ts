@@ -160,6 +160,8 @@ export const Image = defineEntity({
     searchGrams: p.type(TextArray).lazy().onCreate(searchGramsOf).onUpdate(searchGramsOf),
     sourceBuildId: p.uuid().strictNullable(),
     sourceNotebookId: p.uuid().strictNullable(),
+    /** The image that the notebook ran which it was saved from. */
+    sourceImageId: p.uuid().strictNullable(),
     /** The image whose name this one takes over when it becomes ACTIVE; null otherwise. */
     replacesId: p.uuid().strictNullable(),
     createdById: () =>

@@ -47,6 +47,7 @@ const COLUMNS = [
   'version',
   'sourceBuildId',
   'sourceNotebookId',
+  'sourceImageId',
   'createdById',
   'createdAt',
   'updatedAt',

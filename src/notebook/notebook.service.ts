@@ -1,5 +1,10 @@
 import type { Session } from '../auth/session.ts';
-import type { ContainerDetails, ContainerEngine, ContainerSummary } from '../engine/container-engine.ts';
+import type {
+  ContainerDetails,
+  ContainerEngine,
+  ContainerState,
+  ContainerSummary,
+} from '../engine/container-engine.ts';
 import { EngineError } from '../engine/container-engine.ts';
 import { UnavailableError } from '../shared/errors.ts';
 import { isUuid } from '../shared/global-id.ts';
@@ -22,8 +27,14 @@ export interface Notebook {
   readonly workspace: Workspace;
   /** The user's name as the label gives it; `null` where the container has no such label. */
   readonly ownerName: string | null;
-  readonly running: boolean;
+  readonly state: ContainerState;
+  /** The reference that it was started with. */
   readonly image: string;
+  readonly imageId: string;
+  /** Under what names registries have that image: `host/path@sha256:…`. */
+  readonly imageReferences: readonly string[];
+  /** Of that image; `null` where the engine has it no more. */
+  readonly layerCount: number | null;
   readonly containerId: string;
   readonly startedAt: Date | null;
   readonly uncapturedMounts: readonly string[];
@@ -108,13 +119,17 @@ export class NotebookService {
       async (engine) => await engine.container(found.container.id),
     );
     if (container === null) return null;
+    const image = await this.#ask(async (engine) => await engine.image(container.imageId));
     return {
       id: found.uid,
       name: this.#nameOf(container),
       workspace: found.workspace,
       ownerName: container.labels[this.labels.owner] ?? null,
-      running: container.state !== 'stopped',
+      state: container.state,
       image: container.image,
+      imageId: container.imageId,
+      imageReferences: image?.references ?? [],
+      layerCount: image?.layerCount ?? null,
       containerId: container.id,
       startedAt: container.startedAt,
       uncapturedMounts: container.mounts,

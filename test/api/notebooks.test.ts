@@ -177,7 +177,6 @@ describe('saving a notebook', () => {
     expect(slipway.engine.commits.at(-1)).toMatchObject({
       containerId: mine.container.id,
       pause: false,
-      env: { LANG: 'C.UTF-8', TOKEN: '' },
       labels: { 'slipway.build': expect.stringMatching(/:1$/) },
     });
     const log = (await wholeLog(dana, build?.id ?? '')).map(({ text }) => text).join('\n');

@@ -7,6 +7,7 @@ import {
   type CommitRequest,
   type ContainerDetails,
   type ContainerEngine,
+  type ContainerFootprint,
   EngineError,
   type EngineImage,
   type EngineInfo,
@@ -23,7 +24,13 @@ import { createFakeRegistry, type FakeRegistry } from './fake-registry.ts';
 type BuildHandler = (request: BuildRequest, context: { signal: AbortSignal }) => AsyncIterable<BuildEvent>;
 type PushHandler = (request: PushRequest, context: { signal: AbortSignal }) => AsyncIterable<PushEvent>;
 
-export type CommitHandler = (request: CommitRequest) => Promise<void>;
+/** Runs while the container stands still, and may wait or fail; `signal` says when the commit is given up. */
+export type CommitHandler = (request: CommitRequest, context: { signal: AbortSignal }) => Promise<void>;
+
+/** What a container has written. */
+export interface ContainerFiles extends ContainerFootprint {
+  readonly changedPaths: readonly string[];
+}
 
 /** A container engine in memory, for tests of what stands above the port. It passes the same contract as the real one. */
 export interface FakeEngine extends ContainerEngine {
@@ -39,12 +46,14 @@ export interface FakeEngine extends ContainerEngine {
   /** Replaces what builds do from now on, after the event `builder`; `null` brings the default back. */
   onBuild(handler: BuildHandler | null): void;
   onPush(handler: PushHandler | null): void;
-  /** Runs before each commit from now on, and may wait or fail; `null`: nothing does. */
+  /** What each commit does from now on while the container is paused; `null`: nothing. */
   onCommit(handler: CommitHandler | null): void;
   /** Adds an image, for what a container was started from. */
   addImage(image: Partial<EngineImage> & Pick<EngineImage, 'id'>): void;
   /** Adds a container; what is not given is that of a running notebook started a minute ago. */
-  addContainer(details: Partial<ContainerDetails>): ContainerDetails;
+  addContainer(details: Partial<ContainerDetails>, files?: Partial<ContainerFiles>): ContainerDetails;
+  /** Changes a container that is there, as by somebody else: stops it, or pauses it. */
+  changeContainer(id: string, details: Partial<ContainerDetails>): void;
   removeContainer(id: string): void;
   /** `false`: every call is answered with ENGINE_UNAVAILABLE. */
   setAvailable(available: boolean): void;
@@ -121,7 +130,9 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
   const commits: CommitRequest[] = [];
   const removed: string[] = [];
   const containers = new Map<string, ContainerDetails>();
-  const images = new Map<string, EngineImage>();
+  const filesOf = new Map<string, ContainerFiles>();
+  const baseImage = digestOf('slipway/base:1');
+  const images = new Map<string, EngineImage>([[baseImage, emptyImage(baseImage)]]);
   /** Of the images that were built or committed here. */
   const labelsOf = new Map<string, Readonly<Record<string, string>>>();
   let buildHandler: BuildHandler = defaultBuild;
@@ -150,6 +161,11 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     yield { kind: 'result', digest };
   }
 
+  function changeContainer(id: string, details: Partial<ContainerDetails>): void {
+    const container = containers.get(id);
+    if (container) containers.set(id, { ...container, ...details });
+  }
+
   return {
     registry,
     builds,
@@ -171,21 +187,23 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     addImage: (image) => {
       images.set(image.id, { ...emptyImage(image.id), ...image });
     },
-    addContainer(details) {
+    addContainer(details, files) {
       const container: ContainerDetails = {
         id: digestOf(randomUUID()).slice('sha256:'.length),
         labels: {},
         image: 'slipway/base:1',
         state: 'running',
-        imageId: digestOf('slipway/base:1'),
+        imageId: baseImage,
         startedAt: new Date(Date.now() - 60_000),
         env: {},
         mounts: [],
         ...details,
       };
       containers.set(container.id, container);
+      filesOf.set(container.id, { ...NO_FILES, ...files });
       return container;
     },
+    changeContainer,
     removeContainer: (id) => {
       containers.delete(id);
     },
@@ -225,22 +243,51 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       }
       throw new EngineError('INTERNAL', 'The push ended without a digest.');
     },
-    async commit(request, { signal }) {
+    async *commit(request, { signal = new AbortController().signal }) {
       check(signal);
       const container = containers.get(request.containerId);
       if (!container) throw new EngineError('NOTEBOOK_GONE', 'The notebook is gone.');
-      if (container.state === 'stopped')
+      if (container.state !== 'running')
         throw new EngineError('NOTEBOOK_NOT_RUNNING', 'The notebook is not running.');
+      const base = images.get(container.imageId);
+      if (!base) throw new EngineError('BASE_IMAGE_NOT_FOUND', 'The engine has the image no more.');
       commits.push(request);
-      await commitHandler?.(request);
+      if (request.pause) {
+        changeContainer(container.id, { state: 'paused' });
+        yield { kind: 'paused', at: new Date() };
+      }
+      let failure: unknown = null;
+      try {
+        await orAborted(commitHandler?.(request, { signal }), signal);
+      } catch (error) {
+        failure = error;
+      }
+      if (request.pause) {
+        changeContainer(container.id, { state: 'running' });
+        yield { kind: 'resumed', at: new Date() };
+      }
+      if (failure !== null) throw failure;
+      if (!containers.has(container.id)) throw new EngineError('NOTEBOOK_GONE', 'The notebook is gone.');
       const imageId = digestOf(`commit ${commits.length} of ${container.id}`);
-      const blanked = Object.entries(request.env);
+      const kept = Object.entries(base.labels).filter(([key]) => !request.omitLabels.includes(key));
+      const labels = { ...Object.fromEntries(kept), ...request.labels };
       labelsOf.set(imageId, request.labels);
-      images.set(imageId, {
-        ...emptyImage(imageId),
-        env: { ...container.env, ...Object.fromEntries(blanked) },
-      });
-      return { imageId, paused: request.pause };
+      images.set(imageId, { ...base, id: imageId, labels, layerCount: base.layerCount + 1, references: [] });
+      const { writtenBytes } = filesOf.get(container.id) ?? NO_FILES;
+      yield { kind: 'result', imageId, writtenBytes, stoodStill: request.pause };
+    },
+    async resume(id, options) {
+      check(options?.signal);
+      if (containers.get(id)?.state === 'paused') changeContainer(id, { state: 'running' });
+    },
+    async footprint(id, options) {
+      check(options?.signal);
+      const files = containers.has(id) ? filesOf.get(id) : undefined;
+      return files ? { writtenBytes: files.writtenBytes, sizeBytes: files.sizeBytes } : null;
+    },
+    async changedPaths(id, options) {
+      check(options?.signal);
+      return { paths: filesOf.get(id)?.changedPaths ?? [], complete: true };
     },
     async containers(label, options) {
       check(options?.signal);
@@ -276,7 +323,29 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
 
 const LAYER = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 
-const emptyImage = (id: string): EngineImage => ({ id, env: {}, sizeBytes: 2048, layerCount: 1 });
+const emptyImage = (id: string): EngineImage => ({
+  id,
+  env: {},
+  labels: {},
+  sizeBytes: 2048,
+  layerCount: 1,
+  references: [],
+});
+
+const NO_FILES: ContainerFiles = { writtenBytes: 0, sizeBytes: 2048, changedPaths: [] };
+
+/** What the work gives, or the signal's reason as soon as it is aborted. */
+async function orAborted(work: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+  if (work === undefined) return;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
 
 function splitReference(reference: string): { repository: string; tag: string } {
   const [, repository, tag] = /^[^/]+\/(.+):([^:/]+)$/.exec(reference) ?? [];

@@ -38,6 +38,7 @@ describe('the configuration', () => {
         logRetentionMs: 90 * 86_400_000,
         retentionMs: null,
       },
+      save: { maxLayers: 125, maxBytes: null },
       notebookLabels: {
         id: 'slipway.notebook',
         name: 'slipway.notebook.name',
@@ -76,6 +77,8 @@ describe('the configuration', () => {
     SLIPWAY_MAX_LOG_BYTES: '65536',
     SLIPWAY_LOG_RETENTION_DAYS: '0',
     SLIPWAY_BUILD_RETENTION_DAYS: '365',
+    SLIPWAY_MAX_SAVED_LAYERS: '90',
+    SLIPWAY_MAX_SAVED_BYTES: '1000000',
     SLIPWAY_SECRET_KEY: '0f'.repeat(32),
     SLIPWAY_NOTEBOOK_LABEL: 'a/b',
     SLIPWAY_NOTEBOOK_NAME_LABEL: 'b.c',
@@ -109,6 +112,7 @@ describe('the configuration', () => {
         logRetentionMs: null,
         retentionMs: 365 * 86_400_000,
       },
+      save: { maxLayers: 90, maxBytes: 1_000_000 },
       notebookLabels: { id: 'a/b', name: 'b.c', workspace: 'c-d', owner: 'd_e' },
       logLevel: 'silent',
       secrets: {

@@ -137,6 +137,7 @@ export class NotebookSaveService {
           kind: 'NOTEBOOK' as const,
           targetDescription: input.description ?? null,
           notebookId: notebook.id,
+          notebook: { name: notebook.name, image: notebook.image, sourceImageId: null },
           containerId: notebook.containerId,
           pause: input.pause ?? true,
           overwriteTag,
@@ -185,7 +186,7 @@ export class NotebookSaveService {
     }
     const saving = (await this.parts.builds.savesOf([notebook.id])).get(notebook.id);
     if (saving !== undefined) add('NOTEBOOK_BUSY', BUSY, { buildId: toGlobalId('ImageBuild', saving) });
-    else if (!notebook.running)
+    else if (notebook.state === 'stopped')
       add('NOTEBOOK_NOT_RUNNING', 'start the notebook first', { status: 'STOPPED' });
     return notebook;
   }

@@ -295,6 +295,7 @@ export function newImage(
     labels: build.targetLabels,
     sourceBuildId: build.id,
     sourceNotebookId: build.notebookId,
+    sourceImageId: build.notebook?.sourceImageId ?? null,
     replacesId: null,
     createdById: build.createdById,
     deletedAt: null,

@@ -1,12 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { Logger } from '../../shared/logger.ts';
-import { type CommitRequest, EngineError, type EngineInfo } from '../container-engine.ts';
-import { packContext } from './build-context.ts';
+import { type CommitEvent, type CommitRequest, EngineError } from '../container-engine.ts';
 import { isHttpError, isNotFound, orNull } from './docker-errors.ts';
 import { type EngineConnection, untilAborted } from './engine-connection.ts';
-import { auxField, readMessages } from './engine-messages.ts';
-import { type KeptTag, resultTag, tagName } from './kept-images.ts';
+import { auxField } from './engine-messages.ts';
+import { type KeptTag, resultTag } from './kept-images.ts';
 
 /** Labels of the platform's: a container that is started from the image must not pass for the notebook it was. */
 const OWN_LABELS = 'slipway.';
@@ -15,61 +13,59 @@ const OWN_LABELS = 'slipway.';
 const CANNOT_PAUSE = /can ?not pause containers/i;
 
 /** Makes an image of a container, without the values and labels that must not get into it. */
-export async function runCommit(
+export async function* runCommit(
   engine: EngineConnection,
-  info: EngineInfo,
   request: CommitRequest,
   log: Logger,
   signal?: AbortSignal,
-): Promise<{ imageId: string; paused: boolean }> {
+): AsyncIterable<CommitEvent> {
   const container = await inspect(engine, request.containerId, signal);
   if (!container) throw gone();
-  if (!container.State.Running) throw notRunning();
-  const wasPaused = container.State.Paused;
+  if (!container.State.Running || container.State.Paused) throw notRunning();
   const blanked = Object.keys(container.Config.Labels ?? {}).filter((label) => label.startsWith(OWN_LABELS));
   const labels = { ...Object.fromEntries(blanked.map((label) => [label, ''])), ...request.labels };
+  const base = await engine.ask((docker) => docker.getImage(container.Image).inspect(), signal);
+  const inBase = new Set(base.Config.Env ?? []);
+  const own = (container.Config.Env ?? []).filter((entry) => !inBase.has(entry));
+  const env = Object.fromEntries(own.map((entry) => [entry.split('=')[0] ?? '', '']));
   const tag = resultTag(request.labels);
   let paused = request.pause;
   const committing = engine.wait(async (docker) => {
     try {
-      return await commit(docker, request, labels, tag);
+      return await commit(docker, request, env, labels, tag);
     } catch (error) {
       if (!request.pause || !CANNOT_PAUSE.test(error instanceof Error ? error.message : '')) throw error;
       paused = false;
-      return await commit(docker, { ...request, pause: false }, labels, tag);
+      return await commit(docker, { ...request, pause: false }, env, labels, tag);
     }
   });
   const end = async () => {
-    if (request.pause && !wasPaused) await unpause(engine, request.containerId, log);
+    if (request.pause) await unpause(engine, request.containerId, log);
   };
+  if (request.pause) yield { kind: 'paused', at: new Date() };
   let imageId: string;
   try {
     imageId = await untilAborted(committing, signal);
   } catch (error) {
+    await end();
     if (signal?.aborted) {
       // The engine does not stop a commit whose caller is gone, and would keep its image.
       committing
         .then((id) => remove(engine, id, log))
-        .catch(() => undefined)
-        .then(end)
-        .catch((failure: unknown) => log.error({ err: failure }, 'an aborted commit was not cleaned up'));
+        .catch((failure: unknown) => log.debug({ err: failure }, 'an aborted commit failed'));
       throw error;
     }
-    await end();
     throw await explain(engine, request.containerId, error);
   }
   await end();
-  try {
-    return { imageId: await clean(engine, info, imageId, request, tag, signal), paused };
-  } catch (error) {
-    await remove(engine, imageId, log);
-    throw error;
-  }
+  if (request.pause) yield { kind: 'resumed', at: new Date() };
+  yield { kind: 'result', imageId, writtenBytes: 0, stoodStill: paused };
 }
 
 async function commit(
   docker: EngineConnection['docker'],
-  { containerId, pause, env, comment }: CommitRequest,
+  { containerId, pause, comment }: CommitRequest,
+  env: Readonly<Record<string, string>>,
   labels: Readonly<Record<string, string>>,
   tag: KeptTag | null,
 ): Promise<string> {
@@ -92,74 +88,6 @@ function changes(env: Readonly<Record<string, string>>, labels: Readonly<Record<
       .filter(([key, value]) => name.test(key) && !/[\n\r]/.test(value))
       .map(([key, value]) => `${keyword} ${key}="${value.replace(/[\\"$]/g, '\\$&')}"`);
   return [...written('ENV', env, /^[A-Za-z_]\w*$/), ...written('LABEL', labels, /^[\w./-]+$/)];
-}
-
-/**
- * Docker before 26 keeps the container's whole configuration, secrets and all, in a second field of the image
- * (`ContainerConfig`), which a push publishes. An image that BuildKit makes of it has the same layers and no such field.
- *
- * @returns the image to use, in whose configuration none of the values to be replaced is left
- */
-async function clean(
-  engine: EngineConnection,
-  info: EngineInfo,
-  imageId: string,
-  { env }: CommitRequest,
-  tag: KeptTag | null,
-  signal?: AbortSignal,
-): Promise<string> {
-  const image = await engine.ask((docker) => docker.getImage(imageId).inspect(), signal);
-  const leaks = (entries: readonly string[] | null | undefined) =>
-    (entries ?? []).some((entry) =>
-      Object.entries(env).some(
-        ([name, value]) => entry.startsWith(`${name}=`) && entry !== `${name}=${value}`,
-      ),
-    );
-  if (leaks(image.Config.Env)) {
-    throw new EngineError('INTERNAL', 'The engine kept values in the image that were to be replaced.');
-  }
-  const second: { Env?: string[] | null } | undefined = image.ContainerConfig;
-  if (!leaks(second?.Env)) return imageId;
-  if (!info.builders.includes('BUILDKIT')) {
-    throw new EngineError('INTERNAL', 'The engine keeps values in the image that must not get into it.');
-  }
-  return rebuild(engine, imageId, tag, signal);
-}
-
-async function rebuild(
-  engine: EngineConnection,
-  imageId: string,
-  kept: KeptTag | null,
-  signal?: AbortSignal,
-): Promise<string> {
-  const repo = 'slipway-commit';
-  const tag = randomUUID();
-  const name = `${repo}:${tag}`;
-  await engine.ask((docker, abortSignal) => docker.getImage(imageId).tag({ repo, tag, abortSignal }), signal);
-  try {
-    const { tar, dockerfilePath } = await packContext(`FROM ${name}\n`, []);
-    const stream = await engine.post({
-      path: '/build',
-      query: { version: 2, dockerfile: dockerfilePath, t: tagName(kept) },
-      body: tar,
-      signal,
-    });
-    let id: string | null = null;
-    for await (const message of readMessages(stream)) {
-      if (message.error) throw new Error(message.error.message);
-      if (message.id === 'moby.image.id') id = auxField(message.aux, 'ID');
-    }
-    if (id !== null) return id;
-    throw new Error('the build ended without an image');
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw new EngineError('INTERNAL', 'The image could not be cleaned of the container’s configuration.', {
-      cause: error,
-    });
-  } finally {
-    // The only tag once the other image has ours, so the image that it names goes with it; the layers are the other's too.
-    await engine.ask((docker, abortSignal) => docker.getImage(name).remove({ abortSignal }));
-  }
 }
 
 async function inspect(

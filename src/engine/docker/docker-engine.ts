@@ -12,6 +12,7 @@ import type {
 import { reapContainers } from './build-leftovers.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
+import { changedPathsOf, footprintOf, resumeContainer } from './docker-container.ts';
 import { orNull } from './docker-errors.ts';
 import { runPush } from './docker-push.ts';
 import { EngineConnection } from './engine-connection.ts';
@@ -38,9 +39,12 @@ export function createDockerEngine(
     async *build(request, { signal }) {
       yield* runBuild(engine, await info({ ...(signal && { signal }) }), request, signal, fetchSilenceMs);
     },
-    async commit(request, { signal }) {
-      return await runCommit(engine, await info({ ...(signal && { signal }) }), request, log, signal);
+    async *commit(request, { signal }) {
+      yield* runCommit(engine, request, log, signal);
     },
+    resume: (id, { signal } = {}) => resumeContainer(engine, id, signal),
+    footprint: (id, { signal } = {}) => footprintOf(engine, id, signal),
+    changedPaths: (id, { signal } = {}) => changedPathsOf(engine, id, signal),
     push: (request, { signal }) => runPush(engine, request, log, signal, pushSilenceMs),
     async containers(label, { signal } = {}) {
       const filters = JSON.stringify({ label: [label] });
@@ -73,8 +77,8 @@ export function createDockerEngine(
   };
 }
 
-function summaryOf({ Id, Labels, Image, State }: ContainerInfo): ContainerSummary {
-  return { id: Id, labels: Labels ?? {}, image: Image, state: stateOf(State) };
+function summaryOf({ Id, Labels, Image, ImageID, State }: ContainerInfo): ContainerSummary {
+  return { id: Id, labels: Labels ?? {}, image: Image, imageId: imageIdOf(ImageID), state: stateOf(State) };
 }
 
 function detailsOf(found: ContainerInspectInfo): ContainerDetails {
@@ -84,7 +88,7 @@ function detailsOf(found: ContainerInspectInfo): ContainerDetails {
     labels: found.Config.Labels ?? {},
     image: found.Config.Image,
     state: found.State.Paused ? 'paused' : found.State.Running ? 'running' : 'stopped',
-    imageId: found.Image.startsWith('sha256:') ? found.Image : `sha256:${found.Image}`,
+    imageId: imageIdOf(found.Image),
     // An engine gives the year 1 for a container that never ran.
     startedAt: startedAt.getTime() > 0 ? startedAt : null,
     env: envOf(found.Config.Env),
@@ -97,12 +101,17 @@ function detailsOf(found: ContainerInspectInfo): ContainerDetails {
 
 function imageOf(found: ImageInspectInfo): EngineImage {
   return {
-    id: found.Id.startsWith('sha256:') ? found.Id : `sha256:${found.Id}`,
+    id: imageIdOf(found.Id),
     env: envOf(found.Config.Env),
+    labels: found.Config.Labels ?? {},
     sizeBytes: found.Size,
     layerCount: found.RootFS.Layers?.length ?? 0,
+    references: found.RepoDigests ?? [],
   };
 }
+
+/** Podman leaves the algorithm out. */
+const imageIdOf = (id: string) => (id.startsWith('sha256:') ? id : `sha256:${id}`);
 
 function stateOf(state: string): ContainerSummary['state'] {
   return state === 'running' || state === 'paused' ? state : 'stopped';

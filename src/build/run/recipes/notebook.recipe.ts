@@ -16,7 +16,6 @@ export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal
   const base = await engine.image(container.imageId, { signal });
   // What the notebook was started with beyond its image is blanked, and what it overrode is as the image had it.
   const own = Object.keys(container.env).filter((name) => base?.env[name] !== container.env[name]);
-  const env = Object.fromEntries(own.map((name) => [name, base?.env[name] ?? '']));
   if (own.length > 0) await log.say(`Left out: the values of ${own.sort().join(', ')}.`);
   if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
   await enter('COMMITTING');
@@ -24,21 +23,22 @@ export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal
     build.pause ? 'Saving the container; it is paused meanwhile.' : 'Saving the container as it runs.',
   );
   const started = Date.now();
-  const result = await engine.commit(
-    {
-      containerId: container.id,
-      pause: build.pause,
-      env,
-      labels: buildLabel(build),
-      comment: build.targetDescription ?? '',
-    },
-    { signal },
-  );
-  await log.say(`Saved in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
-  if (build.pause && !result.paused) {
-    await log.say(
-      'This engine cannot pause a container: what was written meanwhile may be in the image by halves.',
-    );
+  const request = {
+    containerId: container.id,
+    pause: build.pause,
+    labels: buildLabel(build),
+    omitLabels: [],
+    comment: build.targetDescription ?? '',
+  };
+  for await (const event of engine.commit(request, { signal })) {
+    if (event.kind !== 'result') continue;
+    await log.say(`Saved in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+    if (build.pause && !event.stoodStill) {
+      await log.say(
+        'The notebook did not stand still: what was written meanwhile may be in the image by halves.',
+      );
+    }
+    return { imageId: event.imageId };
   }
-  return { imageId: result.imageId };
+  throw new EngineError('INTERNAL', 'the engine ended the commit without an image');
 };
