@@ -3,12 +3,13 @@ import type { App } from './app.ts';
 import { buildSource } from './build/build.reads.ts';
 import { BuildRunner } from './build/run/build.runner.ts';
 import { isLeftover } from './build/run/build-leftovers.ts';
+import { HeldNotebooks } from './build/run/held-notebooks.ts';
 import { createDockerfileRecipe } from './build/run/recipes/dockerfile.recipe.ts';
-import { notebookRecipe } from './build/run/recipes/notebook.recipe.ts';
+import { createNotebookRecipe } from './build/run/recipes/notebook.recipe.ts';
 import { BUILD_LABEL } from './build/run/recipes/recipe.ts';
 import { kysely } from './db/orm.ts';
 
-/** How often a worker looks for what lost ones left in the engine. */
+/** How often a worker looks for what lost ones left in the engine, paused notebooks too. */
 const REAP_MS = 30_000;
 
 export interface Worker extends AsyncDisposable {
@@ -42,19 +43,22 @@ export async function startWorker(app: App): Promise<Worker | null> {
     recipes: {
       DOCKERFILE: dockerfileRecipe,
       PACKAGES: dockerfileRecipe,
-      NOTEBOOK: notebookRecipe,
+      NOTEBOOK: createNotebookRecipe({ omitLabels: Object.values(config.notebookLabels) }),
     },
     log,
   });
   const limits = { slots: config.build.slots, groupSlots: config.build.namespaceSlots };
   await queue.work(limits, (job, signal) => runner.run(job.buildId, signal));
 
+  const held = new HeldNotebooks({ em: orm.em, events, engine, log });
   const stopping = new AbortController();
   const reaping = (async () => {
     while (!stopping.signal.aborted) {
       try {
         const reaped = await engine.reap(BUILD_LABEL, (label) => isLeftover(kysely(orm.em.fork()), label));
         if (reaped > 0) log.info({ reaped }, 'removed what lost workers left in the engine');
+        const resumed = await held.letGo();
+        if (resumed > 0) log.info({ resumed }, 'resumed notebooks that lost workers left paused');
       } catch (error) {
         log.debug({ err: error }, 'could not look for leftovers');
       }

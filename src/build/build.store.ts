@@ -60,7 +60,10 @@ export class BuildStore {
     private readonly events: EventBus,
   ) {}
 
-  /** Locks a build, fenced or not, and runs `change` on it, without its Dockerfile and its files. */
+  /**
+   * Locks a build, fenced or not, and runs `change` on it, without its Dockerfile and its files. What changes after its end is no
+   * version any more: who follows it has been told of the end.
+   */
   async change<T>(
     { buildId, attempt }: { readonly buildId: string; readonly attempt?: number },
     change: (build: Build, tx: EntityManager, now: Date) => Promise<T> | T,
@@ -73,9 +76,10 @@ export class BuildStore {
         throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
       }
       const now = new Date();
+      const hadEnded = build.finishedAt !== null;
       const before = changing(build);
       const answer = await change(build, tx, now);
-      if (changing(build) !== before) recordChange(tx, build);
+      if (!hadEnded && changing(build) !== before) recordChange(tx, build);
       ended = build.finishedAt !== null;
       return answer;
     };

@@ -12,7 +12,6 @@ import { createLogger } from '../../src/shared/logger.ts';
 import {
   collect,
   collectUntilError,
-  committed,
   containerEngineContract,
   logBytes,
 } from '../contracts/container-engine.contract.ts';
@@ -262,75 +261,6 @@ describe('a push', () => {
   });
 });
 
-describe('a commit', () => {
-  const { engine, docker, baseImage } = testEngine();
-
-  it('leaves no secret and no label of a notebook anywhere in the image', async () => {
-    await pull(docker, baseImage);
-    const container = await docker.createContainer({
-      Image: baseImage,
-      Cmd: ['sh', '-c', 'echo work > /work; sleep 1000'],
-      Env: ['TOKEN=hunter2', 'odd.name%%=hunter2', 'PLACE=here'],
-      Labels: { 'slipway.notebook': 'abc', 'slipway.owner': 'ada', 'org.example': 'stays' },
-    });
-    await container.start();
-    const { imageId } = await committed(engine, {
-      containerId: container.id,
-      pause: true,
-      omitLabels: ['slipway.owner'],
-      labels: { 'slipway.build': '7', quoted: 'a "b" $c' },
-      comment: 'saved',
-    });
-    const image = await docker.getImage(imageId).inspect();
-    expect(JSON.stringify(image)).not.toContain('hunter2');
-    expect(image.Config.Env).toEqual(expect.arrayContaining(['TOKEN=']));
-    expect(image.Config.Labels).toMatchObject({
-      'slipway.notebook': '',
-      'slipway.owner': '',
-      'slipway.build': '7',
-      'org.example': 'stays',
-      quoted: 'a "b" $c',
-    });
-    expect((await container.inspect()).State).toMatchObject({ Running: true, Paused: false });
-    expect(
-      (await docker.listImages())
-        .flatMap(({ RepoTags }) => RepoTags ?? [])
-        .filter((tag) => tag.includes('slipway-commit')),
-    ).toEqual([]);
-    await container.remove({ force: true });
-
-    const started = await docker.createContainer({ Image: imageId, Cmd: ['sleep', '1000'] });
-    expect(await engine.containers('slipway.notebook')).not.toContainEqual(
-      expect.objectContaining({ id: started.id }),
-    );
-    await started.remove({ force: true });
-    await engine.removeImage(imageId);
-  });
-});
-
-it('a commit that is aborted leaves neither an image nor a paused container', async () => {
-  const { engine, docker, baseImage } = testEngine();
-  await pull(docker, baseImage);
-  // Enough to copy that the commit takes a while.
-  const write = 'head -c 60000000 /dev/urandom > /data; echo written; sleep 1000';
-  const container = await docker.createContainer({ Image: baseImage, Cmd: ['sh', '-c', write] });
-  await container.start();
-  const logs = () => container.logs({ stdout: true }).then(String);
-  await expect.poll(logs, { timeout: 10_000 }).toContain('written');
-  const abort = new AbortController();
-  const mark = randomUUID();
-  const request = { containerId: container.id, pause: true, omitLabels: [], labels: { mark }, comment: mark };
-  const committing = committed(engine, request, abort.signal);
-  const paused = () => container.inspect().then(({ State }) => State.Paused);
-  await expect.poll(paused, { interval: 1 }).toBe(true);
-  abort.abort(new Error('canceled'));
-  await expect(committing).rejects.toThrow('canceled');
-  await expect.poll(paused, { timeout: 20_000 }).toBe(false);
-  const filters = JSON.stringify({ label: [`mark=${mark}`] });
-  await expect.poll(() => docker.listImages({ filters }), { timeout: 20_000 }).toEqual([]);
-  await container.remove({ force: true });
-});
-
 describe('leftovers of builds', () => {
   const { engine, docker, baseImage } = testEngine();
   const connection = new EngineConnection(inject('engineEndpoint') ?? '');
@@ -348,7 +278,7 @@ describe('leftovers of builds', () => {
       return container;
     };
     const marked = (value: string) => ({
-      HostConfig: { ExtraHosts: markerHosts({ [label]: value }).split(',') },
+      HostConfig: { ExtraHosts: markerHosts({ [label]: value }) },
     });
     const dead = await start(marked('dead'));
     const alive = await start(marked('alive'));
@@ -411,32 +341,8 @@ describe('leftovers of builds', () => {
     },
   );
 
-  it('of a commit are images too', async () => {
-    await pull(docker, baseImage);
-    const container = await docker.createContainer({
-      Image: baseImage,
-      Cmd: ['sleep', '1000'],
-      Env: ['TOKEN=x'],
-    });
-    await container.start();
-    const label = `slipway.test.${randomUUID()}`;
-    const { imageId } = await committed(engine, {
-      containerId: container.id,
-      pause: false,
-      omitLabels: [],
-      labels: { [label]: 'dead' },
-      comment: '',
-    });
-    expect(await engine.reap(label, async () => false)).toBe(0);
-    expect(await engine.image(imageId)).not.toBeNull();
-    expect(await engine.reap(label, async () => true)).toBe(1);
-    expect(await engine.image(imageId)).toBeNull();
-    expect(await docker.listImages({ filters: JSON.stringify({ label: [label] }) })).toEqual([]);
-    await container.remove({ force: true });
-  });
-
-  it('are marked by the classic builder, whatever the label holds', async () => {
-    const labels = { 'slipway.build': `${randomUUID()}/1=x` };
+  it('are marked by the classic builder, whatever the labels hold', async () => {
+    const labels = { 'slipway.build': `${randomUUID()}/1=x`, other: 'a "b", $c' };
     const abort = new AbortController();
     const dockerfile = `FROM ${baseImage}\nRUN echo go; sleep ${uniqueSleep()}\n`;
     const seen: string[] = [];

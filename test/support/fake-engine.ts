@@ -27,9 +27,17 @@ type PushHandler = (request: PushRequest, context: { signal: AbortSignal }) => A
 /** Runs while the container stands still, and may wait or fail; `signal` says when the commit is given up. */
 export type CommitHandler = (request: CommitRequest, context: { signal: AbortSignal }) => Promise<void>;
 
+/** The questions that the engine is asked about containers and their images. */
+export type Question = 'containers' | 'container' | 'image' | 'footprint' | 'changedPaths';
+
+/** Runs before each question is answered, and may wait or fail; `signal` says when the asker has given up. */
+export type QuestionHandler = (question: Question, context: { signal: AbortSignal }) => Promise<void>;
+
 /** What a container has written. */
 export interface ContainerFiles extends ContainerFootprint {
   readonly changedPaths: readonly string[];
+  /** False: there were more. */
+  readonly complete: boolean;
 }
 
 /** A container engine in memory, for tests of what stands above the port. It passes the same contract as the real one. */
@@ -48,6 +56,8 @@ export interface FakeEngine extends ContainerEngine {
   onPush(handler: PushHandler | null): void;
   /** What each commit does from now on while the container is paused; `null`: nothing. */
   onCommit(handler: CommitHandler | null): void;
+  /** What happens at each question from now on; `null`: it is answered at once. */
+  onQuestion(handler: QuestionHandler | null): void;
   /** Adds an image, for what a container was started from. */
   addImage(image: Partial<EngineImage> & Pick<EngineImage, 'id'>): void;
   /** Adds a container; what is not given is that of a running notebook started a minute ago. */
@@ -138,12 +148,18 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
   let buildHandler: BuildHandler = defaultBuild;
   let pushHandler: PushHandler = defaultPush;
   let commitHandler: CommitHandler | null = null;
+  let questionHandler: QuestionHandler | null = null;
   let available = true;
   let running = 0;
 
   function check(signal?: AbortSignal): void {
     signal?.throwIfAborted();
     if (!available) throw new EngineError('ENGINE_UNAVAILABLE', 'The container engine does not answer.');
+  }
+
+  async function asked(question: Question, signal = new AbortController().signal): Promise<void> {
+    check(signal);
+    await orAborted(questionHandler?.(question, { signal }), signal);
   }
 
   async function* defaultPush(request: PushRequest): AsyncIterable<PushEvent> {
@@ -184,6 +200,9 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     onCommit: (handler) => {
       commitHandler = handler;
     },
+    onQuestion: (handler) => {
+      questionHandler = handler;
+    },
     addImage: (image) => {
       images.set(image.id, { ...emptyImage(image.id), ...image });
     },
@@ -206,6 +225,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     changeContainer,
     removeContainer: (id) => {
       containers.delete(id);
+      filesOf.delete(id);
     },
     setAvailable: (value) => {
       available = value;
@@ -248,24 +268,28 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       const container = containers.get(request.containerId);
       if (!container) throw new EngineError('NOTEBOOK_GONE', 'The notebook is gone.');
       if (container.state !== 'running')
-        throw new EngineError('NOTEBOOK_NOT_RUNNING', 'The notebook is not running.');
+        throw new EngineError('NOTEBOOK_NOT_RUNNING', `The notebook is ${container.state}.`);
       const base = images.get(container.imageId);
       if (!base) throw new EngineError('BASE_IMAGE_NOT_FOUND', 'The engine has the image no more.');
       commits.push(request);
-      if (request.pause) {
-        changeContainer(container.id, { state: 'paused' });
-        yield { kind: 'paused', at: new Date() };
-      }
+      const resume = () => {
+        if (containers.get(container.id)?.state === 'paused')
+          changeContainer(container.id, { state: 'running' });
+      };
       let failure: unknown = null;
       try {
+        if (request.pause) {
+          changeContainer(container.id, { state: 'paused' });
+          yield { kind: 'paused', at: new Date() };
+        }
         await orAborted(commitHandler?.(request, { signal }), signal);
+        signal.throwIfAborted();
       } catch (error) {
         failure = error;
+      } finally {
+        if (request.pause) resume();
       }
-      if (request.pause) {
-        changeContainer(container.id, { state: 'running' });
-        yield { kind: 'resumed', at: new Date() };
-      }
+      if (request.pause) yield { kind: 'resumed', at: new Date() };
       if (failure !== null) throw failure;
       if (!containers.has(container.id)) throw new EngineError('NOTEBOOK_GONE', 'The notebook is gone.');
       const imageId = digestOf(`commit ${commits.length} of ${container.id}`);
@@ -281,24 +305,25 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       if (containers.get(id)?.state === 'paused') changeContainer(id, { state: 'running' });
     },
     async footprint(id, options) {
-      check(options?.signal);
+      await asked('footprint', options?.signal);
       const files = containers.has(id) ? filesOf.get(id) : undefined;
       return files ? { writtenBytes: files.writtenBytes, sizeBytes: files.sizeBytes } : null;
     },
     async changedPaths(id, options) {
-      check(options?.signal);
-      return { paths: filesOf.get(id)?.changedPaths ?? [], complete: true };
+      await asked('changedPaths', options?.signal);
+      const { changedPaths, complete } = filesOf.get(id) ?? NO_FILES;
+      return { paths: changedPaths, complete };
     },
     async containers(label, options) {
-      check(options?.signal);
+      await asked('containers', options?.signal);
       return [...containers.values()].filter((container) => label in container.labels);
     },
     async container(id, options) {
-      check(options?.signal);
+      await asked('container', options?.signal);
       return containers.get(id) ?? null;
     },
     async image(id, options) {
-      check(options?.signal);
+      await asked('image', options?.signal);
       return images.get(id) ?? null;
     },
     async removeImage(id, options?: CallOptions) {
@@ -332,7 +357,7 @@ const emptyImage = (id: string): EngineImage => ({
   references: [],
 });
 
-const NO_FILES: ContainerFiles = { writtenBytes: 0, sizeBytes: 2048, changedPaths: [] };
+const NO_FILES: ContainerFiles = { writtenBytes: 0, sizeBytes: 2048, changedPaths: [], complete: true };
 
 /** What the work gives, or the signal's reason as soon as it is aborted. */
 async function orAborted(work: Promise<void> | undefined, signal: AbortSignal): Promise<void> {

@@ -145,6 +145,21 @@ describe('the triggers of a base image', () => {
     expect(logged(events).map(([step]) => step)).toEqual([1, 2, 3, 4]);
   });
 
+  it('are told from the steps too where BuildKit names a stage in several messages', () => {
+    const names = ['FROM r.example:5000/onbuild@sha256:0', 'RUN evil', 'RUN b', 'RUN make it', 'RUN b'];
+    const vertexes = names.map((text, i) => ({ digest: `sha256:${i + 1}`, name: `[${i + 1}/4] ${text}` }));
+    const progress = new BuildKitProgress(parseDockerfile(dockerfile), null);
+    const send = (status: Parameters<typeof trace>[0]) => progress.read(trace(status), new Date(0));
+    // Another build has started the FROM.
+    send({
+      vertexes: vertexes.slice(0, 2).map((vertex, i) => (i === 0 ? { ...vertex, started: time } : vertex)),
+    });
+    send({ vertexes: vertexes.slice(2) });
+    send({ vertexes: vertexes.map((vertex) => ({ ...vertex, started: time })) });
+    const events = send({ logs: vertexes.map(({ digest, name }) => log(digest, name)) });
+    expect(logged(events).map(([step]) => step)).toEqual([1, null, 2, 3, 4]);
+  });
+
   it('nor is output of what is no vertex of a stage lost', () => {
     expect(logged(read('[internal] something new'))).toEqual([[null, '[internal] something new']]);
   });

@@ -5,7 +5,7 @@ import {
   collectUntilError,
   containerEngineContract,
 } from '../contracts/container-engine.contract.ts';
-import { createFakeEngine, defaultBuild, logEvent, stepEvent } from '../support/fake-engine.ts';
+import { createFakeEngine, defaultBuild, digestOf, logEvent, stepEvent } from '../support/fake-engine.ts';
 
 containerEngineContract('the fake engine', async () => {
   const engine = createFakeEngine();
@@ -26,11 +26,22 @@ containerEngineContract('the fake engine', async () => {
       });
       return { dockerfile };
     },
-    startContainer: async (labels, env) => engine.addContainer({ labels, env }).id,
-    async stopContainer(id) {
-      const container = await engine.container(id);
-      if (container) engine.addContainer({ ...container, state: 'stopped' });
+    async makeImage(env, labels) {
+      count += 1;
+      const id = digestOf(`image ${count}`);
+      engine.addImage({ id, env, labels });
+      return id;
     },
+    async startContainer({ files = {}, ...details }) {
+      const container = engine.addContainer(details);
+      const base = await engine.image(container.imageId);
+      const writtenBytes = Object.values(files).reduce((sum, bytes) => sum + bytes, 0);
+      const sizeBytes = (base?.sizeBytes ?? 0) + writtenBytes;
+      engine.addContainer(container, { writtenBytes, sizeBytes, changedPaths: Object.keys(files) });
+      return container.id;
+    },
+    pauseContainer: async (id) => engine.changeContainer(id, { state: 'paused' }),
+    stopContainer: async (id) => engine.changeContainer(id, { state: 'stopped' }),
     removeContainer: async (id) => engine.removeContainer(id),
     reference() {
       engine.onPush(null);

@@ -5,14 +5,18 @@ import type { Builder, ImageBuildPhase } from '../../shared/enums.ts';
 import type { Build, PushProgress, StepState } from '../build.entity.ts';
 import { movePhase } from '../build.rules.ts';
 import type { BuildStore, Fence } from '../build.store.ts';
+import { NotebookHold } from './notebook-hold.ts';
 
 /** Steps are written at most this often, so that a build of a hundred cached steps costs a few versions, not hundreds. */
 const GATHER_MS = 200;
 /** A push of ten minutes is told in so many versions, not in thousands. */
 const PUSH_GATHER_MS = 1000;
 
-/** The live state of one attempt: its phase, its steps and its push, written as the engine tells of them. */
+/** The live state of one attempt: its phase, its steps, its push and its hold on a notebook, written as the engine tells of them. */
 export class BuildAttempt {
+  readonly fence: Fence;
+  /** A change of it is written with the next phase, or soon. */
+  readonly hold: NotebookHold;
   readonly #steps = new Map<number, StepState>();
   #total: number | null = null;
   #builder: Builder | null = null;
@@ -21,10 +25,14 @@ export class BuildAttempt {
   #timer: NodeJS.Timeout | null = null;
   #writing: Promise<void> = Promise.resolve();
 
+  /** @param build as it was when the attempt began */
   constructor(
     private readonly store: BuildStore,
-    readonly fence: Fence,
-  ) {}
+    build: Pick<Build, 'id' | 'attempt' | 'notebookHeldSince' | 'notebookPausedMs'>,
+  ) {
+    this.fence = { buildId: build.id, attempt: build.attempt };
+    this.hold = new NotebookHold(build, () => this.#changed());
+  }
 
   /**
    * Moves the build to another phase; steps that wait to be written go with it.
@@ -81,7 +89,7 @@ export class BuildAttempt {
     this.#dirty = true;
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.#write(() => undefined).catch(() => undefined);
+      if (this.#dirty) this.#write(() => undefined).catch(() => undefined);
     }, gatherMs);
   }
 
@@ -93,6 +101,7 @@ export class BuildAttempt {
         build.totalSteps = this.#total;
         build.builder = this.#builder;
         build.push = this.#push;
+        this.hold.applyTo(build);
         await change(build, tx, now);
       });
     });

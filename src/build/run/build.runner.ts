@@ -17,16 +17,13 @@ import type { BuildQuotaService } from '../quota/build-quota.service.ts';
 import { BuildAttempt } from './build-attempt.ts';
 import { publishImage } from './build-publish.ts';
 import { claimBuild, failBuild, releaseBuild, settleCanceled, settleTimedOut } from './build-settle.ts';
-import type { Recipe } from './recipes/recipe.ts';
+import type { Interruption, Recipe } from './recipes/recipe.ts';
 
 /** A running build looks this often whether it was cancelled or given to another worker; a hint wakes it sooner. */
 const WATCH_MS = 1000;
 /** How often a build is tried on an engine that goes away under it, and how often a worker looks for one that is away. */
 const ENGINE_ATTEMPTS = 5;
 const ENGINE_RETRY_MS = 3000;
-
-/** Why a running build was interrupted. */
-type Interruption = 'canceled' | 'timed-out' | 'lost' | 'shutdown';
 
 export interface RunnerParts {
   readonly em: EntityManager;
@@ -109,12 +106,12 @@ export class BuildRunner {
 
   async #attempt(build: Build, jobSignal: AbortSignal, log: Logger): Promise<void> {
     const { engine, events, em } = this.parts;
-    const fence = { buildId: build.id, attempt: build.attempt };
     const interrupt = new AbortController();
     const ended = new AbortController();
     const signal = AbortSignal.any([interrupt.signal, this.#shutdown.signal]);
+    const attempt = new BuildAttempt(this.#store, build);
+    const { fence } = attempt;
     const lines = new BuildLogWriter(kysely(em.fork()), events, fence, build, this.parts.maxLogBytes);
-    const attempt = new BuildAttempt(this.#store, fence);
     const watching = this.#watch(fence, interrupt, jobSignal, ended.signal);
     const timer = setTimeout(() => interrupt.abort('timed-out' satisfies Interruption), build.timeoutMs);
     let imageId: string | null = null;
@@ -128,6 +125,7 @@ export class BuildRunner {
         step: (step) => attempt.step(step),
         totalSteps: (total) => attempt.totalSteps(total),
         builder: (builder) => attempt.builder(builder),
+        hold: attempt.hold,
       });
       imageId = made.imageId;
       await publishImage(build, imageId, { ...this.parts, store: this.#store, attempt, lines, signal });

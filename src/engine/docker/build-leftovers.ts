@@ -11,10 +11,10 @@ const SUFFIX = '.slipway.invalid';
 const ADDRESS = '127.0.0.1';
 
 /** The `extrahosts` of a build that mark its containers with labels. */
-export function markerHosts(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([label, value]) => `${Buffer.from(`${label}=${value}`).toString('hex')}${SUFFIX}:${ADDRESS}`)
-    .join(',');
+export function markerHosts(labels: Readonly<Record<string, string>>): string[] {
+  return Object.entries(labels).map(
+    ([label, value]) => `${Buffer.from(`${label}=${value}`).toString('hex')}${SUFFIX}:${ADDRESS}`,
+  );
 }
 
 /** The labels that a container was marked with. */

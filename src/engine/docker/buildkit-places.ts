@@ -43,7 +43,10 @@ export class BuildKitPlaces {
     private readonly target: number | null,
   ) {}
 
-  /** Takes a vertex in. BuildKit names all of a stage before the first of them starts. */
+  /**
+   * Takes a vertex in. BuildKit names all of a stage before the first of them starts, in one message or in several; only a
+   * FROM that another build has started may already run.
+   */
   add(digest: string, name: string): void {
     if (this.stageOf.has(digest)) return;
     const [, stageName, place, total, keyword = '', text = ''] = VERTEX.exec(name) ?? [];
@@ -62,7 +65,7 @@ export class BuildKitPlaces {
   /** The instruction; `null` for a trigger, and for what is no vertex of a stage. */
   find(digest: string): DockerfileInstruction | null {
     const stage = this.stageOf.get(digest);
-    if (stage && !this.placed.has(digest)) this.place(stage);
+    if (stage && !this.placed.has(digest)) this.placed.set(digest, this.place(stage).get(digest) ?? null);
     return this.placed.get(digest) ?? null;
   }
 
@@ -86,7 +89,9 @@ export class BuildKitPlaces {
     return stage;
   }
 
-  private place({ layers, vertices }: Stage): void {
+  /** The instruction of each vertex that has none yet, by what is known of the stage so far. */
+  private place({ layers, vertices }: Stage): ReadonlyMap<string, DockerfileInstruction> {
+    const found = new Map<string, DockerfileInstruction>();
     const taken = new Set(vertices.map(({ digest }) => this.placed.get(digest)));
     const free = new Set(layers.filter(({ instruction }) => !taken.has(instruction)));
     let open = vertices.filter(({ digest }) => !this.placed.has(digest)).sort((a, b) => b.place - a.place);
@@ -95,7 +100,7 @@ export class BuildKitPlaces {
         const layer = choose(vertex);
         if (!layer) return true;
         free.delete(layer);
-        this.placed.set(vertex.digest, layer.instruction);
+        found.set(vertex.digest, layer.instruction);
         return false;
       });
     };
@@ -113,7 +118,7 @@ export class BuildKitPlaces {
     take((vertex) => [...free].findLast((layer) => isText(vertex, layer)));
     // A text that BuildKit has changed in a way that is not known here.
     take((vertex) => (surplus === 0 ? at(vertex) : undefined));
-    for (const { digest } of open) this.placed.set(digest, null);
+    return found;
   }
 }
 

@@ -61,8 +61,9 @@ export class BuildKitProgress implements BuildProgress {
   }
 
   private start({ digest, started }: TraceVertex): BuildEvent[] {
-    const step = this.places.find(digest);
-    return step && started ? this.steps.start(step.number, traceDate(started)) : [];
+    // What has only been named is not placed yet: the rest of its stage may come in the next message.
+    const step = started && this.places.find(digest);
+    return step ? this.steps.start(step.number, traceDate(started)) : [];
   }
 
   private end({ digest, name = '', completed, cached = false, error }: TraceVertex): BuildEvent[] {

@@ -119,7 +119,7 @@ async function startBuild(
         t: tagName(resultTag(labels)),
         version: builder === 'BUILDKIT' ? 2 : undefined,
         // Not for BuildKit, whose cache keys hold the extra hosts, and whose containers the engine does not list.
-        extrahosts: builder === 'CLASSIC' ? markerHosts(labels) || undefined : undefined,
+        extrahosts: builder === 'CLASSIC' ? markerHosts(labels) : undefined,
         ...more,
       },
       // BuildKit asks for them in its session.

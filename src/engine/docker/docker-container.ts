@@ -1,7 +1,20 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import type { ChangedPaths, ContainerFootprint } from '../container-engine.ts';
-import { orNull } from './docker-errors.ts';
+import { ChangeList } from './change-list.ts';
+import { isHttpError, orNull, toEngineError } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
+
+/** Everything that the engine tells of a container; `null` where there is none of this id. */
+export async function inspectContainer(
+  engine: EngineConnection,
+  id: string,
+  signal?: AbortSignal,
+): Promise<ContainerInspectInfo | null> {
+  return engine.ask(
+    (docker, abortSignal) => orNull(docker.getContainer(id).inspect({ abortSignal })),
+    signal,
+  );
+}
 
 /** Lets a paused container go on. */
 export async function resumeContainer(
@@ -9,12 +22,17 @@ export async function resumeContainer(
   id: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  await engine.ask(async (docker, abortSignal) => {
-    const found = await orNull(docker.getContainer(id).inspect({ abortSignal }));
-    if (found?.State.Paused) await orNull(docker.getContainer(id).unpause({ abortSignal }));
-  }, signal);
+  const isPaused = async () => (await inspectContainer(engine, id, signal))?.State.Paused === true;
+  if (!(await isPaused())) return;
+  try {
+    await engine.ask((docker, abortSignal) => docker.getContainer(id).unpause({ abortSignal }), signal);
+  } catch (error) {
+    // Somebody else may have done it meanwhile: the engine itself, at the end of a commit.
+    if (await isPaused()) throw error;
+  }
 }
 
+/** What a container's files take; `null` where there is none of this id. */
 export async function footprintOf(
   engine: EngineConnection,
   id: string,
@@ -25,30 +43,35 @@ export async function footprintOf(
     (docker) => orNull(docker.getContainer(id).inspect(options)),
     signal,
   );
-  return found && { writtenBytes: found.SizeRw ?? 0, sizeBytes: found.SizeRootFs ?? 0 };
+  if (!found) return null;
+  const { SizeRw: writtenBytes = 0, SizeRootFs = 0 } = found;
+  const image = await engine.ask((docker) => orNull(docker.getImage(found.Image).inspect()), signal);
+  // Podman (4.3) leaves out of the whole what the container has written.
+  return { writtenBytes, sizeBytes: Math.max(SizeRootFs, (image?.Size ?? 0) + writtenBytes) };
 }
 
+/** What a container has added or changed; nothing where there is none of this id. */
 export async function changedPathsOf(
   engine: EngineConnection,
   id: string,
   signal?: AbortSignal,
 ): Promise<ChangedPaths> {
-  const changes: Change[] | null = await engine.wait(
-    (docker) => orNull(docker.getContainer(id).changes({ ...(signal && { abortSignal: signal }) })),
-    signal,
-  );
-  const paths = (changes ?? []).filter(({ Kind }) => Kind !== DELETED).map(({ Path }) => Path);
-  return { paths, complete: true };
+  try {
+    const answer = await engine.get({ path: `/containers/${id}/changes`, query: {}, signal });
+    const changes = new ChangeList();
+    // Leaving the loop closes the connection.
+    for await (const chunk of answer as AsyncIterable<Buffer>) if (!changes.add(chunk)) break;
+    return changes.read();
+  } catch (error) {
+    // Podman (4.3) does not say by its status that there is no such container.
+    const isGone = isHttpError(error) && (await inspectContainer(engine, id, signal)) === null;
+    if (isGone) return { paths: [], complete: true };
+    throw toEngineError(error, signal);
+  }
 }
 
 /** What an inspect adds where it is asked for sizes. */
 interface Sizes {
   readonly SizeRw?: number;
   readonly SizeRootFs?: number;
-}
-
-const DELETED = 2;
-interface Change {
-  readonly Path: string;
-  readonly Kind: number;
 }

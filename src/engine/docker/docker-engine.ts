@@ -12,11 +12,12 @@ import type {
 import { reapContainers } from './build-leftovers.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
-import { changedPathsOf, footprintOf, resumeContainer } from './docker-container.ts';
+import { changedPathsOf, footprintOf, inspectContainer, resumeContainer } from './docker-container.ts';
 import { orNull } from './docker-errors.ts';
 import { runPush } from './docker-push.ts';
 import { EngineConnection } from './engine-connection.ts';
-import { reapImages, releaseImage } from './kept-images.ts';
+import { fullImageId } from './image-id.ts';
+import { isOurName, reapImages, releaseImage } from './kept-images.ts';
 
 /** The container engine at `endpoint` (`unix:///…` or `tcp://host:port`): Docker from 20.10 on, or Podman from 4 on. */
 export function createDockerEngine(
@@ -57,10 +58,7 @@ export function createDockerEngine(
     async container(id, { signal } = {}) {
       // Engines also take names and the beginnings of ids, which would let a guess find somebody's container.
       if (!/^[0-9a-f]{64}$/.test(id)) return null;
-      const found = await engine.ask(
-        (docker, abortSignal) => orNull(docker.getContainer(id).inspect({ abortSignal })),
-        signal,
-      );
+      const found = await inspectContainer(engine, id, signal);
       return found?.Id === id ? detailsOf(found) : null;
     },
     async image(id, { signal } = {}) {
@@ -78,7 +76,7 @@ export function createDockerEngine(
 }
 
 function summaryOf({ Id, Labels, Image, ImageID, State }: ContainerInfo): ContainerSummary {
-  return { id: Id, labels: Labels ?? {}, image: Image, imageId: imageIdOf(ImageID), state: stateOf(State) };
+  return { id: Id, labels: Labels ?? {}, image: Image, imageId: fullImageId(ImageID), state: stateOf(State) };
 }
 
 function detailsOf(found: ContainerInspectInfo): ContainerDetails {
@@ -88,7 +86,7 @@ function detailsOf(found: ContainerInspectInfo): ContainerDetails {
     labels: found.Config.Labels ?? {},
     image: found.Config.Image,
     state: found.State.Paused ? 'paused' : found.State.Running ? 'running' : 'stopped',
-    imageId: imageIdOf(found.Image),
+    imageId: fullImageId(found.Image),
     // An engine gives the year 1 for a container that never ran.
     startedAt: startedAt.getTime() > 0 ? startedAt : null,
     env: envOf(found.Config.Env),
@@ -101,17 +99,14 @@ function detailsOf(found: ContainerInspectInfo): ContainerDetails {
 
 function imageOf(found: ImageInspectInfo): EngineImage {
   return {
-    id: imageIdOf(found.Id),
+    id: fullImageId(found.Id),
     env: envOf(found.Config.Env),
     labels: found.Config.Labels ?? {},
     sizeBytes: found.Size,
     layerCount: found.RootFS.Layers?.length ?? 0,
-    references: found.RepoDigests ?? [],
+    references: (found.RepoDigests ?? []).filter((name) => !isOurName(name)),
   };
 }
-
-/** Podman leaves the algorithm out. */
-const imageIdOf = (id: string) => (id.startsWith('sha256:') ? id : `sha256:${id}`);
 
 function stateOf(state: string): ContainerSummary['state'] {
   return state === 'running' || state === 'paused' ? state : 'stopped';

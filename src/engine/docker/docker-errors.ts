@@ -85,6 +85,16 @@ export function pushFailure(message: string): EngineError {
   return new EngineError('REGISTRY_UNAVAILABLE', 'The registry did not take the image.', { cause });
 }
 
+/** What an error means that stands in the answer to an image that was put into the engine. */
+export function loadFailure(message: string): EngineError {
+  const cause = new Error(message);
+  return DISK_FULL.test(message)
+    ? new EngineError('DISK_FULL', 'The container engine has no disk space left.', { cause })
+    : new EngineError('INTERNAL', `The container engine did not take the image: ${message.trim()}`, {
+        cause,
+      });
+}
+
 /** What the engine's HTTP API answered where it answered with an error. */
 export interface EngineHttpError extends Error {
   readonly statusCode: number;

@@ -5,9 +5,11 @@ import { toEngineError } from './docker-errors.ts';
 /** A call whose answer is a stream of messages. */
 export interface StreamCall {
   readonly path: string;
-  readonly query: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** A list gives its name once for each value. */
+  readonly query: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  /** A stream is sent as it comes; if it fails, so does the call. */
+  readonly body?: Buffer | Readable;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +55,20 @@ export class EngineConnection {
    *
    * @throws Error as the client gives it: what a refusal means depends on the call
    */
-  async post({ path, query, headers = {}, body, signal }: StreamCall): Promise<Readable> {
+  async post(call: StreamCall): Promise<Readable> {
+    return this.#stream('POST', call);
+  }
+
+  /**
+   * Gets an answer that is long or goes on, as a stream.
+   *
+   * @throws Error as the client gives it
+   */
+  async get(call: StreamCall): Promise<Readable> {
+    return this.#stream('GET', call);
+  }
+
+  async #stream(method: string, { path, query, headers = {}, body, signal }: StreamCall): Promise<Readable> {
     signal?.throwIfAborted();
     const ended = new AbortController();
     const end = () => ended.abort(signal?.reason);
@@ -61,7 +76,7 @@ export class EngineConnection {
     const set = Object.entries(query).filter(([, value]) => value !== undefined);
     const options = {
       path: `${path}?`,
-      method: 'POST',
+      method,
       options: Object.fromEntries(set),
       headers: { ...headers },
       ...(body && { file: body }),

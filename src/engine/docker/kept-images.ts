@@ -9,8 +9,11 @@ import type { EngineConnection } from './engine-connection.ts';
  * is its cache and may be in use. A tag is not inherited, and no pull brings it.
  */
 const REPOSITORY = 'slipway-kept';
-/** Podman puts its own host in front. */
-const OURS = new RegExp(`^(?:localhost/|docker\\.io/library/)?${REPOSITORY}:`);
+/** Podman puts its own host in front, and gives what has a tag a digest, too. */
+const OURS = new RegExp(`^(?:localhost/|docker\\.io/library/)?${REPOSITORY}[:@]`);
+
+/** Is it a name that an image has of ours, and of nobody else? */
+export const isOurName = (name: string): boolean => OURS.test(name);
 
 export interface KeptTag {
   readonly repo: string;
@@ -41,7 +44,7 @@ export async function releaseImage(docker: Docker, id: string, abortSignal: Abor
   const found = await orNull(docker.getImage(id).inspect());
   if (!found) return false;
   const tags = found.RepoTags ?? [];
-  const ours = tags.filter((tag) => OURS.test(tag));
+  const ours = tags.filter(isOurName);
   try {
     // Without pruning its parents: they are the builder's cache.
     for (const name of tags.length === 0 ? [id] : ours) {
@@ -66,8 +69,7 @@ export async function reapImages(
   let count = 0;
   for (const { Id, Labels, RepoTags } of images) {
     const value = Labels?.[label];
-    if (value === undefined || !RepoTags?.some((tag) => OURS.test(tag)) || !(await isLeftover(value)))
-      continue;
+    if (value === undefined || !RepoTags?.some(isOurName) || !(await isLeftover(value))) continue;
     if (await engine.ask((docker, signal) => releaseImage(docker, Id, signal))) count += 1;
   }
   return count;

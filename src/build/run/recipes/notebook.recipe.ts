@@ -1,44 +1,124 @@
-import { EngineError } from '../../../engine/container-engine.ts';
-import { buildLabel, type Recipe } from './recipe.ts';
+import {
+  type CommitRequest,
+  type ContainerDetails,
+  EngineError,
+  type EngineImage,
+} from '../../../engine/container-engine.ts';
+import { runningNotebook } from './notebook-return.ts';
+import { buildLabel, type Recipe, type RecipeTools } from './recipe.ts';
 
-/** Commits a running notebook's container; its own environment stays out, for it holds secrets. */
-export const notebookRecipe: Recipe = async (build, { engine, log, enter, signal }) => {
-  const containerId = build.containerId;
-  const container = containerId === null ? null : await engine.container(containerId, { signal });
-  if (container === null)
-    throw new EngineError('NOTEBOOK_GONE', 'the notebook is gone: its container was removed');
-  if (container.state !== 'running') {
-    throw new EngineError(
-      'NOTEBOOK_NOT_RUNNING',
-      `the notebook is ${container.state}; start it and save again`,
-    );
-  }
-  const base = await engine.image(container.imageId, { signal });
-  // What the notebook was started with beyond its image is blanked, and what it overrode is as the image had it.
-  const own = Object.keys(container.env).filter((name) => base?.env[name] !== container.env[name]);
-  if (own.length > 0) await log.say(`Left out: the values of ${own.sort().join(', ')}.`);
-  if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
-  await enter('COMMITTING');
-  await log.say(
-    build.pause ? 'Saving the container; it is paused meanwhile.' : 'Saving the container as it runs.',
-  );
-  const started = Date.now();
-  const request = {
-    containerId: container.id,
-    pause: build.pause,
-    labels: buildLabel(build),
-    omitLabels: [],
-    comment: build.targetDescription ?? '',
-  };
-  for await (const event of engine.commit(request, { signal })) {
-    if (event.kind !== 'result') continue;
-    await log.say(`Saved in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
-    if (build.pause && !event.stoodStill) {
-      await log.say(
-        'The notebook did not stand still: what was written meanwhile may be in the image by halves.',
-      );
+/** The platform's own labels: a container that is started from the image must not pass for the notebook it was. */
+const OWN_LABELS = 'slipway.';
+/** How long an engine is asked whether a notebook runs of which it has not said so; later, others look. */
+const LAST_LOOK_MS = 5000;
+/** Why an engine refuses a save before it has paused anything. */
+const NOTHING_TO_SAVE = ['NOTEBOOK_GONE', 'NOTEBOOK_NOT_RUNNING', 'BASE_IMAGE_NOT_FOUND'];
+
+/** Saves a running notebook: its image, and what it has written since in one layer more. */
+export function createNotebookRecipe(options: {
+  /** The labels by which notebooks are known. */
+  readonly omitLabels: readonly string[];
+}): Recipe {
+  return async (build, tools) => {
+    const { engine, log, enter, hold, signal } = tools;
+    const container = await runningNotebook(build, tools);
+    const base = await engine.image(container.imageId, { signal });
+    if (base === null) {
+      const message = `the engine has ${container.image} no more, the image that the notebook was started from; pull it there and save again`;
+      throw new EngineError('BASE_IMAGE_NOT_FOUND', message);
     }
-    return { imageId: event.imageId };
+    await tellWhatGoesIn(container, base, log);
+    if (build.pause) hold.begin(new Date());
+    await enter('COMMITTING');
+    const own = Object.keys(base.labels).filter((label) => label.startsWith(OWN_LABELS));
+    const request = {
+      containerId: container.id,
+      pause: build.pause,
+      labels: buildLabel(build),
+      omitLabels: [...new Set([...options.omitLabels, ...own])],
+      comment: build.targetDescription ?? '',
+    };
+    return { imageId: await commit(request, tools) };
+  };
+}
+
+async function tellWhatGoesIn(
+  container: ContainerDetails,
+  base: EngineImage,
+  log: RecipeTools['log'],
+): Promise<void> {
+  const layers = base.layerCount === 1 ? '1 layer' : `${base.layerCount} layers`;
+  await log.say(
+    `The notebook runs ${container.image}: ${layers}, ${inWords(base.sizeBytes)}. What it has written comes on top as one more layer; the command stays that of the image.`,
+  );
+  const own = Object.keys(container.env)
+    .filter((name) => base.env[name] !== container.env[name])
+    .sort();
+  if (own.length > 0) {
+    const overridden = own.filter((name) => name in base.env);
+    const kept = overridden.length === 0 ? '' : ` As the image has them instead: ${overridden.join(', ')}.`;
+    await log.say(`Left out of the environment: ${own.join(', ')}.${kept}`);
+  }
+  if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
+}
+
+/**
+ * While the notebook stands still nothing is written that the engine's next event would have to wait for.
+ *
+ * @returns the image's id
+ */
+async function commit(request: CommitRequest, tools: RecipeTools): Promise<string> {
+  const { engine, log, enter, hold, signal } = tools;
+  await log.say(
+    request.pause
+      ? 'Saving it; it stands still while its files are copied.'
+      : 'Saving it while it goes on: what is written meanwhile may be in the image by halves.',
+  );
+  let hasPaused = false;
+  try {
+    for await (const event of engine.commit(request, { signal })) {
+      switch (event.kind) {
+        case 'paused':
+          hasPaused = true;
+          hold.begin(event.at);
+          await log.say('Paused.');
+          break;
+        case 'resumed': {
+          const pausedMs = hold.end(event.at);
+          await log.say(`The notebook runs again; it was paused for ${(pausedMs / 1000).toFixed(1)} s.`);
+          if (!signal.aborted) await enter('EXPORTING');
+          break;
+        }
+        case 'result':
+          if (hold.since !== null) await lookOnceMore(request.containerId, hasPaused, tools);
+          await log.say(`Saved: the new layer has ${inWords(event.writtenBytes)}.`);
+          if (request.pause && !event.stoodStill) {
+            await log.say(
+              'Warning: the notebook did not stand still: what was written meanwhile may be in the image by halves.',
+            );
+          }
+          return event.imageId;
+      }
+    }
+  } catch (error) {
+    if (hold.since !== null && !hasPaused && isRefusal(error)) hold.drop();
+    if (hold.since !== null) await lookOnceMore(request.containerId, hasPaused, tools);
+    throw error;
   }
   throw new EngineError('INTERNAL', 'the engine ended the commit without an image');
-};
+}
+
+const isRefusal = (error: unknown) => error instanceof EngineError && NOTHING_TO_SAVE.includes(error.reason);
+
+/** For a commit that has not said that the notebook goes on. */
+async function lookOnceMore(containerId: string, hasPaused: boolean, { engine, hold }: RecipeTools) {
+  const signal = AbortSignal.timeout(LAST_LOOK_MS);
+  const container = await engine.container(containerId, { signal }).catch(() => undefined);
+  if (container === undefined || container?.state === 'paused') return;
+  if (hasPaused) hold.end(new Date());
+  else hold.drop();
+}
+
+function inWords(bytes: number): string {
+  return bytes < 1e6 ? `${bytes} bytes` : `${bytes} bytes (${(bytes / 1e6).toFixed(1)} MB)`;
+}

@@ -2,6 +2,10 @@ import type { BuildStep, ContainerEngine } from '../../../engine/container-engin
 import type { Builder, ImageBuildPhase } from '../../../shared/enums.ts';
 import type { Build } from '../../build.entity.ts';
 import type { BuildLogWriter } from '../../log/build-log.writer.ts';
+import type { NotebookHold } from '../notebook-hold.ts';
+
+/** Why a running build was interrupted; `lost`: another attempt has it, and what it works on is no longer ours to touch. */
+export type Interruption = 'canceled' | 'timed-out' | 'lost' | 'shutdown';
 
 /** What a recipe works with while it makes an image in the engine. */
 export interface RecipeTools {
@@ -14,6 +18,9 @@ export interface RecipeTools {
   readonly totalSteps: (total: number) => void;
   /** Tells which builder the engine took. */
   readonly builder: (builder: Builder) => void;
+  /** What the build knows of its notebook standing still because of it. */
+  readonly hold: NotebookHold;
+  /** Aborts with an {@link Interruption}. */
   readonly signal: AbortSignal;
 }
 
