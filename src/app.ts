@@ -157,6 +157,7 @@ export async function createApp(
   const notebookSaves = new NotebookSaveService({
     ...asking,
     notebooks,
+    limits: config.save,
     timeoutMs: config.build.defaultTimeoutMs,
   });
   const buildLogSource = new BuildLogSource(em, events);

@@ -31,7 +31,10 @@ export function createBuildView(output = process.stdout) {
   };
 }
 
-function progressLine({ status, phase, progress, steps }, columns) {
+function progressLine({ status, phase, progress, steps, notebook }, columns) {
+  const state = phase ? `${status} ${phase}` : status;
+  // Saving one has no steps.
+  if (notebook) return `  ${state}${notebook.pausedSince ? '  the notebook stands still' : ''}`;
   const { completedSteps, totalSteps, percent } = progress;
   const done = Math.round((percent ?? 0) / 5);
   const bar = `[${'#'.repeat(done)}${'.'.repeat(20 - done)}]`;
@@ -39,7 +42,7 @@ function progressLine({ status, phase, progress, steps }, columns) {
   const parts = [
     `  ${bar} ${percent === null ? ' – ' : String(percent).padStart(3)} %`,
     `step ${completedSteps}/${totalSteps ?? '?'}`,
-    phase ? `${status} ${phase}` : status,
+    state,
     step?.name ?? '',
   ];
   return parts

@@ -52,6 +52,7 @@ export const WATCH_STATUS = `subscription WatchStatus($buildId: ID!, $afterVersi
       progress { completedSteps totalSteps percent }
       steps { number name status }
       failure { reason message step line exitCode }
+      notebook { pausedSince }
       image { id }
     }
   }

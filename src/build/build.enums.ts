@@ -22,7 +22,12 @@ export type ImageBuildPermission = keyof typeof ImageBuildPermission;
 export const FileEncoding = { UTF8: 'UTF8', BASE64: 'BASE64' } as const;
 export type FileEncoding = keyof typeof FileEncoding;
 
-export const NotebookStatus = { RUNNING: 'RUNNING', SAVING: 'SAVING', STOPPED: 'STOPPED' } as const;
+export const NotebookStatus = {
+  RUNNING: 'RUNNING',
+  SAVING: 'SAVING',
+  PAUSED: 'PAUSED',
+  STOPPED: 'STOPPED',
+} as const;
 export type NotebookStatus = keyof typeof NotebookStatus;
 
 registerEnumType(ImageBuildKind, {
@@ -85,8 +90,13 @@ registerEnumType(ImageBuildPhase, {
   valuesConfig: {
     PREPARING: { description: 'A worker has taken it.' },
     BUILDING: { description: 'The engine runs the Dockerfile.' },
-    COMMITTING: { description: "The engine saves the notebook's container." },
-    EXPORTING: { description: 'The engine writes the image down.' },
+    COMMITTING: {
+      description:
+        'The engine copies what the notebook has written into a layer; unless `pause` is false, the notebook stands still meanwhile.',
+    },
+    EXPORTING: {
+      description: 'The engine puts the image together; a notebook runs again by then.',
+    },
     PUSHING: { description: 'The image goes to the registry.' },
     REGISTERING: { description: 'The registry has it; the catalogue is being told.' },
   },
@@ -175,7 +185,11 @@ registerEnumType(NotebookStatus, {
   description: 'What a notebook is doing.',
   valuesConfig: {
     RUNNING: { description: 'It runs and can be saved.' },
-    SAVING: { description: 'It is being saved; it may be paused for a moment.' },
+    SAVING: {
+      description:
+        'A build saves it, or waits for its turn to; it stands still only while the engine copies its files.',
+    },
+    PAUSED: { description: 'Somebody paused it; it has to be resumed before it can be saved.' },
     STOPPED: { description: 'It does not run.' },
   },
 });

@@ -1,7 +1,7 @@
 import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { OrderDirection } from '../graphql/enums.types.ts';
 import { MutationInput, Payload } from '../graphql/payload.types.ts';
-import { DateTime } from '../graphql/scalars.ts';
+import { DateTime, SafeInt } from '../graphql/scalars.ts';
 import { LabelInput } from '../image/content/image-content.inputs.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import { ImageObject } from '../image/image.types.ts';
@@ -382,7 +382,8 @@ export class SaveImageFromNotebookInput extends MutationInput {
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: true,
-    description: 'Pause the notebook while it is saved, so that its files fit together.',
+    description:
+      'Let the notebook stand still while the engine copies its files, so that they fit together; it goes on before the image is pushed. An engine that cannot do so is told of in the log. False: what is written meanwhile may be in the image by halves.',
   })
   pause?: boolean | null;
 
@@ -441,6 +442,26 @@ export class BuildImagePayload extends Payload {
   warnings!: string[];
 }
 
+@ObjectType({
+  description:
+    'What the image of a saved notebook will take, as the engine estimates it; bytes before compression.',
+  simpleResolvers: true,
+})
+export class NotebookSaveEstimate {
+  @Field(() => SafeInt, { description: 'All layers together.' })
+  sizeBytes!: number;
+
+  @Field(() => SafeInt, { description: 'The layer that the save adds: what the notebook has written.' })
+  writtenBytes!: number;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Layers, the added one included; null: the engine has the image that it was started from no more.',
+  })
+  layerCount!: number | null;
+}
+
 @ObjectType({ description: 'The image to come, and the build that makes it.', simpleResolvers: true })
 export class SaveImageFromNotebookPayload extends Payload {
   @Field(() => ImageObject, {
@@ -459,9 +480,17 @@ export class SaveImageFromNotebookPayload extends Payload {
   reused!: boolean;
 
   @Field(() => [String], {
-    description: 'What is not wrong but worth knowing, such as volumes that will not be saved.',
+    description:
+      'What is not wrong but worth knowing: mounts that will not be saved, files that seem to hold credentials, what memory holds.',
   })
   warnings!: string[];
+
+  @Field(() => NotebookSaveEstimate, {
+    nullable: true,
+    description:
+      'How large the image will be; null where the input was refused or a clientToken brought an earlier build back, and where the engine did not say in time.',
+  })
+  estimate!: NotebookSaveEstimate | null;
 }
 
 @ObjectType({ description: 'The build that is being cancelled, or is.', simpleResolvers: true })

@@ -1,4 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { ContainerState } from '../engine/container-engine.ts';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
@@ -29,6 +30,7 @@ import type { BuildCriteria, BuildRow } from './build.reads.ts';
 import { completedSteps, isFinal, percentOf, timeOf } from './build.rules.ts';
 import {
   BuildConnection,
+  BuildNotebookObject,
   BuildObject,
   BuildProgressObject,
   BuildStepObject,
@@ -40,6 +42,12 @@ import type { BuildAnswer } from './request/build-request.service.ts';
 import type { SaveAnswer } from './request/notebook-save.service.ts';
 
 const REFUSED = { build: null, reused: false, warnings: [] };
+
+const STATUSES = {
+  running: 'RUNNING',
+  paused: 'PAUSED',
+  stopped: 'STOPPED',
+} as const satisfies Record<ContainerState, NotebookStatus>;
 
 const NEWEST_FIRST: ImageBuildOrder = { field: 'CREATED_AT', direction: 'DESC' };
 
@@ -112,7 +120,7 @@ export class BuildResolver {
     const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
     const { workspaceId: _, notebookId: __, clientMutationId: ___, ...asked } = input;
     const run = () => notebookSaves.save(session, { ...asked, notebookUid, workspaceUid });
-    return await answer<SaveAnswer>(input, { image: null, ...REFUSED }, run, ids);
+    return await answer<SaveAnswer>(input, { image: null, estimate: null, ...REFUSED }, run, ids);
   }
 
   @Mutation(() => RetryImageBuildPayload, {
@@ -213,6 +221,25 @@ export class BuildResolver {
     };
   }
 
+  @FieldResolver(() => BuildNotebookObject, {
+    nullable: true,
+    description:
+      'The notebook that it saves; null: it is built from something else, or by a version of this server that did not keep this.',
+  })
+  notebook(@Root() build: BuildRow): BuildNotebookObject | null {
+    const { notebook, notebookId, containerId } = build;
+    if (notebook === null || notebookId === null || containerId === null) return null;
+    return {
+      ...notebook,
+      id: toGlobalId('Notebook', notebookId),
+      uid: notebookId,
+      containerId,
+      pause: build.pause,
+      pausedSince: build.notebookHeldSince,
+      pausedMs: build.notebookPausedMs,
+    };
+  }
+
   @FieldResolver(() => Int, { description: 'How long it may run, in seconds.' })
   timeoutSeconds(@Root() build: BuildRow): number {
     return Math.ceil(build.timeoutMs / 1000);
@@ -293,6 +320,18 @@ export class BuildResolver {
   }
 }
 
+@Resolver(() => BuildNotebookObject)
+export class BuildNotebookResolver {
+  @FieldResolver(() => ImageObject, {
+    nullable: true,
+    description:
+      'That image in the catalogue; null: who asked for the save saw none there, it is purged, or the viewer may not see it.',
+  })
+  async sourceImage(@Root() { sourceImageId }: BuildNotebookObject, @Ctx() { loaders }: Context) {
+    return sourceImageId === null ? null : await loaders.image.load(sourceImageId);
+  }
+}
+
 @Resolver(() => ImageObject)
 export class ImageBuildsResolver {
   @FieldResolver(() => BuildObject, {
@@ -334,6 +373,6 @@ export class NotebookSavesResolver {
   @FieldResolver(() => NotebookStatus, { description: 'What it is doing.' })
   async status(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<NotebookStatus> {
     if ((await loaders.notebookSave.load(notebook.id)) !== null) return 'SAVING';
-    return notebook.state === 'stopped' ? 'STOPPED' : 'RUNNING';
+    return STATUSES[notebook.state];
   }
 }

@@ -1,4 +1,4 @@
-import { Field, Int, ObjectType } from 'type-graphql';
+import { Field, ID, Int, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
 import { DateTime, SafeInt, UUID } from '../graphql/scalars.ts';
@@ -225,6 +225,47 @@ export class BuildTargetObject {
 
   @Field(() => [LabelObject], { description: "The image's labels." })
   labels!: readonly Label[];
+}
+
+@ObjectType('ImageBuildNotebook', {
+  description: 'The notebook that a build saves, as it was when the save was asked for.',
+  simpleResolvers: true,
+})
+export class BuildNotebookObject {
+  @Field(() => ID, { description: "The notebook's id. The notebook may be gone." })
+  id!: string;
+
+  @Field(() => UUID, { description: "The notebook's UUID, as its label gives it." })
+  uid!: string;
+
+  @Field(() => String, { description: "The notebook's name." })
+  name!: string;
+
+  @Field(() => String, { description: 'The image that it was started from, as it was named then.' })
+  image!: string;
+
+  /** For the field `sourceImage`. */
+  sourceImageId!: string | null;
+
+  @Field(() => String, { description: "The engine's container, which is saved; it may be gone." })
+  containerId!: string;
+
+  @Field(() => Boolean, { description: 'Was it to be paused while the engine copies its files?' })
+  pause!: boolean;
+
+  @Field(() => DateTime, {
+    nullable: true,
+    description:
+      'Since when this save keeps it paused, counted from just before the engine is asked to; null: this save lets it run.',
+  })
+  pausedSince!: Date | null;
+
+  @Field(() => SafeInt, {
+    nullable: true,
+    description:
+      'How long this save has kept it paused, in milliseconds, over all attempts that have let it go on; null: not at all so far.',
+  })
+  pausedMs!: number | null;
 }
 
 type PlainField =

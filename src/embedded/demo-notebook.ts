@@ -17,8 +17,9 @@ const OWN = { name: 'demo', workspace: 'default', owner: 'admin' };
 const IDLE = "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done";
 
 /**
- * Runs a container that stands for a notebook of the workspace `default`, to try saving one as an image. One that is
- * there already is started again if need be, and kept as it is.
+ * Runs a container that stands for a notebook of the workspace `default`, to try saving one as an image: with a token in its
+ * environment and in its command line, with files of its own, one of which holds credentials, and with a mount that no image gets.
+ * One that is there already is started again if need be, and kept as it is.
  *
  * @param labels by which Slipway recognises notebooks
  * @throws Error the engine does not answer or cannot run the image
@@ -42,12 +43,15 @@ export async function startDemoNotebook(
   }
   await pullIfMissing(engine, baseImage, () => {});
   const id = randomUUID();
+  const token = randomBytes(16).toString('hex');
   const container = await engine.createContainer({
     Image: baseImage,
     Labels: { ...marks, [labels.id]: id },
-    Env: [`JUPYTER_TOKEN=${randomBytes(16).toString('hex')}`, 'NOTEBOOK_DIR=/home/notebook'],
+    Env: [`JUPYTER_TOKEN=${token}`, 'NOTEBOOK_DIR=/home/notebook'],
     WorkingDir: '/home/notebook',
-    Cmd: ['/bin/sh', '-c', IDLE],
+    // What follows the script are words for it alone: it looks like what a platform starts.
+    Cmd: ['/bin/sh', '-c', IDLE, 'start-notebook.py', `--ServerApp.token=${token}`],
+    HostConfig: { Tmpfs: { '/home/notebook/scratch': '' } },
   });
   await putFiles(container);
   await container.start();
@@ -72,6 +76,10 @@ async function putFiles(container: Docker.Container): Promise<void> {
   tar.entry({ name: 'home/notebook/work', type: 'directory', mode: 0o755 });
   tar.entry({ name: 'home/notebook/work/demo.ipynb', mode: 0o644 }, `${JSON.stringify(notebook, null, 1)}\n`);
   tar.entry({ name: 'home/notebook/work/requirements.txt', mode: 0o644 }, 'numpy==2.1.3\npandas==2.2.3\n');
+  tar.entry(
+    { name: 'home/notebook/.netrc', mode: 0o600 },
+    'machine example.com login demo password this-is-an-example\n',
+  );
   tar.entry({ name: 'home/notebook/work/model.bin', mode: 0o644 }, Buffer.alloc(512 * 1024, 7));
   tar.finalize();
   await container.putArchive(await buffer(tar), { path: '/' });

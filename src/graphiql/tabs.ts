@@ -257,6 +257,7 @@ subscription WatchStatus($buildId: ID!) {
       progress { completedSteps totalSteps percent }
       failure { reason message step line exitCode }
       image { id name tag status digest sizeBytes reference }
+      notebook { name pausedSince pausedMs }
       steps { number name status cached durationMs }
     }
   }
@@ -309,14 +310,66 @@ mutation RetryBuild($input: RetryImageBuildInput!) {
       variables: json({ input: { id: '<last failed build>' } }),
     },
     {
-      query: `# Saves a running notebook container as an image. It is a build
-# too: watch it in WatchStatus and WatchLog.
-# "<first notebook>" becomes the id of the first running one.
+      query: `# The notebooks that you may see: what they run, what a save
+# would not capture, and what has been saved from them.
+# The engine counts bytes only where they are asked for.
 # None runs? Start Slipway with: npm start -- --demo-notebook
+query ListNotebooks {
+  notebooks(first: 10) {
+    totalCount
+    nodes {
+      id name status owner { name } startedAt
+      image layerCount sourceImage { id name tag status }
+      writtenBytes sizeBytes
+      uncapturedMounts
+      savedImages(first: 3) {
+        totalCount
+        nodes { id name tag status }
+      }
+    }
+  }
+}
+`,
+    },
+    {
+      query: `# Checks a save, and saves nothing: how large the image
+# would be, and what is worth knowing before. Put something
+# wrong in (a tag with a comma, a name with a space):
+# userErrors name all of it at once.
+mutation CheckSave($input: SaveImageFromNotebookInput!) {
+  saveImageFromNotebook(input: $input) {
+    estimate { sizeBytes writtenBytes layerCount }
+    warnings
+    userErrors { code message path details }
+  }
+}
+`,
+      variables: json({
+        input: {
+          notebookId: '<first notebook>',
+          namespace,
+          name: 'notebook-<time>',
+          tag: '1.0',
+          validateOnly: true,
+        },
+      }),
+    },
+    {
+      query: `# Saves a running notebook as an image: its files, on top of
+# the image that it was started from. It stands still while the
+# engine copies them, unless you add "pause": false. It is a
+# build too: watch it in WatchStatus and WatchLog.
+# "<first notebook>" becomes the id of the first one.
 mutation SaveNotebook($input: SaveImageFromNotebookInput!) {
   saveImageFromNotebook(input: $input) {
-    image { id name tag status reference }
-    build { id status }
+    image {
+      id name tag status reference
+      sourceImage { id name tag }
+    }
+    build {
+      id status
+      notebook { name image containerId pause }
+    }
     warnings
     userErrors { code message path }
   }

@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 import type { Session } from '../auth/session.ts';
 import type { BuildCriteria, BuildParent, BuildRow } from '../build/build.reads.ts';
 import type { Parents } from '../db/keyset-page.ts';
+import type { ContainerFootprint } from '../engine/container-engine.ts';
 import type { DependencyRow } from '../image/dependency/image-dependency.reads.ts';
 import type { ImageCriteria } from '../image/filter/image-filter.rules.ts';
 import type { ImageParent, ImageRow } from '../image/image.reads.ts';
@@ -40,7 +41,11 @@ export interface Loaders {
   readonly namespaceMembers: DataLoader<string, readonly Membership[] | null>;
   readonly workspaceMembers: DataLoader<string, readonly Membership[] | null>;
   readonly notebook: DataLoader<string, Notebook | null>;
+  /** What a notebook's files take; `null` where the engine does not say in time. */
+  readonly footprint: DataLoader<Notebook, ContainerFootprint | null, string>;
   readonly image: DataLoader<string, ImageRow | null>;
+  /** By the name that an engine has for it, `host/path@sha256:…`. */
+  readonly imageByReference: DataLoader<string, ImageRow | null>;
   /** What an image needs, in order, by its id; `null`: nothing. */
   readonly dependencies: DataLoader<string, readonly DependencyRow[] | null>;
   readonly build: DataLoader<string, BuildRow | null>;
@@ -92,7 +97,12 @@ export function createLoaders(services: Services, session: Session, options: { c
     namespaceMembers: keyed((ids) => services.namespaces.members(session, ids)),
     workspaceMembers: keyed((ids) => services.workspaces.members(session, ids)),
     notebook: byId((ids) => services.notebooks.byIds(session, ids)),
+    footprint: new DataLoader(async (notebooks) => await services.notebooks.footprints(notebooks), {
+      cache: options.cache,
+      cacheKeyFn: ({ containerId }) => containerId,
+    }),
     image: byId((ids) => services.images.byIds(session, ids)),
+    imageByReference: keyed((references) => services.images.byReferences(session, references)),
     dependencies: keyed((ids) => services.images.dependencies(ids), { cache: false }),
     build: byId((ids) => services.builds.byIds(session, ids)),
     retries: keyed((ids) => services.builds.retriesOf(session, ids), { cache: false }),

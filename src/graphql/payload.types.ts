@@ -10,9 +10,11 @@ registerEnumType(UserErrorCode, {
     REQUIRED: { description: 'It has to be given.' },
     INVALID: { description: 'It cannot be used as it is; the message says why.' },
     TOO_LONG: { description: 'More characters, or bytes, than allowed; details: max, current.' },
-    TOO_MANY: { description: 'More entries, or more problems, than allowed; details: max, current.' },
+    TOO_MANY: { description: 'More entries, layers or problems than allowed; details: max, current.' },
     PATTERN: { description: 'Not of the form that is asked for; details: pattern.' },
-    OUT_OF_RANGE: { description: 'A number outside its limits; details: min, max.' },
+    OUT_OF_RANGE: {
+      description: 'A number, or a size, outside its limits; details: min, max, or max, current.',
+    },
     NOT_ALLOWED: { description: 'Refused by a rule of this server.' },
     DUPLICATE: { description: 'There twice where it may be once.' },
     NOT_FOUND: { description: 'There is no such object, or the viewer may not see it.' },

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { type GraphQLSchema, getNamedType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import {
+  BuildNotebookResolver,
   BuildResolver,
   ImageBuildsResolver,
   NotebookSavesResolver,
@@ -59,6 +60,7 @@ export function createSchema(): GraphQLSchema {
       QuotaImagesResolver,
       NotebookResolver,
       BuildResolver,
+      BuildNotebookResolver,
       BuildLogResolver,
       DockerfileReportResolver,
       ImageBuildsResolver,

@@ -158,6 +158,33 @@ export async function imageByName(
 }
 
 /**
+ * The images of these digests in these repositories that the viewer may read, one of each place in a registry: a live one before
+ * others, the newest of those. Deleted ones are among them.
+ */
+export async function imagesByDigest(
+  db: Db,
+  session: Session,
+  repositories: readonly string[],
+  digests: readonly string[],
+): Promise<ImageRow[]> {
+  return await db
+    .selectFrom('Image as image')
+    .distinctOn(['image.registryHost', 'image.repository', 'image.digest'])
+    .select(COLUMNS)
+    .where(readableImages(session))
+    .where(
+      sql<boolean>`image.repository = any(${[...repositories]}::text[]) and image.digest = any(${[...digests]}::text[])`,
+    )
+    .orderBy('image.registryHost')
+    .orderBy('image.repository')
+    .orderBy('image.digest')
+    .orderBy(liveImages(), 'desc')
+    .orderBy('image.createdAt', 'desc')
+    .orderBy('image.id', 'desc')
+    .execute();
+}
+
+/**
  * Live images that are finished, the oldest first: a piece of an export.
  *
  * @param after the last one of the piece before; `null` for the first piece

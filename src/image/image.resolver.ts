@@ -172,6 +172,15 @@ export class ImageResolver {
     return image.sourceNotebookId === null ? null : toGlobalId('Notebook', image.sourceNotebookId);
   }
 
+  @FieldResolver(() => ImageObject, {
+    nullable: true,
+    description:
+      'Of an image that was saved from a notebook: the image that the notebook ran. Null: it was not saved from one, who saved it saw none in the catalogue, it is purged, or the viewer may not see it.',
+  })
+  async sourceImage(@Root() image: ImageRow, @Ctx() { loaders }: Context): Promise<ImageRow | null> {
+    return image.sourceImageId === null ? null : await loaders.image.load(image.sourceImageId);
+  }
+
   @FieldResolver(() => NamespaceObject, { description: 'Who owns it.' })
   async namespace(@Root() image: ImageRow, @Ctx() { loaders }: Context) {
     return await loaders.namespace.load(image.namespaceId);

@@ -11,10 +11,13 @@ import {
   type ImageRow,
   type ImageSorting,
   imageByName,
+  imagesByDigest,
   imagesByIds,
   pageOfImages,
   pagesOfImages,
 } from './image.reads.ts';
+import { isLive } from './image.rules.ts';
+import { isAt, placeOfReference } from './registry/registry-place.rules.ts';
 import { readableRepositories } from './registry/repository.reads.ts';
 
 /** Finding images. */
@@ -35,6 +38,31 @@ export class ImageService {
     name: { namespace: string; name: string; tag: string },
   ): Promise<ImageRow | null> {
     return await imageByName(kysely(this.em.fork()), session, name);
+  }
+
+  /**
+   * The images that an engine knows under these names, `host/path@sha256:…`, by the name; for one that several images have, a live
+   * one, and the newest.
+   */
+  async byReferences(
+    session: Session,
+    references: readonly string[],
+  ): Promise<ReadonlyMap<string, ImageRow>> {
+    const places = references.flatMap((reference) => placeOfReference(reference) ?? []);
+    if (places.length === 0) return new Map();
+    const repositories = new Set(places.flatMap((place) => place.repositories));
+    const digests = new Set(places.map(({ digest }) => digest));
+    const rows = await imagesByDigest(kysely(this.em.fork()), session, [...repositories], [...digests]);
+    const liveFirst = rows.sort(
+      (a, b) =>
+        Number(isLive(b.status)) - Number(isLive(a.status)) || Number(b.createdAt) - Number(a.createdAt),
+    );
+    return new Map(
+      places.flatMap((place) => {
+        const row = liveFirst.find((image) => isAt(place, image));
+        return row === undefined ? [] : [[place.reference, row] as const];
+      }),
+    );
   }
 
   async page(

@@ -1,13 +1,17 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
+import { SafeInt } from '../graphql/scalars.ts';
 import type { ImageRow } from '../image/image.reads.ts';
-import { ImageConnection } from '../image/image.types.ts';
+import { isLive } from '../image/image.rules.ts';
+import { ImageConnection, ImageObject } from '../image/image.types.ts';
 import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
 import { UserObject } from '../user/user.types.ts';
 import { WorkspaceObject } from '../workspace/workspace.types.ts';
 import type { Notebook } from './notebook.service.ts';
 import { NotebookConnection, NotebookObject } from './notebook.types.ts';
+
+const ASKED = 'The engine counts when this is asked for; null where it does not say within 5 seconds.';
 
 @Resolver(() => NotebookObject)
 export class NotebookResolver {
@@ -61,6 +65,34 @@ export class NotebookResolver {
   })
   async owner(@Root() notebook: Notebook, @Ctx() { loaders }: Context) {
     return notebook.ownerName === null ? null : await loaders.userByName.load(notebook.ownerName);
+  }
+
+  @FieldResolver(() => ImageObject, {
+    nullable: true,
+    description:
+      'The image that it was started from in the catalogue, found by its digest: a live one before deleted ones. Null: it is not there, or the viewer may not see it.',
+  })
+  async sourceImage(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<ImageRow | null> {
+    const { imageReferences } = notebook;
+    const images = await Promise.all(imageReferences.map((name) => loaders.imageByReference.load(name)));
+    const found = images.filter((image) => image !== null);
+    return found.find(({ status }) => isLive(status)) ?? found[0] ?? null;
+  }
+
+  @FieldResolver(() => SafeInt, {
+    nullable: true,
+    description: `What it has written since it was started from its image, in bytes before compression: what a save's new layer takes. ${ASKED}`,
+  })
+  async writtenBytes(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<number | null> {
+    return (await loaders.footprint.load(notebook))?.writtenBytes ?? null;
+  }
+
+  @FieldResolver(() => SafeInt, {
+    nullable: true,
+    description: `All its files, those of its image included, in bytes before compression; what is mounted does not count. ${ASKED}`,
+  })
+  async sizeBytes(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<number | null> {
+    return (await loaders.footprint.load(notebook))?.sizeBytes ?? null;
   }
 
   @FieldResolver(() => ImageConnection, {

@@ -1,4 +1,4 @@
-import { Field, ObjectType } from 'type-graphql';
+import { Field, Int, ObjectType } from 'type-graphql';
 import { connectionOf } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
 import { DateTime, UUID } from '../graphql/scalars.ts';
@@ -11,7 +11,8 @@ import type { Notebook } from './notebook.service.ts';
 })
 export class NotebookObject
   extends NodeInterface
-  implements Pick<Notebook, 'name' | 'image' | 'containerId' | 'startedAt' | 'uncapturedMounts'>
+  implements
+    Pick<Notebook, 'name' | 'image' | 'layerCount' | 'containerId' | 'startedAt' | 'uncapturedMounts'>
 {
   @Field(() => UUID, { description: "The notebook's UUID, as its label gives it." })
   uid!: string;
@@ -19,8 +20,15 @@ export class NotebookObject
   @Field(() => String, { description: 'For people.' })
   name!: string;
 
-  @Field(() => String, { description: 'The image that it was started from.' })
+  @Field(() => String, { description: 'The image that it was started from, as it was named then.' })
   image!: string;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Layers of the image that it was started from; a save adds one. Null: the engine has that image no more.',
+  })
+  layerCount!: number | null;
 
   @Field(() => String, { description: "The engine's container." })
   containerId!: string;
@@ -29,7 +37,8 @@ export class NotebookObject
   startedAt!: Date | null;
 
   @Field(() => [String], {
-    description: 'What a save would not capture: where volumes and bind mounts are mounted.',
+    description:
+      'What a save would not capture: where volumes, bind mounts and tmpfs are mounted, as absolute paths.',
   })
   uncapturedMounts!: readonly string[];
 }

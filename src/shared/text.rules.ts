@@ -42,7 +42,7 @@ export function checkText(
 }
 
 /** As many as `[...text].length`, without an array of megabytes. */
-function countCodePoints(text: string): number {
+export function countCodePoints(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;
   return count;

@@ -1,17 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EngineError } from '../../src/engine/container-engine.ts';
+import { Session } from '../../src/auth/session.ts';
+import type { ContainerDetails } from '../../src/engine/container-engine.ts';
+import { NotebookService } from '../../src/notebook/notebook.service.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
-import { finished, wholeLog } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
-import { codes, deleteImage, errorCode, type ImageFacts, makeImage } from '../support/images.ts';
-import {
-  addNotebook,
-  type NotebookFacts,
-  SAVE,
-  type SavePayload,
-  saveNotebook,
-} from '../support/notebooks.ts';
-import { gate, until } from '../support/until.ts';
+import type { Question } from '../support/fake-engine.ts';
+import { codes, errorCode, globalId } from '../support/images.ts';
+import { addNotebook, type NotebookFacts, SAVE, saveNotebook } from '../support/notebooks.ts';
 
 let slipway: TestApp;
 let admin: ApiClient;
@@ -19,10 +15,12 @@ let dana: ApiClient;
 let owner: ApiClient;
 let mine: NotebookFacts;
 let foreign: NotebookFacts;
+/** Containers of one test. */
+const passing: string[] = [];
 const BASE = { PATH: '/usr/bin', LANG: 'C.UTF-8' };
 
 beforeAll(async () => {
-  slipway = await createTestApp();
+  slipway = await createTestApp({ worker: false });
   admin = slipway.admin;
   dana = await slipway.user('dana', { namespace: 'DEVELOPER', workspace: 'DEVELOPER' });
   owner = await slipway.user('olga', { namespace: 'OWNER', workspace: 'OWNER' });
@@ -44,8 +42,8 @@ beforeAll(async () => {
 });
 afterAll(async () => await slipway[Symbol.asyncDispose]());
 afterEach(() => {
-  slipway.engine.onCommit(null);
-  slipway.engine.onPush(null);
+  for (const id of passing.splice(0)) slipway.engine.removeContainer(id);
+  slipway.engine.onQuestion(null);
   slipway.engine.setAvailable(true);
 });
 
@@ -128,339 +126,205 @@ describe('notebooks', () => {
   });
 });
 
-describe('saving a notebook', () => {
-  it('puts an image into the catalogue at once, INIT, and makes it ACTIVE, as ModelArts does', async () => {
-    const { image, build, warnings } = await saveNotebook(dana, {
-      notebookId: mine.id,
-      name: 'pytorch1_4',
-      tag: '20221223',
-      description: 'save from notebook-x21d',
-    });
-    const host = slipway.engine.registry.host;
-    expect(image).toMatchObject({
-      name: 'pytorch1_4',
-      namespace: { name: 'default' },
-      tag: '20221223',
-      description: 'save from notebook-x21d',
-      origin: 'IMAGE_SAVE',
-      status: 'INIT',
-      reference: `${host}/default/pytorch1_4:20221223`,
-      type: 'DEDICATED',
-      visibility: 'PRIVATE',
-      workspace: { name: 'default' },
-      digest: null,
-      sizeBytes: null,
-      sourceNotebookId: mine.id,
-      createdBy: { name: 'dana' },
-    });
-    expect(build).toMatchObject({
-      kind: 'NOTEBOOK',
-      status: 'QUEUED',
-      image: { id: image?.id, status: 'INIT' },
-    });
-    expect(warnings).toHaveLength(2);
-    expect(warnings[0]).toContain('/data');
+/** A container that goes with the test. */
+function addContainer(labels: Record<string, string>, details: Partial<ContainerDetails> = {}): string {
+  const { id } = slipway.engine.addContainer({ ...details, labels });
+  passing.push(id);
+  return id;
+}
 
-    const ended = await finished(dana, build?.id ?? '');
-    expect(ended).toMatchObject({
-      status: 'SUCCEEDED',
-      image: { id: image?.id, status: 'ACTIVE', sizeBytes: 1536 },
-    });
-    const saved = await find(image?.id);
-    expect(saved.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
-    expect(saved.reference).toBe(`${host}/default/pytorch1_4:20221223@${saved.digest}`);
+function addOwn(name: string, details: Partial<ContainerDetails> = {}, uid?: string): NotebookFacts {
+  const labels = { owner: 'dana', name, ...(uid === undefined ? {} : { uid }) };
+  const notebook = addNotebook(slipway.engine, labels, details);
+  passing.push(notebook.container.id);
+  return notebook;
+}
+
+describe('labels that a container has from its image', () => {
+  const uid = randomUUID();
+  const planted = {
+    'slipway.notebook': uid,
+    'slipway.notebook.name': 'planted',
+    'slipway.owner': 'mallory',
+    'slipway.workspace': 'lab',
+  };
+  let mallory: ApiClient;
+
+  beforeAll(async () => {
+    mallory = await slipway.user('mallory');
+    slipway.engine.addImage({ id: 'sha256:planted', labels: planted });
   });
 
-  it("keeps the base image's environment and nothing of the container's own", async () => {
-    const { build } = await saveNotebook(dana, { notebookId: mine.id, name: 'clean', pause: false });
-    await finished(dana, build?.id ?? '');
-    expect(slipway.engine.commits.at(-1)).toMatchObject({
-      containerId: mine.container.id,
-      pause: false,
-      labels: { 'slipway.build': expect.stringMatching(/:1$/) },
-    });
-    const log = (await wholeLog(dana, build?.id ?? '')).map(({ text }) => text).join('\n');
-    expect(log).toContain('LANG, TOKEN');
-    expect(log).not.toContain('secret');
-    expect(log).toContain('/home/dana');
+  it("make nobody's job into a notebook of who wrote the image", async () => {
+    addContainer({ ...planted, 'platform.job': '17' }, { imageId: 'sha256:planted' });
+    expect(await names(mallory)).toEqual([]);
+    expect(await names(admin)).toEqual(['a-mine', 'b-foreign']);
+    const { userErrors } = await saveNotebook(mallory, { notebookId: globalId('Notebook', uid), name: 'x' });
+    expect(codes(userErrors)).toContain('NOT_FOUND notebookId');
   });
 
-  it('is one at a time: SAVING meanwhile, and NOTEBOOK_BUSY for the second, then free again', async () => {
-    const hold = gate();
-    slipway.engine.onCommit(() => hold.opened);
-    const first = await saveNotebook(dana, { notebookId: mine.id, name: 'busy', tag: '1' });
-    await until('the commit', async () => (await find(first.image?.id)).status === 'CREATING');
-    expect(await statusOf(mine)).toBe('SAVING');
-    expect(codes((await deleteImage(dana, { id: first.image?.id })).userErrors)).toEqual(['IN_USE id']);
-    const second = await saveNotebook(dana, { notebookId: mine.id, name: 'busy', tag: '2' });
-    expect(second.userErrors).toMatchObject([
-      { code: 'NOTEBOOK_BUSY', path: ['notebookId'], details: { buildId: first.build?.id } },
-    ]);
-    hold.open();
-    expect((await finished(dana, first.build?.id ?? '')).status).toBe('SUCCEEDED');
-    expect(await statusOf(mine)).toBe('RUNNING');
+  it('do not change whose a notebook is, where it belongs, nor what it is called', async () => {
+    const own = randomUUID();
+    // The platform names the id and nothing else.
+    addContainer({ ...planted, 'slipway.notebook': own }, { imageId: 'sha256:planted' });
+    const query = 'query ($id: ID!) { notebook(id: $id) { name owner { name } workspace { name } } }';
+    const id = globalId('Notebook', own);
+    expect(await admin.run(query, { id })).toEqual({
+      notebook: { name: own, owner: null, workspace: { name: 'default' } },
+    });
   });
 
-  it('gives one of many that ask at once the notebook, and NOTEBOOK_BUSY to the others', async () => {
-    const hold = gate();
-    slipway.engine.onCommit(() => hold.opened);
-    const answers = await Promise.all(
-      Array.from({ length: 10 }, (_, i) =>
-        saveNotebook(dana, { notebookId: mine.id, name: 'raced', tag: `${i}` }),
-      ),
-    );
-    hold.open();
-    const won = answers.filter(({ build }) => build !== null);
-    expect(won).toHaveLength(1);
-    expect(answers.flatMap(({ userErrors }) => codes(userErrors))).toEqual(
-      Array.from({ length: 9 }, () => 'NOTEBOOK_BUSY notebookId'),
-    );
-    await finished(dana, won[0]?.build?.id ?? '');
-    // The nine have left no image behind.
-    const { images } = await dana.run<{ images: { totalCount: number } }>(
-      '{ images(filter: { search: "raced", includeDeleted: true }) { totalCount } }',
-    );
-    expect(images.totalCount).toBe(1);
+  it('give owners of the default workspace no notebook that the platform runs in another one', async () => {
+    const own = { ...planted, 'slipway.notebook': randomUUID(), 'slipway.owner': 'dana' };
+    addContainer(own, { imageId: 'sha256:planted' });
+    expect(await names(dana)).toHaveLength(2);
+    expect(await names(owner)).toEqual(['a-mine']);
   });
 
-  it('leaves CREATE_FAILED with the reason, and the name free again, where the commit fails', async () => {
-    slipway.engine.onCommit(async () => {
-      throw new EngineError('DISK_FULL', 'no space left on the engine');
-    });
-    const failing = await saveNotebook(dana, { notebookId: mine.id, name: 'retried' });
-    expect(await finished(dana, failing.build?.id ?? '')).toMatchObject({
-      status: 'FAILED',
-      failure: { reason: 'DISK_FULL', message: 'no space left on the engine' },
-      image: { status: 'CREATE_FAILED' },
-    });
-    expect(await find(failing.image?.id)).toMatchObject({
-      status: 'CREATE_FAILED',
-      statusMessage: 'no space left on the engine',
-    });
-    expect(await statusOf(mine)).toBe('RUNNING');
-    slipway.engine.onCommit(null);
-    const again = await saveNotebook(dana, { notebookId: mine.id, name: 'retried' });
-    expect((await finished(dana, again.build?.id ?? '')).status).toBe('SUCCEEDED');
-    expect((await deleteImage(dana, { id: failing.image?.id })).image?.status).toBe('DELETED');
-  });
-
-  it('leaves CREATE_FAILED where it is cancelled', async () => {
-    const hold = gate();
-    slipway.engine.onPush(async function* (_, { signal }) {
-      await Promise.race([hold.opened, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
-      signal.throwIfAborted();
-      yield { kind: 'progress', pushedBytes: 0, totalBytes: 1 };
-    });
-    const save = await saveNotebook(dana, { notebookId: mine.id, name: 'given-up' });
-    const pushes = slipway.engine.pushes.length;
-    await until(
-      'the push',
-      () =>
-        slipway.engine.pushes.length > pushes - 1 &&
-        slipway.engine.pushes.at(-1)?.reference.includes('given-up') === true,
-    );
-    await dana.run('mutation ($id: ID!) { cancelImageBuild(input: { id: $id }) { build { id } } }', {
-      id: save.build?.id,
-    });
-    expect((await finished(dana, save.build?.id ?? '')).status).toBe('CANCELED');
-    expect((await find(save.image?.id)).status).toBe('CREATE_FAILED');
-  });
-
-  it('replaces the image of that name only once the new one is ACTIVE, where that is asked for', async () => {
-    const old = await makeImage(admin, { reference: 'default/replaced:1' });
-    const taken = await saveNotebook(dana, { notebookId: mine.id, name: 'replaced', tag: '1' });
-    expect(codes(taken.userErrors)).toEqual(['TAG_EXISTS name']);
-    const hold = gate();
-    slipway.engine.onCommit(() => hold.opened);
-    const save = await saveNotebook(dana, {
-      notebookId: mine.id,
-      name: 'replaced',
-      tag: '1',
-      overwriteTag: true,
-    });
-    expect(save.image?.status).toBe('INIT');
-    const byName = async () =>
-      (
-        await dana.run<{ imageByName: { id: string } }>(
-          '{ imageByName(namespace: "default", name: "replaced", tag: "1") { id } }',
-        )
-      ).imageByName.id;
-    expect(await byName()).toBe(old.id);
-    hold.open();
-    await finished(dana, save.build?.id ?? '');
-    expect(await byName()).toBe(save.image?.id);
-    expect((await find(old.id)).status).toBe('DELETED');
-  });
-
-  it('lists what was saved from a notebook, newest first', async () => {
-    const { notebook } = await dana.run<{
-      notebook: {
-        savedImages: { nodes: ImageFacts[]; totalCount: number; pageInfo: { hasNextPage: boolean } };
-      };
-    }>(
-      'query ($id: ID!) { notebook(id: $id) { savedImages(first: 1) { nodes { name } totalCount pageInfo { hasNextPage } } } }',
-      { id: mine.id },
-    );
-    expect(notebook.savedImages.nodes).toEqual([{ name: 'replaced' }]);
-    expect(notebook.savedImages.totalCount).toBeGreaterThan(4);
-    expect(notebook.savedImages.pageInfo.hasNextPage).toBe(true);
-  });
-
-  it('only checks where validateOnly is set', async () => {
-    const only = await saveNotebook(dana, { notebookId: mine.id, name: 'unsaved', validateOnly: true });
-    expect(only).toMatchObject({
-      image: null,
-      build: null,
-      userErrors: [],
-      warnings: [expect.any(String), expect.any(String)],
-    });
-    expect(await statusOf(mine)).toBe('RUNNING');
+  it('count again where the platform sets others', async () => {
+    const own = { ...planted, 'slipway.notebook': randomUUID(), 'slipway.owner': 'dana' };
+    addContainer(own, { imageId: 'sha256:planted' });
+    const query = 'query ($id: ID!) { notebook(id: $id) { owner { name } } }';
+    const id = globalId('Notebook', own['slipway.notebook']);
+    expect(await dana.run(query, { id })).toEqual({ notebook: { owner: { name: 'dana' } } });
+    expect(await names(mallory)).toEqual([]);
   });
 });
 
-describe('a save is refused', () => {
-  it('with everything that is wrong at once', async () => {
-    const { userErrors } = await saveNotebook(admin, {
-      notebookId: Buffer.from('Notebook:11111111-2222-4333-8444-555555555555').toString('base64url'),
-      namespace: 'Default',
-      name: '-x-',
-      tag: 'a,b',
-      description: 'x'.repeat(513),
-      workspaceId: mine.id,
-    });
-    expect(codes(userErrors)).toEqual([
-      'NOT_FOUND notebookId',
-      'NOT_FOUND workspaceId',
-      'PATTERN name',
-      'PATTERN namespace',
-      'TAG_NOT_OCI tag',
-      'TOO_LONG description',
-    ]);
-  });
-
+describe('a notebook with several containers', () => {
+  const at = (minute: number) => new Date(Date.UTC(2024, 0, 1, 0, minute));
   it.each([
-    ['a', []],
-    ['9', []],
-    ['a.b_c-d', []],
-    ['x'.repeat(128), []],
-    ['x'.repeat(129), ['TOO_LONG name']],
-    ['A', ['PATTERN name']],
-    ['-a', ['PATTERN name']],
-    ['a.', ['PATTERN name']],
-    ['a/b', ['PATTERN name']],
-    ['a..b', ['PATTERN name']],
-    ['名', ['PATTERN name']],
-    ['', ['PATTERN name']],
-  ])('or taken by its name %j: %j', async (name, expected) => {
-    const { userErrors } = await saveNotebook(dana, { notebookId: mine.id, name, validateOnly: true });
-    expect(codes(userErrors)).toEqual(expected);
-  });
-
-  it.each([
-    ['20221223', []],
-    ['train-pytorch_1.8.0-cuda_10.2-py_3.7', []],
-    ['x'.repeat(64), []],
-    ['x'.repeat(65), ['TOO_LONG tag']],
-    ['a,b', ['TAG_NOT_OCI tag']],
-    ['.a', ['TAG_NOT_OCI tag']],
-  ])('or taken by its tag %j: %j', async (tag, expected) => {
-    const { userErrors } = await saveNotebook(dana, {
-      notebookId: mine.id,
-      name: 'tagged',
-      tag,
-      validateOnly: true,
+    [
+      'the running one',
+      [
+        ['stopped', 9],
+        ['running', 1],
+        ['paused', 5],
+      ],
+      1,
+    ],
+    [
+      'else the paused one',
+      [
+        ['stopped', 9],
+        ['paused', 1],
+      ],
+      1,
+    ],
+    [
+      'else the one that was started last',
+      [
+        ['stopped', 3],
+        ['stopped', 9],
+        ['stopped', 4],
+      ],
+      1,
+    ],
+    [
+      'and of two that run the newer one',
+      [
+        ['running', 2],
+        ['running', 7],
+      ],
+      1,
+    ],
+  ] as const)('is one: %s', async (_which, containers, expected) => {
+    const uid = randomUUID();
+    const added = containers.map(([state, minute], index) =>
+      // Ids in capitals are the same ids.
+      addOwn('several', { state, startedAt: at(minute) }, index % 2 === 0 ? uid.toUpperCase() : uid),
+    );
+    const { notebooks } = await dana.run<{ notebooks: { nodes: unknown[]; totalCount: number } }>(
+      '{ notebooks { nodes { name containerId } totalCount } }',
+    );
+    expect(notebooks).toEqual({
+      nodes: [
+        { name: 'a-mine', containerId: mine.container.id },
+        { name: 'several', containerId: added[expected]?.container.id },
+      ],
+      totalCount: 2,
     });
-    expect(codes(userErrors)).toEqual(expected);
-  });
-
-  it.each([
-    ['atelier-auto', []],
-    ['a', []],
-    [`a${'x'.repeat(63)}`, []],
-    [`a${'x'.repeat(64)}`, ['PATTERN namespace']],
-    ['9a', ['PATTERN namespace']],
-    // S2 allows capitals; the registry's path does not.
-    ['aB', ['PATTERN namespace']],
-  ])('or taken by its namespace %j: %j', async (namespace, expected) => {
-    const input = { notebookId: mine.id, name: 'spaced', namespace, validateOnly: true };
-    expect(codes((await saveNotebook(admin, input)).userErrors)).toEqual(expected);
-  });
-
-  it('for notebooks of others as for those that are not there', async () => {
-    const { userErrors } = await saveNotebook(dana, { notebookId: foreign.id, name: 'stolen' });
-    expect(codes(userErrors)).toEqual(['NOT_FOUND notebookId']);
-    const malformed = await saveNotebook(dana, {
-      notebookId: foreign.uid,
-      workspaceId: 'zero',
-      name: 'Stolen',
-    });
-    expect(codes(malformed.userErrors)).toEqual([
-      'INVALID notebookId',
-      'INVALID workspaceId',
-      'PATTERN name',
-    ]);
-  });
-
-  it('in namespaces where the viewer may not make images', async () => {
-    const stranger = await slipway.user('stranger');
-    const own = addNotebook(slipway.engine, { owner: 'stranger' });
-    expect(codes((await saveNotebook(stranger, { notebookId: own.id, name: 'x' })).userErrors)).toEqual([
-      'NOT_FOUND namespace',
-    ]);
-    const viewer = await slipway.user('vera', { namespace: 'VIEWER' });
-    const watched = addNotebook(slipway.engine, { owner: 'vera' });
-    const input = { notebookId: watched.id, namespace: 'default', name: 'x' };
-    expect(await errorCode(viewer, SAVE, { input })).toBe('FORBIDDEN');
-  });
-
-  it('while the notebook is stopped', async () => {
-    const stopped = addNotebook(slipway.engine, { owner: 'dana', name: 'z-stopped' }, { state: 'stopped' });
-    expect(await statusOf(stopped)).toBe('STOPPED');
-    const { userErrors } = await saveNotebook(dana, { notebookId: stopped.id, name: 'still' });
-    expect(userErrors).toMatchObject([
-      { code: 'NOTEBOOK_NOT_RUNNING', path: ['notebookId'], details: { status: 'STOPPED' } },
-    ]);
   });
 });
 
-describe('a save that was asked for', () => {
-  it('fails as NOTEBOOK_GONE where the container goes before its turn', async () => {
-    const hold = gate();
-    slipway.engine.onCommit(() => hold.opened);
-    const busy: SavePayload[] = [];
-    for (const name of ['one', 'two']) {
-      const notebook = addNotebook(slipway.engine, { owner: 'dana', name });
-      busy.push(await saveNotebook(dana, { notebookId: notebook.id, name: `gone-${name}` }));
+describe('ids that lead to nothing', () => {
+  it("are refused alike: a container's, a piece of one, one without labels, another user's", async () => {
+    const unlabelled = addContainer({ 'slipway.owner': 'dana' });
+    const texts = [mine.container.id, mine.container.id.slice(0, 12), unlabelled, 'a-mine', mine.uid];
+    for (const text of texts) {
+      for (const notebookId of [text, Buffer.from(`Notebook:${text}`).toString('base64url')]) {
+        if (notebookId === mine.id) continue;
+        const { userErrors } = await saveNotebook(dana, { notebookId, name: 'x' });
+        expect(codes(userErrors)).toEqual(['INVALID notebookId']);
+      }
     }
-    await until('both slots to be busy', async () => {
-      const states = await Promise.all(busy.map(({ image }) => find(image?.id)));
-      return states.every(({ status }) => status === 'CREATING');
-    });
-    const going = addNotebook(slipway.engine, { owner: 'dana', name: 'going' });
-    const save = await saveNotebook(dana, { notebookId: going.id, name: 'gone-three' });
-    slipway.engine.removeContainer(going.container.id);
-    hold.open();
-    expect(await finished(dana, save.build?.id ?? '')).toMatchObject({
-      status: 'FAILED',
-      failure: { reason: 'NOTEBOOK_GONE' },
-      image: { status: 'CREATE_FAILED' },
-    });
-    for (const { build } of busy) await finished(dana, build?.id ?? '');
+    const hidden = await saveNotebook(dana, { notebookId: foreign.id, name: 'x' });
+    const absent = await saveNotebook(dana, { notebookId: globalId('Notebook'), name: 'x' });
+    expect(hidden.userErrors).toEqual(absent.userErrors);
+    expect(codes(hidden.userErrors)).toEqual(['NOT_FOUND notebookId']);
   });
 });
 
-async function find(id: string | undefined): Promise<ImageFacts> {
-  const { image } = await dana.run<{ image: ImageFacts }>(
-    'query ($id: ID!) { image(id: $id) { status statusMessage digest reference } }',
-    { id },
-  );
-  return image;
-}
+describe('the engine', () => {
+  /** How often the engine is asked what while `run` runs. */
+  async function questions(run: () => Promise<unknown>): Promise<Partial<Record<Question, number>>> {
+    const counts: Partial<Record<Question, number>> = {};
+    slipway.engine.onQuestion(async (question) => {
+      counts[question] = (counts[question] ?? 0) + 1;
+    });
+    await run();
+    return counts;
+  }
 
-async function statusOf(notebook: NotebookFacts): Promise<string> {
-  const { notebook: found } = await dana.run<{ notebook: { status: string } }>(
-    'query ($id: ID!) { notebook(id: $id) { status } }',
-    { id: notebook.id },
-  );
-  return found.status;
-}
+  it('is asked once for each image, and for the containers that are shown', async () => {
+    const added = Array.from({ length: 30 }, (_, i) => addOwn(`many-${String(i).padStart(2, '0')}`));
+    const list = '{ notebooks(first: 4) { nodes { name image } totalCount } }';
+    expect(await questions(() => dana.run(list))).toEqual({ containers: 1, image: 2, container: 5 });
+    const one = 'query ($id: ID!) { notebook(id: $id) { name } }';
+    const asked = await questions(() => dana.run(one, { id: added[7]?.id }));
+    expect(asked).toEqual({ containers: 1, image: 1, container: 1 });
+  });
+
+  it('may lose containers while they are listed: the page is filled with the next ones', async () => {
+    const added = ['c-1', 'c-2', 'c-3', 'c-4'].map((name) => addOwn(name));
+    slipway.engine.onQuestion(async (question) => {
+      if (question === 'container') slipway.engine.removeContainer(added[0]?.container.id ?? '');
+    });
+    const { notebooks } = await dana.run<Record<string, unknown>>(
+      '{ notebooks(first: 3) { nodes { name } pageInfo { hasNextPage } } }',
+    );
+    expect(notebooks).toEqual({
+      nodes: [{ name: 'a-mine' }, { name: 'c-2' }, { name: 'c-3' }],
+      pageInfo: { hasNextPage: true },
+    });
+  });
+
+  it('is UNAVAILABLE where it does not answer in time, and gives no footprint where only that takes long', async () => {
+    const { notebooks, workspaces } = slipway.app.services;
+    const labels = slipway.app.config.notebookLabels;
+    const session = new Session(
+      { id: randomUUID(), name: 'dana' },
+      false,
+      new Map(),
+      new Map(),
+      async () => null,
+    );
+    const hurried = new NotebookService(slipway.engine, labels, workspaces, 50);
+    const never = new Promise<void>(() => {});
+    for (const stuck of ['containers', 'container', 'image'] as const) {
+      slipway.engine.onQuestion((question) => (question === stuck ? never : Promise.resolve()));
+      await expect(hurried.find(session, mine.uid)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    }
+    slipway.engine.onQuestion(null);
+    const notebook = await notebooks.find(session, mine.uid);
+    if (notebook === null) throw new Error('there is no notebook');
+    expect(await notebooks.footprint(notebook)).toEqual({ writtenBytes: 0, sizeBytes: 2048 });
+    slipway.engine.onQuestion(() => never);
+    expect(await hurried.footprint(notebook)).toBeNull();
+    expect(await hurried.credentialFiles(notebook)).toBeNull();
+    slipway.engine.onQuestion(null);
+    slipway.engine.setAvailable(false);
+    await expect(hurried.footprint(notebook)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(hurried.credentialFiles(notebook)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+});

@@ -37,6 +37,8 @@ describe('the GraphiQL page', () => {
       'WatchLog',
       'WatchBuilds',
       'RetryBuild',
+      'ListNotebooks',
+      'CheckSave',
       'SaveNotebook',
       'UpdateImage',
       'DeleteImage',
@@ -45,7 +47,7 @@ describe('the GraphiQL page', () => {
     ]);
     expect(explorer.page.url()).toBe(`${server.url}/graphiql`);
     await explorer.page.reload();
-    expect(await explorer.tabTitles()).toHaveLength(18);
+    expect(await explorer.tabTitles()).toHaveLength(20);
     expect(explorer.problems).toEqual([]);
   });
 
@@ -119,12 +121,18 @@ describe('the GraphiQL page', () => {
     await answers('"status": "ACTIVE"');
     await answers('"digest": "sha256:');
 
-    await explorer.run('SaveNotebook');
-    const saved = /"status": "QUEUED"|No notebook is running/;
-    await expect.poll(() => explorer.response(), SECONDS).toMatch(saved);
-    if ((await explorer.response()).includes('QUEUED')) {
+    await explorer.run('ListNotebooks');
+    await answers('"totalCount": ');
+    if ((await explorer.response()).includes('"RUNNING"')) {
+      await answers('/home/notebook/scratch');
+      await explorer.run('CheckSave');
+      await answers('"layerCount": ');
+      await answers('/home/notebook/scratch');
+      await explorer.run('SaveNotebook');
+      await answers('"status": "QUEUED"');
       await explorer.run('WatchStatus');
       await answers('"status": "SUCCEEDED"', A_BUILD);
+      await answers('"pausedMs": ');
     }
 
     await explorer.run('UpdateImage');
@@ -177,6 +185,6 @@ describe('the GraphiQL page', () => {
     await loaded;
     await explorer.showTab('UpdateImage');
     await expect.poll(() => explorer.variables(), SECONDS).toContain('<last image>');
-    expect(await explorer.tabTitles()).toHaveLength(18);
+    expect(await explorer.tabTitles()).toHaveLength(20);
   });
 });

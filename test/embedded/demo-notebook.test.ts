@@ -22,7 +22,7 @@ describe('the demo notebook', () => {
     const start = () => startDemoNotebook(local.endpoint, labels, registry.baseImage, () => {});
     const first = await start();
     const container = connectEngine(local.endpoint).getContainer(first.containerId);
-    const { Config, State } = await container.inspect();
+    const { Config, HostConfig, State } = await container.inspect();
     expect(State.Running).toBe(true);
     expect(Config.Labels).toMatchObject({
       [labels.id]: first.id,
@@ -30,7 +30,9 @@ describe('the demo notebook', () => {
       [labels.workspace]: 'default',
       [labels.owner]: 'admin',
     });
-    expect(Config.Env.find((entry) => entry.startsWith('JUPYTER_TOKEN='))).toBeDefined();
+    const [, token] = /JUPYTER_TOKEN=(\w+)/.exec(Config.Env.join('\n')) ?? [];
+    expect(Config.Cmd).toContain(`--ServerApp.token=${token}`);
+    expect(HostConfig.Tmpfs).toHaveProperty('/home/notebook/scratch');
 
     await container.stop({ t: 2 });
     expect(await start()).toEqual(first);

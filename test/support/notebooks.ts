@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ContainerDetails } from '../../src/engine/container-engine.ts';
 import { BUILD_FIELDS, type BuildFacts, type UserErrorFacts } from './builds.ts';
 import type { ApiClient } from './client.ts';
-import type { FakeEngine } from './fake-engine.ts';
+import type { ContainerFiles, FakeEngine } from './fake-engine.ts';
 import { IMAGE_FIELDS, type ImageFacts } from './images.ts';
 
 export interface NotebookFacts {
@@ -21,30 +21,53 @@ export function addNotebook(
     readonly uid?: string;
   },
   details: Partial<ContainerDetails> = {},
+  files: Partial<ContainerFiles> = {},
 ): NotebookFacts {
   const { uid = randomUUID(), name, workspace, owner } = labels;
-  const container = engine.addContainer({
-    ...details,
-    labels: {
-      'slipway.notebook': uid,
-      ...(name === undefined ? {} : { 'slipway.notebook.name': name }),
-      ...(workspace === undefined ? {} : { 'slipway.workspace': workspace }),
-      ...(owner === undefined ? {} : { 'slipway.owner': owner }),
+  const container = engine.addContainer(
+    {
+      ...details,
+      labels: {
+        'slipway.notebook': uid,
+        ...(name === undefined ? {} : { 'slipway.notebook.name': name }),
+        ...(workspace === undefined ? {} : { 'slipway.workspace': workspace }),
+        ...(owner === undefined ? {} : { 'slipway.owner': owner }),
+      },
     },
-  });
+    files,
+  );
   return { id: Buffer.from(`Notebook:${uid}`).toString('base64url'), uid, container };
 }
 
 export interface SavePayload {
-  readonly image: (ImageFacts & { readonly sourceNotebookId: string | null }) | null;
-  readonly build: (BuildFacts & { readonly kind: string }) | null;
+  readonly image:
+    | (ImageFacts & { readonly sourceNotebookId: string | null; readonly sourceImage: Named | null })
+    | null;
+  readonly build:
+    | (BuildFacts & {
+        readonly kind: string;
+        readonly notebook: { readonly containerId: string; readonly sourceImage: Named | null };
+      })
+    | null;
+  readonly reused: boolean;
+  readonly estimate: {
+    readonly sizeBytes: number;
+    readonly writtenBytes: number;
+    readonly layerCount: number | null;
+  } | null;
   readonly warnings: readonly string[];
   readonly userErrors: readonly UserErrorFacts[];
 }
 
+interface Named {
+  readonly id: string;
+}
+
 export const SAVE = `mutation ($input: SaveImageFromNotebookInput!) {
   saveImageFromNotebook(input: $input) {
-    image { ${IMAGE_FIELDS} sourceNotebookId } build { kind ${BUILD_FIELDS} } warnings
+    image { ${IMAGE_FIELDS} sourceNotebookId sourceImage { id } }
+    build { kind notebook { containerId sourceImage { id } } ${BUILD_FIELDS} }
+    reused warnings estimate { sizeBytes writtenBytes layerCount }
     userErrors { code message path details }
   }
 }`;
@@ -55,4 +78,13 @@ export async function saveNotebook(client: ApiClient, input: Record<string, unkn
     input: { namespace: 'default', ...input },
   });
   return answer.saveImageFromNotebook;
+}
+
+/** What a notebook is doing. */
+export async function statusOf(client: ApiClient, { id }: Pick<NotebookFacts, 'id'>): Promise<string | null> {
+  const { notebook } = await client.run<{ notebook: { status: string } | null }>(
+    'query ($id: ID!) { notebook(id: $id) { status } }',
+    { id },
+  );
+  return notebook?.status ?? null;
 }

@@ -28,6 +28,9 @@ const BUILDS: Quota = {
 /** An image's size is known when it is pushed; until then, all that is known is that it takes something. */
 const SOME_BYTES = 1;
 
+/** Where an image lies, and what it takes there. */
+export type SizedImage = Pick<Image, 'registryHost' | 'sizeBytes'>;
+
 /** The quota of unfinished builds, and is there room for the images that builds make? */
 export class BuildQuotaService {
   constructor(
@@ -47,6 +50,7 @@ export class BuildQuotaService {
    *
    * @param replaced the live image whose name the new one takes over
    * @param problems hears QUOTA_EXCEEDED for each limit that does not allow it; the caller refuses
+   * @param base an image all of whose layers the new one has too; `null` where none is known
    */
   async takeRoom(
     tx: EntityManager,
@@ -54,8 +58,10 @@ export class BuildQuotaService {
     replaced: Image | null,
     problems: Problems,
     paths: QuotaPaths,
+    base: SizedImage | null,
   ): Promise<void> {
-    const demand = { ...place, concurrentBuilds: 1, images: 1, storageBytes: SOME_BYTES };
+    const storageBytes = base === null ? SOME_BYTES : Math.max(SOME_BYTES, this.images.storageOf(base));
+    const demand = { ...place, concurrentBuilds: 1, images: 1, storageBytes };
     addRefusals(problems, await this.#take(tx, demand, replaced), paths);
   }
 

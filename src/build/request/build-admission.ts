@@ -14,7 +14,7 @@ import type { Workspace } from '../../workspace/workspace.entity.ts';
 import type { WorkspaceService } from '../../workspace/workspace.service.ts';
 import type { Build } from '../build.entity.ts';
 import { insertBuild } from '../build.store.ts';
-import type { BuildQuotaService } from '../quota/build-quota.service.ts';
+import type { BuildQuotaService, SizedImage } from '../quota/build-quota.service.ts';
 import { type TagState, tagStateOf } from '../registry-tag.ts';
 import type { BuildSecrets, RequestSecrets } from './build-secrets.ts';
 import type { BuildTarget } from './build-target.rules.ts';
@@ -37,6 +37,8 @@ export interface Wanted {
   readonly priority: ImageBuildPriority;
   /** The tag in the registry may come from the build that this one tries once more. */
   readonly mayHavePushed: boolean;
+  /** An image all of whose layers the new one has too; absent or `null` where none is known. */
+  readonly base?: SizedImage | null;
 }
 
 /** Where a build may go. */
@@ -95,7 +97,7 @@ export class BuildAdmission {
       problems.add('TAG_EXISTS', paths.name, TAKEN, detailsOf(target));
     }
     const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
-    await quotas.takeRoom(this.em.fork(), place, taken, problems, paths);
+    await quotas.takeRoom(this.em.fork(), place, taken, problems, paths, wanted.base ?? null);
     // Last, and of what is right otherwise: the registry's answer must not tell of what the viewer may not see.
     if (target !== null && !wanted.overwriteTag && !wanted.mayHavePushed && !problems.any) {
       const state = await this.#tagStateOf(target);
@@ -103,6 +105,15 @@ export class BuildAdmission {
       if (state === 'UNKNOWN') warnings.push(NOT_ASKED);
     }
     return { namespace, workspace, taken, warnings };
+  }
+
+  /** Is there room for an image of this size, as things stand? */
+  async hasRoom({ namespace, workspace, taken }: Place, image: SizedImage): Promise<boolean> {
+    const problems = new Problems();
+    const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
+    const paths = { namespace: [], workspace: [] };
+    await this.parts.quotas.takeRoom(this.em.fork(), place, taken, problems, paths, image);
+    return !problems.any;
   }
 
   /** How long it may run, in milliseconds. */
@@ -128,11 +139,12 @@ export class BuildAdmission {
     { namespace, workspace }: Pick<Place, 'namespace'> & { readonly workspace: Workspace },
     replaced: Image | null,
     paths: AdmissionPaths,
+    base: SizedImage | null = null,
   ): Promise<{ namespaceId: string; workspaceId: string }> {
     const { id: namespaceId } = namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace));
     const problems = new Problems();
     const place = { namespaceId, workspaceId: workspace.id };
-    await this.parts.quotas.takeRoom(tx, place, replaced, problems, paths);
+    await this.parts.quotas.takeRoom(tx, place, replaced, problems, paths, base);
     problems.refuseIfAny();
     return place;
   }

@@ -129,7 +129,7 @@ export class BuildRetryService {
     }
     const { namespace, name, tag, ...target } = await this.#targetOf(earlier);
     checkHost(target, this.parts.requests.registries.own, problems);
-    return await this.parts.saves.submit(
+    const answer = await this.parts.saves.submit(
       session,
       {
         notebookUid: earlier.notebookId,
@@ -144,6 +144,8 @@ export class BuildRetryService {
       problems,
       { claim, retryOfId: earlier.id, mayHavePushed: await this.#mayHavePushed(earlier) },
     );
+    if (answer?.build?.containerId === earlier.containerId) return answer;
+    return answer && { ...answer, warnings: [STARTED_ANEW, ...answer.warnings] };
   }
 
   async #targetOf(build: Build): Promise<BuildTarget> {
@@ -157,6 +159,9 @@ export class BuildRetryService {
     return await mayHavePushed(kysely(this.em.fork()), id, attempt + 1);
   }
 }
+
+const STARTED_ANEW =
+  'the notebook has been started anew since: what it holds now is saved, and nothing that was only in its old container';
 
 /** What was forgotten has to be there again. */
 function assertComplete(

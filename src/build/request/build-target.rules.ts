@@ -5,7 +5,7 @@ import { DEFAULT_NAMESPACE } from '../../namespace/namespace.rules.ts';
 import { checkScopeName, SCOPE_NAME } from '../../scope/scope.rules.ts';
 import { excerpt } from '../../shared/excerpt.ts';
 import type { Problems } from '../../shared/problems.ts';
-import { checkLabels, checkText, MAX_DESCRIPTION } from '../../shared/text.rules.ts';
+import { checkLabels, checkText, countCodePoints, MAX_DESCRIPTION } from '../../shared/text.rules.ts';
 
 /** S3's rule for the name of a built image. */
 const BUILT_NAME = /^[a-z][a-z0-9-]{0,49}$/;
@@ -120,10 +120,11 @@ export function saveTargetOf(
 ): BuildTarget {
   checkScopeName(problems, ['namespace'], input.namespace);
   checkRegistryPath(input.namespace, ['namespace'], problems);
-  if (input.name.length > MAX_CREATED_NAME) {
+  const nameLength = countCodePoints(input.name);
+  if (nameLength > MAX_CREATED_NAME) {
     problems.add('TOO_LONG', ['name'], `may have at most ${MAX_CREATED_NAME} characters`, {
       max: MAX_CREATED_NAME,
-      current: input.name.length,
+      current: nameLength,
     });
   } else if (!SAVED_NAME.test(input.name) || !IMAGE_NAME.test(input.name)) {
     problems.add(
@@ -135,10 +136,11 @@ export function saveTargetOf(
   }
   const tag = input.tag ? input.tag : DEFAULT_TAG;
   checkTag(tag, ['tag'], problems);
-  if (tag.length > MAX_SAVED_TAG) {
+  const tagLength = countCodePoints(tag);
+  if (tagLength > MAX_SAVED_TAG) {
     problems.add('TOO_LONG', ['tag'], `may have at most ${MAX_SAVED_TAG} characters`, {
       max: MAX_SAVED_TAG,
-      current: tag.length,
+      current: tagLength,
     });
   }
   checkText(problems, ['description'], input.description, MAX_DESCRIPTION);

@@ -5,20 +5,29 @@ import type { WriteGate } from '../../db/write-gate.ts';
 import { type EventBus, hintBuild } from '../../events/event-bus.ts';
 import { Image } from '../../image/image.entity.ts';
 import type { ImageRow } from '../../image/image.reads.ts';
-import { DEFAULT_TAG } from '../../image/image.rules.ts';
+import { DEFAULT_TAG, isLive } from '../../image/image.rules.ts';
 import type { ImageService } from '../../image/image.service.ts';
 import { findLive } from '../../image/image-access.ts';
-import type { Notebook, NotebookService } from '../../notebook/notebook.service.ts';
+import type { CredentialFiles, Notebook, NotebookService } from '../../notebook/notebook.service.ts';
 import { toGlobalId } from '../../shared/global-id.ts';
-import { type Problem, Problems, refuse } from '../../shared/problems.ts';
+import { Problems, refuse } from '../../shared/problems.ts';
+import type { Workspace } from '../../workspace/workspace.entity.ts';
 import type { BuildRow } from '../build.reads.ts';
 import type { BuildService } from '../build.service.ts';
 import { newImage } from '../run/build-publish.ts';
-import { type AdmissionPaths, type BuildAdmission, TAKEN } from './build-admission.ts';
+import { type AdmissionPaths, type BuildAdmission, type Place, TAKEN } from './build-admission.ts';
 import { NO_SECRETS } from './build-secrets.ts';
-import { saveTargetOf } from './build-target.rules.ts';
+import { type BuildTarget, saveTargetOf } from './build-target.rules.ts';
 import { type BuildTokens, checkToken, type TokenClaim } from './build-token.ts';
 import { queuedBuild } from './new-build.rules.ts';
+import {
+  checkLayers,
+  checkSize,
+  checkState,
+  type SaveEstimate,
+  type SaveLimits,
+  saveWarnings,
+} from './notebook-save.rules.ts';
 
 export interface SaveRequest {
   readonly clientToken?: string | null | undefined;
@@ -38,6 +47,33 @@ export interface SaveAnswer {
   readonly image: ImageRow | null;
   readonly reused: boolean;
   readonly warnings: string[];
+  /** `null` where the engine did not say in time, and for a build that was there already. */
+  readonly estimate: SaveEstimate | null;
+}
+
+/** A notebook that the viewer may see. */
+interface Found {
+  readonly notebook: Notebook;
+  /** The image that it runs in the catalogue; `null` where the viewer may see none. */
+  readonly source: ImageRow | null;
+  /** That image in the platform's own registry. */
+  readonly base: ImageRow | null;
+  readonly isBusy: boolean;
+}
+
+interface Look {
+  readonly estimate: SaveEstimate | null;
+  readonly credentials: CredentialFiles | null;
+}
+
+/** What was asked for, checked. */
+interface Asked {
+  readonly target: BuildTarget;
+  readonly description: string | null | undefined;
+  readonly pause: boolean;
+  readonly overwriteTag: boolean;
+  readonly claim: TokenClaim | null;
+  readonly retryOfId: string | null;
 }
 
 const PATHS: AdmissionPaths = { workspace: ['workspaceId'], namespace: ['namespace'], name: ['name'] };
@@ -53,6 +89,7 @@ export class NotebookSaveService {
       readonly events: EventBus;
       readonly notebooks: NotebookService;
       readonly images: ImageService;
+      readonly limits: SaveLimits;
       readonly timeoutMs: number;
     },
   ) {}
@@ -77,7 +114,7 @@ export class NotebookSaveService {
       if (build === null) return null;
       const [image = null] =
         build.imageId === null ? [] : await this.parts.images.byIds(session, [build.imageId]);
-      return { build, image, reused: true, warnings: [] };
+      return { build, image, reused: true, warnings: [], estimate: null };
     });
   }
 
@@ -101,47 +138,129 @@ export class NotebookSaveService {
       readonly mayHavePushed?: boolean;
     },
   ): Promise<SaveAnswer | null> {
-    const { admission, tokens, events } = this.parts;
+    const { admission, notebooks } = this.parts;
+    const { notebookUid, workspaceUid, description } = input;
     const target = saveTargetOf(input, admission.registryHost, problems);
-    const notebook = await this.#notebookOf(session, input.notebookUid, problems);
-    const overwriteTag = input.overwriteTag ?? false;
+    const [pause, overwriteTag] = [input.pause ?? true, input.overwriteTag ?? false];
+    const deadline = notebooks.deadline();
+    // What the engine does not answer must not hide what is wrong with the rest.
+    const [finding] = await Promise.allSettled([this.#find(session, notebookUid, problems, deadline)]);
+    const found = finding.status === 'fulfilled' ? finding.value : null;
     const wanted = {
-      workspaceUid: input.workspaceUid,
+      workspaceUid,
       target,
       overwriteTag,
       priority: 'NORMAL' as const,
       mayHavePushed,
+      base: found?.base ?? null,
     };
-    const place = await admission.check(session, wanted, PATHS, problems);
+    const [checking, looking] = await Promise.allSettled([
+      admission.check(session, wanted, PATHS, problems),
+      found === null || found.isBusy ? null : this.#look(found.notebook, problems, deadline),
+    ]);
+    const place = settled(checking);
     problems.refuseIfAny();
+    settled(finding);
+    const look = settled(looking);
+    const { workspace } = place;
+    if (found === null || look === null || workspace === null) throw new Error('refused without a reason');
+    const { estimate } = look;
     const warnings = [
-      ...(notebook?.uncapturedMounts ?? []).map(
-        (mount) => `${mount} is a volume or a mount: it will not be in the image`,
-      ),
+      ...saveWarnings(found.notebook, { pause, ...look }),
+      ...(await this.#roomWarnings(place, found, look)),
       ...place.warnings,
     ];
-    const { workspace } = place;
-    if (notebook === null || workspace === null || input.validateOnly === true) {
-      return { build: null, image: null, reused: false, warnings };
+    if (input.validateOnly === true) {
+      return { build: null, image: null, reused: false, warnings, estimate };
     }
+    const asked = { target, description, pause, overwriteTag, claim, retryOfId };
+    const queued = await this.#queue(session, asked, { ...place, workspace }, found);
+    return queued && { ...queued, reused: false, warnings, estimate };
+  }
+
+  /** The notebook, if the viewer may see it, and whether it can be saved as it is now. */
+  async #find(
+    session: Session,
+    uid: string | null,
+    problems: Problems,
+    deadline: AbortSignal,
+  ): Promise<Found | null> {
+    const { notebooks, builds, images, admission, limits } = this.parts;
+    const notebook = uid === null ? null : await notebooks.find(session, uid, deadline);
+    if (notebook === null) {
+      problems.add('NOT_FOUND', ['notebookId'], 'there is no such notebook');
+      return null;
+    }
+    const [saves, byReference] = await Promise.all([
+      builds.savesOf([notebook.id]),
+      images.byReferences(session, notebook.imageReferences),
+    ]);
+    const saving = saves.get(notebook.id);
+    // A save pauses it.
+    if (saving === undefined) checkState(notebook, problems);
+    else problems.add('NOTEBOOK_BUSY', ['notebookId'], BUSY, busyWith(saving));
+    checkLayers(notebook, limits, problems);
+    const sources = notebook.imageReferences.flatMap((reference) => byReference.get(reference) ?? []);
+    return {
+      notebook,
+      source: sources.find(({ status }) => isLive(status)) ?? sources[0] ?? null,
+      base: sources.find(({ registryHost }) => registryHost === admission.registryHost) ?? null,
+      isBusy: saving !== undefined,
+    };
+  }
+
+  /** What only the engine knows, and has to work for. */
+  async #look(notebook: Notebook, problems: Problems, deadline: AbortSignal): Promise<Look> {
+    const { notebooks, limits } = this.parts;
+    const [footprint, credentials] = await Promise.all([
+      notebooks.footprint(notebook, deadline),
+      notebooks.credentialFiles(notebook, deadline),
+    ]);
+    if (footprint === null) return { estimate: null, credentials };
+    checkSize(footprint, limits, problems);
+    const layerCount = notebook.layerCount === null ? null : notebook.layerCount + 1;
+    return { estimate: { ...footprint, layerCount }, credentials };
+  }
+
+  /** That there is room for the least it can take has been checked; for the most, compression may make some. */
+  async #roomWarnings(place: Place, { base }: Found, { estimate }: Look): Promise<string[]> {
+    if (estimate === null) return [];
+    const { registryHost } = this.parts.admission;
+    const { sizeBytes, writtenBytes } = estimate;
+    const most = base?.sizeBytes ? base.sizeBytes + writtenBytes : sizeBytes;
+    if (await this.parts.admission.hasRoom(place, { registryHost, sizeBytes: most })) return [];
+    return [
+      `the image may take up to ${most} bytes in the registry, for which a storage quota has no room: the save fails in the end unless compression makes it small enough; purge images, or ask an administrator for a higher limit`,
+    ];
+  }
+
+  /** `null`: another request with the claim's token has made the build meanwhile. */
+  async #queue(
+    session: Session,
+    asked: Asked,
+    place: Place & { readonly workspace: Workspace },
+    { notebook, source, base }: Found,
+  ): Promise<Pick<SaveAnswer, 'build' | 'image'> | null> {
+    const { admission, tokens, events, builds, writes, timeoutMs } = this.parts;
+    const { target, description, pause, overwriteTag, claim, retryOfId } = asked;
     try {
-      const saved = await this.parts.writes.run(async (tx) => {
+      const saved = await writes.run(async (tx) => {
         if (await tokens.isMade(tx, claim)) return null;
         // Looked up again, now that it counts.
         const replaced =
           overwriteTag && place.namespace !== null ? await findLive(tx, place.namespace.id, target) : null;
-        const ids = await admission.enter(tx, target, { ...place, workspace }, replaced, PATHS);
+        const ids = await admission.enter(tx, target, place, replaced, PATHS, base);
         const build = {
           ...queuedBuild(session, target),
           ...ids,
           kind: 'NOTEBOOK' as const,
-          targetDescription: input.description ?? null,
+          targetDescription: description ?? null,
           notebookId: notebook.id,
-          notebook: { name: notebook.name, image: notebook.image, sourceImageId: null },
+          notebook: { name: notebook.name, image: notebook.image, sourceImageId: source?.id ?? null },
           containerId: notebook.containerId,
-          pause: input.pause ?? true,
+          pause,
           overwriteTag,
-          timeoutMs: this.parts.timeoutMs,
+          timeoutMs,
           retryOfId,
         };
         const image = tx.create(
@@ -162,34 +281,24 @@ export class NotebookSaveService {
           image,
         };
       });
-      if (saved === null) return null;
-      hintBuild(events, saved.build.id);
-      return { ...saved, reused: false, warnings };
+      if (saved !== null) hintBuild(events, saved.build.id);
+      return saved;
     } catch (error) {
       if (isTaken(error, 'image_build_notebook_lock')) {
-        const saving = (await this.parts.builds.savesOf([notebook.id])).get(notebook.id);
-        const details = saving === undefined ? null : { buildId: toGlobalId('ImageBuild', saving) };
-        refuse('NOTEBOOK_BUSY', ['notebookId'], BUSY, details);
+        const saving = (await builds.savesOf([notebook.id])).get(notebook.id);
+        refuse('NOTEBOOK_BUSY', ['notebookId'], BUSY, saving === undefined ? null : busyWith(saving));
       }
       if (isTaken(error, 'image_catalogue_name')) refuse('TAG_EXISTS', PATHS.name, TAKEN);
       throw error;
     }
   }
-
-  async #notebookOf(session: Session, uid: string | null, problems: Problems): Promise<Notebook | null> {
-    const notebook = uid === null ? null : await this.parts.notebooks.find(session, uid);
-    const add = (code: Problem['code'], message: string, details: Problem['details'] = null) =>
-      problems.add(code, ['notebookId'], message, details);
-    if (notebook === null) {
-      add('NOT_FOUND', 'there is no such notebook');
-      return null;
-    }
-    const saving = (await this.parts.builds.savesOf([notebook.id])).get(notebook.id);
-    if (saving !== undefined) add('NOTEBOOK_BUSY', BUSY, { buildId: toGlobalId('ImageBuild', saving) });
-    else if (notebook.state === 'stopped')
-      add('NOTEBOOK_NOT_RUNNING', 'start the notebook first', { status: 'STOPPED' });
-    return notebook;
-  }
 }
 
 const BUSY = 'the notebook is being saved already; wait for that save or cancel it';
+const busyWith = (buildId: string) => ({ buildId: toGlobalId('ImageBuild', buildId) });
+
+/** What was waited for, or its failure. */
+function settled<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value;
+}

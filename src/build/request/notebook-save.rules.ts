@@ -1,0 +1,120 @@
+import type { ContainerFootprint } from '../../engine/container-engine.ts';
+import type { CredentialFiles, Notebook } from '../../notebook/notebook.service.ts';
+import { excerpt } from '../../shared/excerpt.ts';
+import type { Problems } from '../../shared/problems.ts';
+
+/** How large saved images may be. */
+export interface SaveLimits {
+  readonly maxLayers: number;
+  /** Uncompressed; `null`: any size. */
+  readonly maxBytes: number | null;
+}
+
+/** What the image will take, before compression. */
+export interface SaveEstimate {
+  readonly sizeBytes: number;
+  /** Of that, the layer that the save adds. */
+  readonly writtenBytes: number;
+  /** The added one included; `null` where the engine does not know those below it. */
+  readonly layerCount: number | null;
+}
+
+const PATH = ['notebookId'];
+
+/** Checks that the notebook, which nobody saves just now, is in a state to be saved. */
+export function checkState({ state }: Notebook, problems: Problems): void {
+  if (state === 'stopped') {
+    problems.add('NOTEBOOK_NOT_RUNNING', PATH, 'the notebook is stopped; start it first', {
+      status: 'STOPPED',
+    });
+  }
+  if (state === 'paused') {
+    // An earlier save may have left it so, until a worker has cleared up.
+    const message =
+      'the notebook is paused; resume it first, or wait a moment if a save of it has just ended';
+    problems.add('NOTEBOOK_NOT_RUNNING', PATH, message, { status: 'PAUSED' });
+  }
+}
+
+/** Checks what the notebook was started from: one layer more has to fit on it. */
+export function checkLayers(
+  { image, layerCount }: Notebook,
+  { maxLayers }: SaveLimits,
+  problems: Problems,
+): void {
+  if (layerCount === null) {
+    const message = `the engine has the image ${excerpt(image)}, which the notebook runs, no more: nothing can be laid on it; start the notebook anew from an image that is there`;
+    problems.add('REFERENCE_NOT_FOUND', PATH, message, { image });
+  } else if (layerCount >= maxLayers) {
+    const current = layerCount + 1;
+    const message = `the image would have ${current} layers, and may have at most ${maxLayers}: build the notebook's image anew from a Dockerfile, or start the notebook from an image with fewer layers`;
+    problems.add('TOO_MANY', PATH, message, { max: maxLayers, current });
+  }
+}
+
+/** Checks how large the image would be. */
+export function checkSize(
+  { sizeBytes, writtenBytes }: ContainerFootprint,
+  { maxBytes }: SaveLimits,
+  problems: Problems,
+): void {
+  if (maxBytes === null || sizeBytes <= maxBytes) return;
+  const message = `the image would take ${sizeBytes} bytes before compression, and may take at most ${maxBytes}; the notebook has written ${writtenBytes} of them: delete what need not be in the image, or keep it on a volume`;
+  problems.add('OUT_OF_RANGE', PATH, message, { max: maxBytes, current: sizeBytes });
+}
+
+const MAX_NAMED = 20;
+
+/** What is not wrong with a save, but worth knowing before. */
+export function saveWarnings(
+  { uncapturedMounts }: Notebook,
+  {
+    pause,
+    estimate,
+    credentials,
+  }: {
+    readonly pause: boolean;
+    readonly estimate: SaveEstimate | null;
+    readonly credentials: CredentialFiles | null;
+  },
+): string[] {
+  return [
+    ...uncapturedMounts.map(
+      (mount) =>
+        `${excerpt(mount)} is a volume or a mount: it will not be in the image; copy what has to be in it elsewhere first`,
+    ),
+    'what processes hold in memory will not be in the image: save open notebooks and files first',
+    ...(pause
+      ? []
+      : [
+          'the notebook goes on while its files are copied: those that are written meanwhile may be in the image by halves; leave out pause: false, or write nothing until the save is done',
+        ]),
+    ...(estimate === null
+      ? ['the engine did not say in time how large the image will be; with much to copy the save takes long']
+      : []),
+    ...credentialWarnings(credentials),
+  ];
+}
+
+function credentialWarnings(files: CredentialFiles | null): string[] {
+  if (files === null) {
+    return [
+      'the engine did not say in time what the notebook has written, so nobody has looked for files with credentials; see to it that there are none',
+    ];
+  }
+  const { paths, complete } = files;
+  const named = paths.slice(0, MAX_NAMED).map((path) => excerpt(path));
+  const more = paths.length > MAX_NAMED ? ` and ${paths.length - MAX_NAMED} more` : '';
+  return [
+    ...(paths.length === 0
+      ? []
+      : [
+          `by their names these files hold credentials, which everybody who may pull the image could read; delete them first, or keep them on a volume: ${named.join(', ')}${more}`,
+        ]),
+    ...(complete
+      ? []
+      : [
+          'the notebook has written too many files to look at all their names: there may be more with credentials',
+        ]),
+  ];
+}
