@@ -105,6 +105,28 @@ const NOT_HELD = { pausedSince: null, pausedMs: null };
 const HELD_BEFORE = { pausedSince: null, pausedMs: expect.any(Number) };
 
 describe('a notebook that is being saved', () => {
+  it('is saved anew where it goes on before its files are copied, and what was saved before is taken away', async () => {
+    slipway.engine.disturbCommits(1);
+    const { build } = await save();
+    const [commits, removed] = [slipway.engine.commits.length, slipway.engine.removed.length];
+    await work();
+    expect(await finished(slipway.admin, build.id)).toMatchObject({ status: 'SUCCEEDED', attempt: 1 });
+    expect(slipway.engine.commits).toHaveLength(commits + 2);
+    expect(slipway.engine.removed.length).toBeGreaterThan(removed);
+    expect(await logOf(build)).toContainEqual(expect.stringContaining('Saving it anew.'));
+    expect(await pauseOf(build)).toEqual(HELD_BEFORE);
+  });
+
+  it('is saved with a warning where it goes on too early each time', async () => {
+    slipway.engine.disturbCommits(3);
+    const { build } = await save();
+    const commits = slipway.engine.commits.length;
+    await work();
+    expect((await finished(slipway.admin, build.id)).status).toBe('SUCCEEDED');
+    expect(slipway.engine.commits).toHaveLength(commits + 3);
+    expect(await logOf(build)).toContainEqual(expect.stringMatching(/^Warning: .*by halves/));
+  });
+
   it('stands still only while its files are copied, and the build says since when and for how long', async () => {
     const { build, notebook, goOn } = await pausedSave();
     const seenAt = Date.now();

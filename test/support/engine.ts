@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import Docker from 'dockerode';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import type { BuildRequest, ContainerEngine } from '../../src/engine/container-engine.ts';
 import { markerHosts } from '../../src/engine/docker/build-leftovers.ts';
 import { createDockerEngine } from '../../src/engine/docker/docker-engine.ts';
 import { createLogger } from '../../src/shared/logger.ts';
-import type { EngineHarness } from '../contracts/container-engine.contract.ts';
+import { collect, type EngineHarness } from '../contracts/container-engine.contract.ts';
 
 /** A real engine with a real registry, as the global set-up of the `engine` project started them. */
 export interface TestEngine {
@@ -95,17 +95,24 @@ export function engineHarness(
   return {
     engine,
     build: (kind) => ({ dockerfile: `FROM ${baseImage}\nRUN ${command(kind)}\n` }),
-    async startContainer(labels, env) {
-      await pull(docker, baseImage);
-      const container = await docker.createContainer({
-        Image: baseImage,
-        Cmd: ['sleep', '1000'],
+    async makeImage(env, labels) {
+      const lines = Object.entries(env).map(([name, value]) => `ENV ${name}=${JSON.stringify(value)}`);
+      const dockerfile = [`FROM ${baseImage}`, ...lines, ''].join('\n');
+      const events = await collect(engine.build(buildRequest({ dockerfile, labels }), {}));
+      const last = events.at(-1);
+      return last?.kind === 'result' ? last.imageId : '';
+    },
+    async startContainer({ labels = {}, env = {}, imageId, files = {} }) {
+      if (imageId === undefined) await pull(docker, baseImage);
+      const writes = Object.entries(files).map(([path, bytes]) => `head -c ${bytes} /dev/urandom > ${path}`);
+      return startContainer(docker, {
+        Image: imageId ?? baseImage,
+        Cmd: ['sh', '-c', [...writes, 'echo ready', 'exec sleep 1000'].join('; ')],
         Labels: labels,
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
       });
-      await container.start();
-      return container.id;
     },
+    pauseContainer: (id) => docker.getContainer(id).pause(),
     stopContainer: async (id) => {
       await docker.getContainer(id).kill();
       await docker.getContainer(id).wait();
@@ -120,12 +127,24 @@ export function engineHarness(
   };
 }
 
+/** Starts a container whose command prints `ready` when it has done its work and then goes on; its id. */
+export async function startContainer(
+  docker: Docker,
+  options: Docker.ContainerCreateOptions,
+): Promise<string> {
+  const container = await docker.createContainer(options);
+  await container.start();
+  const logs = () => container.logs({ stdout: true, stderr: true }).then(String);
+  await expect.poll(logs, { timeout: 60_000, interval: 20 }).toContain('ready');
+  return container.id;
+}
+
 /** How many containers there are that a classic build of these labels started; other tests' builds run beside it. */
 export async function buildContainers(
   docker: Docker,
   labels: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const markers = markerHosts(labels).split(',');
+  const markers = markerHosts(labels);
   const all = await docker.listContainers({ all: true });
   const inspected = await Promise.all(
     all.map(({ Id }) =>

@@ -56,6 +56,8 @@ export interface FakeEngine extends ContainerEngine {
   onPush(handler: PushHandler | null): void;
   /** What each commit does from now on while the container is paused; `null`: nothing. */
   onCommit(handler: CommitHandler | null): void;
+  /** In so many commits from now on, somebody lets the paused container go on before its files are copied. */
+  disturbCommits(count: number): void;
   /** What happens at each question from now on; `null`: it is answered at once. */
   onQuestion(handler: QuestionHandler | null): void;
   /** Adds an image, for what a container was started from. */
@@ -149,6 +151,7 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
   let pushHandler: PushHandler = defaultPush;
   let commitHandler: CommitHandler | null = null;
   let questionHandler: QuestionHandler | null = null;
+  let disturbed = 0;
   let available = true;
   let running = 0;
 
@@ -199,6 +202,9 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     },
     onCommit: (handler) => {
       commitHandler = handler;
+    },
+    disturbCommits: (count) => {
+      disturbed = commits.length + count;
     },
     onQuestion: (handler) => {
       questionHandler = handler;
@@ -298,7 +304,12 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       labelsOf.set(imageId, request.labels);
       images.set(imageId, { ...base, id: imageId, labels, layerCount: base.layerCount + 1, references: [] });
       const { writtenBytes } = filesOf.get(container.id) ?? NO_FILES;
-      yield { kind: 'result', imageId, writtenBytes, stoodStill: request.pause };
+      yield {
+        kind: 'result',
+        imageId,
+        writtenBytes,
+        stoodStill: request.pause && commits.length > disturbed,
+      };
     },
     async resume(id, options) {
       check(options?.signal);

@@ -76,8 +76,10 @@ describe('a commit', () => {
   it('takes them from its events where it does, and tells of the pause before the commit has ended', async () => {
     const events = Promise.withResolvers<ServerResponse>();
     const seen = Promise.withResolvers<void>();
-    const tell = (response: ServerResponse, Action: string, at: Date) =>
-      response.write(`${JSON.stringify({ Action, timeNano: at.getTime() * 1_000_000 })}\n`);
+    const tell = (response: ServerResponse, Action: string, at: Date, imageID?: string) => {
+      const event = { Action, Actor: { Attributes: { imageID } }, timeNano: at.getTime() * 1_000_000 };
+      response.write(`${JSON.stringify(event)}\n`);
+    };
     await using engine = await engineThat({
       'GET /events': (_, response) => {
         response.writeHead(200).flushHeaders();
@@ -87,7 +89,7 @@ describe('a commit', () => {
         const stream = await events.promise;
         tell(stream, 'pause', PAUSED_AT);
         await seen.promise;
-        tell(stream, 'commit', PAUSED_AT);
+        tell(stream, 'commit', PAUSED_AT, COPY);
         tell(stream, 'unpause', new Date(PAUSED_AT.getTime() + 7));
         json({ Id: COPY }, 201)(request, response);
       },

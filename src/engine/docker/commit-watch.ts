@@ -15,7 +15,8 @@ export class CommitWatch implements Disposable {
   readonly #resumedAt = Promise.withResolvers<Date>();
   readonly #events: Readable | null;
   #isPaused = false;
-  #stoodStill = false;
+  /** Of each copy that came out of a commit by now: did the container still stand still? An earlier commit's may come first. */
+  readonly #copies = new Map<string, boolean>();
 
   /** Returns once the engine listens: nothing that it does from then on is missed. */
   static async open(engine: EngineConnection, id: string, signal?: AbortSignal): Promise<CommitWatch> {
@@ -47,9 +48,12 @@ export class CommitWatch implements Disposable {
     return this.#isPaused ? within(EVENT_DELAY_MS, this.#resumedAt.promise, now) : now;
   }
 
-  /** Once it has gone on: did it stand still until its files were copied? `null` where the engine did not say. */
-  get stoodStill(): boolean | null {
-    return this.#isPaused ? this.#stoodStill : null;
+  /**
+   * Once it has gone on: did it stand still until its files were copied? `null` where the engine did not say. It goes on at the
+   * end of whatever commit ends first, which may be one that somebody gave up: then the image is not told of before that.
+   */
+  stoodStill(imageId: string): boolean | null {
+    return this.#isPaused ? (this.#copies.get(imageId) ?? false) : null;
   }
 
   [Symbol.dispose](): void {
@@ -57,10 +61,9 @@ export class CommitWatch implements Disposable {
   }
 
   async #read(events: Readable): Promise<void> {
-    let isCopied = false;
     let wentOn = false;
     for await (const line of readLines(events)) {
-      const { Action, timeNano }: ContainerEvent = JSON.parse(line);
+      const { Action, timeNano, Actor }: ContainerEvent = JSON.parse(line);
       const at = new Date(Math.floor(timeNano / 1_000_000));
       if (Action === 'pause') {
         this.#isPaused = true;
@@ -68,9 +71,8 @@ export class CommitWatch implements Disposable {
       } else if (Action === 'unpause') {
         wentOn = true;
         this.#resumedAt.resolve(at);
-      } else if (Action === 'commit' && !isCopied) {
-        isCopied = true;
-        this.#stoodStill = this.#isPaused && !wentOn;
+      } else if (Action === 'commit') {
+        this.#copies.set(Actor.Attributes.imageID ?? '', this.#isPaused && !wentOn);
       }
     }
   }
@@ -89,6 +91,8 @@ export async function within<T, U>(ms: number, promise: Promise<T>, otherwise: U
 
 interface ContainerEvent {
   readonly Action: string;
+  /** With a commit: what came of it. */
+  readonly Actor: { readonly Attributes: { readonly imageID?: string } };
   /** In nanoseconds since 1970. */
   readonly timeNano: number;
 }

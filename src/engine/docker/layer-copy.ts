@@ -54,7 +54,7 @@ export async function* copyLayer(
     if (copied.status === 'rejected') throw copied.reason;
     if (resumed?.status === 'rejected') throw resumed.reason;
     isTaken = true;
-    const stoodStill = watch !== null && !commit.cannotPause && (watch.stoodStill ?? true);
+    const stoodStill = watch !== null && !commit.cannotPause && (watch.stoodStill(copied.value) ?? true);
     return { imageId: copied.value, stoodStill };
   } finally {
     signal?.removeEventListener('abort', onAbort);

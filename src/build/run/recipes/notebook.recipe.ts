@@ -9,6 +9,8 @@ import { buildLabel, type Recipe, type RecipeTools } from './recipe.ts';
 
 /** The platform's own labels: a container that is started from the image must not pass for the notebook it was. */
 const OWN_LABELS = 'slipway.';
+/** A save is done so often whose notebook was paused and went on too early. */
+const TRIES = 3;
 /** How long an engine is asked whether a notebook runs of which it has not said so; later, others look. */
 const LAST_LOOK_MS = 5000;
 /** Why an engine refuses a save before it has paused anything. */
@@ -38,7 +40,7 @@ export function createNotebookRecipe(options: {
       omitLabels: [...new Set([...options.omitLabels, ...own])],
       comment: build.targetDescription ?? '',
     };
-    return { imageId: await commit(request, tools) };
+    return { imageId: await commitAtRest(request, tools) };
   };
 }
 
@@ -63,11 +65,36 @@ async function tellWhatGoesIn(
 }
 
 /**
- * While the notebook stands still nothing is written that the engine's next event would have to wait for.
+ * An engine that still copies for a save which was given up lets the notebook go on at the end of that, also in the middle of this
+ * one, whose files may not fit together then.
  *
  * @returns the image's id
  */
-async function commit(request: CommitRequest, tools: RecipeTools): Promise<string> {
+async function commitAtRest(request: CommitRequest, tools: RecipeTools): Promise<string> {
+  const { engine, log, enter, hold, signal } = tools;
+  for (let tries = 1; ; tries += 1) {
+    const { imageId, wentOnTooEarly } = await commit(request, tools);
+    if (!wentOnTooEarly) return imageId;
+    const message = 'The notebook went on before all its files were copied';
+    if (tries === TRIES) {
+      await log.say(`Warning: ${message} again; what was written meanwhile may be in the image by halves.`);
+      return imageId;
+    }
+    await log.say(`${message}: somebody let it go on, or the end of an earlier save did. Saving it anew.`);
+    await engine.removeImage(imageId, { signal });
+    hold.begin(new Date());
+    await enter('COMMITTING');
+  }
+}
+
+interface Copy {
+  readonly imageId: string;
+  /** It was paused, but not for as long as its files were copied. */
+  readonly wentOnTooEarly: boolean;
+}
+
+/** While the notebook stands still nothing is written that the engine's next event would have to wait for. */
+async function commit(request: CommitRequest, tools: RecipeTools): Promise<Copy> {
   const { engine, log, enter, hold, signal } = tools;
   await log.say(
     request.pause
@@ -92,12 +119,12 @@ async function commit(request: CommitRequest, tools: RecipeTools): Promise<strin
         case 'result':
           if (hold.since !== null) await lookOnceMore(request.containerId, hasPaused, tools);
           await log.say(`Saved: the new layer has ${inWords(event.writtenBytes)}.`);
-          if (request.pause && !event.stoodStill) {
+          if (request.pause && !hasPaused) {
             await log.say(
-              'Warning: the notebook did not stand still: what was written meanwhile may be in the image by halves.',
+              'Warning: this engine cannot pause the notebook: what was written meanwhile may be in the image by halves.',
             );
           }
-          return event.imageId;
+          return { imageId: event.imageId, wentOnTooEarly: hasPaused && !event.stoodStill };
       }
     }
   } catch (error) {
