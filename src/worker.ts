@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from './app.ts';
 import { buildSource } from './build/build.reads.ts';
 import { BuildRunner } from './build/run/build.runner.ts';
-import { isLeftover } from './build/run/build-leftovers.ts';
+import { isLeftover, pushedAs } from './build/run/build-leftovers.ts';
 import { HeldNotebooks } from './build/run/held-notebooks.ts';
 import { createDockerfileRecipe } from './build/run/recipes/dockerfile.recipe.ts';
 import { createNotebookRecipe } from './build/run/recipes/notebook.recipe.ts';
@@ -10,7 +10,7 @@ import { BUILD_LABEL } from './build/run/recipes/recipe.ts';
 import { kysely } from './db/orm.ts';
 
 /** How often a worker looks for what lost ones left in the engine, paused notebooks too. */
-const REAP_MS = 30_000;
+const CLEAR_MS = 30_000;
 
 export interface Worker extends AsyncDisposable {
   /** Takes no more builds, lets running ones go on for the drain time, then gives them back to the queue. */
@@ -43,7 +43,10 @@ export async function startWorker(app: App): Promise<Worker | null> {
     recipes: {
       DOCKERFILE: dockerfileRecipe,
       PACKAGES: dockerfileRecipe,
-      NOTEBOOK: createNotebookRecipe({ omitLabels: Object.values(config.notebookLabels) }),
+      NOTEBOOK: createNotebookRecipe({
+        omitLabels: Object.values(config.notebookLabels),
+        limits: config.save,
+      }),
     },
     log,
   });
@@ -52,17 +55,23 @@ export async function startWorker(app: App): Promise<Worker | null> {
 
   const held = new HeldNotebooks({ em: orm.em, events, engine, log });
   const stopping = new AbortController();
-  const reaping = (async () => {
+  const letGo = async () => {
+    const resumed = await held.letGo();
+    if (resumed > 0) log.info({ resumed }, 'resumed notebooks that lost workers left paused');
+  };
+  const reap = async () => {
+    const reaped = await engine.reap(
+      BUILD_LABEL,
+      (label) => isLeftover(kysely(orm.em.fork()), label),
+      (label) => pushedAs(kysely(orm.em.fork()), label),
+    );
+    if (reaped > 0) log.info({ reaped }, 'removed what lost workers left in the engine');
+  };
+  const clearing = (async () => {
     while (!stopping.signal.aborted) {
-      try {
-        const reaped = await engine.reap(BUILD_LABEL, (label) => isLeftover(kysely(orm.em.fork()), label));
-        if (reaped > 0) log.info({ reaped }, 'removed what lost workers left in the engine');
-        const resumed = await held.letGo();
-        if (resumed > 0) log.info({ resumed }, 'resumed notebooks that lost workers left paused');
-      } catch (error) {
-        log.debug({ err: error }, 'could not look for leftovers');
-      }
-      await sleep(REAP_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+      await letGo().catch((err: unknown) => log.warn({ err }, 'could not look for notebooks left paused'));
+      await reap().catch((err: unknown) => log.warn({ err }, 'could not look for what lost workers left'));
+      await sleep(CLEAR_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
     }
   })();
 
@@ -77,7 +86,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
     );
     await queue.stopWorking();
     drained.abort();
-    await Promise.all([release, reaping]);
+    await Promise.all([release, clearing]);
   };
   const stopOnce = () => {
     stopped ??= stop();

@@ -126,7 +126,9 @@ registerEnumType(ImageBuildFailureReason, {
     PUSH_DENIED: { description: 'The registry refused the push.' },
     REGISTRY_UNAVAILABLE: { description: 'A registry did not answer, also after several tries.' },
     TAG_EXISTS: { description: 'The tag exists and was not to be overwritten.' },
-    NAME_TAKEN: { description: 'Another image took the name while this one was built.' },
+    NAME_TAKEN: {
+      description: 'Another image took the name while this one was built, or a built-in one has it.',
+    },
     NOTEBOOK_GONE: { description: "The notebook's container was removed." },
     NOTEBOOK_NOT_RUNNING: { description: 'The notebook had stopped.' },
     ENGINE_UNAVAILABLE: { description: 'The container engine did not answer, also after several tries.' },
@@ -134,7 +136,7 @@ registerEnumType(ImageBuildFailureReason, {
     DISK_FULL: { description: 'The engine has no space left.' },
     QUOTA_EXCEEDED: {
       description:
-        'Its namespace or workspace had no room for the image when it was done: the message says whose limit, and how much was used.',
+        'Its namespace or workspace had no room for the image when it was done, or a saved notebook has more layers or bytes than the operator allows: the message says whose limit, and how much was used.',
     },
     CANCELED: { description: 'Somebody cancelled it.' },
     EXPIRED: { description: 'It waited too long for a worker.' },

@@ -308,7 +308,7 @@ export class BuildImageInput extends MutationInput {
     nullable: true,
     defaultValue: false,
     description:
-      'Take over name and tag of an image that exists, in the catalogue or in the registry; otherwise that is refused.',
+      'Take over name and tag of an image that exists, in the catalogue or in the registry; otherwise that is refused. A built-in image keeps its own.',
   })
   overwriteTag?: boolean | null;
 
@@ -356,7 +356,7 @@ export class SaveImageFromNotebookInput extends MutationInput {
 
   @Field(() => String, {
     description:
-      'Lower-case letters and digits, with single dots, underscores or hyphens between them; at most 128.',
+      'Lower-case letters and digits, and between them single dots, one or two underscores, or any number of hyphens; at most 128 characters.',
   })
   name!: string;
 
@@ -375,7 +375,8 @@ export class SaveImageFromNotebookInput extends MutationInput {
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
-    description: 'Take over name and tag of an image that exists; otherwise that is refused.',
+    description:
+      'Take over name and tag of an image that exists; otherwise that is refused. A built-in image keeps its own.',
   })
   overwriteTag?: boolean | null;
 
@@ -454,12 +455,8 @@ export class NotebookSaveEstimate {
   @Field(() => SafeInt, { description: 'The layer that the save adds: what the notebook has written.' })
   writtenBytes!: number;
 
-  @Field(() => Int, {
-    nullable: true,
-    description:
-      'Layers, the added one included; null: the engine has the image that it was started from no more.',
-  })
-  layerCount!: number | null;
+  @Field(() => Int, { description: 'Layers, the added one included.' })
+  layerCount!: number;
 }
 
 @ObjectType({ description: 'The image to come, and the build that makes it.', simpleResolvers: true })
@@ -488,7 +485,7 @@ export class SaveImageFromNotebookPayload extends Payload {
   @Field(() => NotebookSaveEstimate, {
     nullable: true,
     description:
-      'How large the image will be; null where the input was refused or a clientToken brought an earlier build back, and where the engine did not say in time.',
+      'How large the image will be; null where the input was refused or a clientToken brought an earlier build back, and where the engine did not say within 5 seconds, or cannot.',
   })
   estimate!: NotebookSaveEstimate | null;
 }

@@ -9,6 +9,7 @@ import { ImageObject } from '../image/image.types.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
 import { NotebookObject } from '../notebook/notebook.types.ts';
+import { UnavailableError } from '../shared/errors.ts';
 import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
 import { UserObject } from '../user/user.types.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
@@ -303,7 +304,10 @@ export class BuildResolver {
     return build.canceledById === null ? null : await loaders.user.load(build.canceledById);
   }
 
-  @FieldResolver(() => [ImageBuildPermission], { description: 'What the viewer may do with it.' })
+  @FieldResolver(() => [ImageBuildPermission], {
+    description:
+      'What the viewer may do with it. A save is tried once more by who may see its notebook: without RETRY also where the engine does not answer just now.',
+  })
   async viewerPermissions(
     @Root() build: BuildRow,
     @Ctx() { session, loaders }: Context,
@@ -316,7 +320,18 @@ export class BuildResolver {
     if (build.status === 'SUCCEEDED' || !session.can('image:create', build.namespaceId)) return ['READ'];
     const workspace = await loaders.workspace.load(build.workspaceId);
     const mayWork = workspace?.isDefault === true || session.can('workspace:work', build.workspaceId);
-    return mayWork ? ['READ', 'RETRY'] : ['READ'];
+    if (!mayWork) return ['READ'];
+    return build.kind !== 'NOTEBOOK' || (await seesNotebook(build, loaders)) ? ['READ', 'RETRY'] : ['READ'];
+  }
+}
+
+/** May the viewer see the notebook that a build saves? No, where the engine does not say. */
+async function seesNotebook({ notebookId }: BuildRow, loaders: Context['loaders']): Promise<boolean> {
+  try {
+    return notebookId !== null && (await loaders.notebook.load(notebookId)) !== null;
+  } catch (error) {
+    if (error instanceof UnavailableError) return false;
+    throw error;
   }
 }
 

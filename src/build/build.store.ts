@@ -16,6 +16,8 @@ export class BuildLostError extends Error {
 export interface Fence {
   readonly buildId: string;
   readonly attempt: number;
+  /** Goes along with each write: what must not be lost with one that failed. */
+  readonly carry?: (build: Build) => void;
 }
 
 /** Writes a new build with its first status event. */
@@ -65,7 +67,7 @@ export class BuildStore {
    * version any more: who follows it has been told of the end.
    */
   async change<T>(
-    { buildId, attempt }: { readonly buildId: string; readonly attempt?: number },
+    { buildId, attempt, carry }: Pick<Fence, 'buildId'> & Partial<Fence>,
     change: (build: Build, tx: EntityManager, now: Date) => Promise<T> | T,
   ): Promise<T> {
     let ended = false;
@@ -78,6 +80,7 @@ export class BuildStore {
       const now = new Date();
       const hadEnded = build.finishedAt !== null;
       const before = changing(build);
+      carry?.(build);
       const answer = await change(build, tx, now);
       if (!hadEnded && changing(build) !== before) recordChange(tx, build);
       ended = build.finishedAt !== null;

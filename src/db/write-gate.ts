@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { UnavailableError } from '../shared/errors.ts';
+import { Turnstile } from '../shared/turnstile.ts';
 import { type EntityManager, kysely } from './orm.ts';
 
 /** Of the pool's ten connections: a transaction that waits for a lock holds one, and reads need the others. */
@@ -10,6 +10,8 @@ const MAX_LONG_WRITES = 2;
 const WAIT_MS = 20_000;
 /** How long a statement waits for a lock: see `lock_timeout` in PostgreSQL's documentation. */
 const LOCK_TIMEOUT_MS = 15_000;
+
+const TOO_MANY = 'Too many changes wait to be written; try again in a while.';
 
 /** `LONG`: it may take seconds by itself. */
 export type WriteLength = 'SHORT' | 'LONG';
@@ -27,8 +29,8 @@ export class WriteGate {
     private readonly em: EntityManager,
     waitMs = WAIT_MS,
   ) {
-    this.#writes = new Turnstile(MAX_WRITES, waitMs);
-    this.#longWrites = new Turnstile(MAX_LONG_WRITES, waitMs);
+    this.#writes = new Turnstile(MAX_WRITES, waitMs, TOO_MANY);
+    this.#longWrites = new Turnstile(MAX_LONG_WRITES, waitMs, TOO_MANY);
   }
 
   /**
@@ -46,56 +48,5 @@ export class WriteGate {
       });
     const pass = async () => await this.#writes.pass(write);
     return length === 'LONG' ? await this.#longWrites.pass(pass) : await pass();
-  }
-}
-
-/** Lets so many in at once; the others wait in a row. */
-export class Turnstile {
-  #free: number;
-  readonly #row = new Set<() => void>();
-
-  constructor(
-    places: number,
-    private readonly waitMs: number,
-  ) {
-    this.#free = places;
-  }
-
-  /** @throws UnavailableError its turn did not come in time; nothing was run then */
-  async pass<T>(run: () => Promise<T>): Promise<T> {
-    await this.#enter();
-    try {
-      return await run();
-    } finally {
-      this.#leave();
-    }
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const enter = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(() => {
-      this.#row.delete(enter);
-      reject(new UnavailableError('Too many changes wait to be written; try again in a while.'));
-    }, this.waitMs);
-    this.#row.add(enter);
-    await promise;
-  }
-
-  /** A place goes to the one who has waited longest, so that nobody who comes just now is faster. */
-  #leave(): void {
-    const [next] = this.#row;
-    if (next === undefined) this.#free += 1;
-    else {
-      this.#row.delete(next);
-      next();
-    }
   }
 }

@@ -4,8 +4,8 @@ import type { Builder } from '../shared/enums.ts';
  * PORT: a container engine that can build, commit and push images and list running containers.
  *
  * For the one who implements it: every method rejects with an {@link EngineError} and nothing else where the engine or
- * what it was asked to do is at fault; an aborted `signal` ends the engine's work (nothing of it keeps running) and
- * rejects with the signal's reason. A stream that ends without its result has failed and must throw.
+ * what it was asked to do is at fault; an aborted `signal` ends the engine's work (nothing of it keeps running, but for a
+ * {@link ContainerEngine.commit}) and rejects with the signal's reason. A stream that ends without its result has failed and must throw.
  */
 export interface ContainerEngine {
   /** What engine this is. Rejects with `ENGINE_UNAVAILABLE` when it does not answer. */
@@ -21,8 +21,10 @@ export interface ContainerEngine {
    * what it has written since, and the configuration of that image. Nothing of the container's own configuration gets in, for it
    * holds secrets: no environment, no command, no label, no host name, neither as a value nor in the history.
    *
-   * The container is paused meanwhile where `pause` says so, and runs again in every case before the stream ends or throws; an
-   * abort lets it go on at once. Fails with `NOTEBOOK_GONE` or `NOTEBOOK_NOT_RUNNING` (paused counts as that) where there is
+   * The container is paused meanwhile where `pause` says so, and runs again before the stream ends or throws; an abort lets it go on
+   * at once. No engine can be stopped copying: it goes on after an abort, and what comes out of it is taken away. Podman cannot even
+   * be had to let the container go on before that: there an abort throws after some seconds without a `resumed`, and the container
+   * goes on when all is copied. Fails with `NOTEBOOK_GONE` or `NOTEBOOK_NOT_RUNNING` (paused counts as that) where there is
    * nothing to save, with `BASE_IMAGE_NOT_FOUND` where the engine has its image no more. The last event is `result`.
    */
   commit(request: CommitRequest, options: CallOptions): AsyncIterable<CommitEvent>;
@@ -52,8 +54,14 @@ export interface ContainerEngine {
    * Ends and removes what dead workers left with a value of `label` for which `isLeftover` answers true: containers that a
    * build started, and images that a build or a commit ended with. Not a container that merely runs an image with that label, nor an
    * image that somebody has tagged, that a container uses, or that only inherited the label. How many they were.
+   *
+   * @param pushedAs references that what carries a value was to be pushed as: who died during a push left them as tags
    */
-  reap(label: string, isLeftover: (value: string) => Promise<boolean>): Promise<number>;
+  reap(
+    label: string,
+    isLeftover: (value: string) => Promise<boolean>,
+    pushedAs?: (value: string) => Promise<readonly string[]>,
+  ): Promise<number>;
 }
 
 export interface CallOptions {
@@ -151,9 +159,9 @@ export interface CommitRequest {
 }
 
 export type CommitEvent =
-  /** The container stands still from here on. */
+  /** The container stands still since then: by the engine's word, or as far as can be told where the engine says nothing. */
   | { readonly kind: 'paused'; readonly at: Date }
-  /** It runs again. Comes after each `paused`, before the stream ends or throws. */
+  /** It runs again. Comes after `paused` as soon as that is known, also while the engine still copies; a stream that throws without it could not find out. */
   | { readonly kind: 'resumed'; readonly at: Date }
   | {
       readonly kind: 'result';

@@ -8,6 +8,7 @@ import type { ImageCriteria } from '../image/filter/image-filter.rules.ts';
 import type { ImageParent, ImageRow } from '../image/image.reads.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
+import type { NotebookContainers } from '../notebook/notebook-containers.ts';
 import type { QueuePlace } from '../queue/job-queue.ts';
 import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
@@ -40,8 +41,10 @@ export interface Loaders {
   /** Members by the namespace's or the workspace's id; `null` for who may not see them. */
   readonly namespaceMembers: DataLoader<string, readonly Membership[] | null>;
   readonly workspaceMembers: DataLoader<string, readonly Membership[] | null>;
+  /** The engine's containers as they are for this operation: asked for once, whatever of its fields need them. */
+  readonly containers: () => NotebookContainers;
   readonly notebook: DataLoader<string, Notebook | null>;
-  /** What a notebook's files take; `null` where the engine does not say in time. */
+  /** What a notebook's files take; `null` where the engine does not say in time, or cannot. */
   readonly footprint: DataLoader<Notebook, ContainerFootprint | null, string>;
   readonly image: DataLoader<string, ImageRow | null>;
   /** By the name that an engine has for it, `host/path@sha256:…`. */
@@ -87,6 +90,14 @@ export function createLoaders(services: Services, session: Session, options: { c
   });
   const byId = <T extends { readonly id: string }>(find: (ids: readonly string[]) => Promise<readonly T[]>) =>
     keyed(async (ids) => new Map((await find(ids)).map((row) => [row.id, row])));
+  let known: NotebookContainers | undefined;
+  const containers = () => {
+    // Mutations run one after the other: a later one has its own time.
+    if (!options.cache || known === undefined || known.deadline.aborted) {
+      known = services.notebooks.containers();
+    }
+    return known;
+  };
   return {
     user: byId((ids) => services.users.byIds(ids)),
     userByName: keyed(
@@ -96,7 +107,8 @@ export function createLoaders(services: Services, session: Session, options: { c
     workspace: byId((ids) => services.workspaces.byIds(ids)),
     namespaceMembers: keyed((ids) => services.namespaces.members(session, ids)),
     workspaceMembers: keyed((ids) => services.workspaces.members(session, ids)),
-    notebook: byId((ids) => services.notebooks.byIds(session, ids)),
+    containers,
+    notebook: byId((ids) => services.notebooks.byIds(session, ids, containers())),
     footprint: new DataLoader(async (notebooks) => await services.notebooks.footprints(notebooks), {
       cache: options.cache,
       cacheKeyFn: ({ containerId }) => containerId,

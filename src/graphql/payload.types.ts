@@ -49,7 +49,9 @@ registerEnumType(UserErrorCode, {
     BUILD_ALREADY_FINISHED: { description: 'The build has ended; details: status.' },
     BUILD_NOT_FINISHED: { description: 'The build has not ended yet; details: status.' },
     NOTEBOOK_NOT_RUNNING: { description: 'The notebook is not running; details: status.' },
-    NOTEBOOK_BUSY: { description: 'The notebook is being saved; details: buildId.' },
+    NOTEBOOK_BUSY: {
+      description: 'The notebook is being saved; details: buildId, where the viewer may see that build.',
+    },
     QUOTA_EXCEEDED: {
       description:
         'A quota does not allow it; details: quota (images, storageBytes or concurrentBuilds), scope (namespace or workspace), name, limit, current, requested.',

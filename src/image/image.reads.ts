@@ -159,7 +159,7 @@ export async function imageByName(
 
 /**
  * The images of these digests in these repositories that the viewer may read, one of each place in a registry: a live one before
- * others, the newest of those. Deleted ones are among them.
+ * others, the oldest of those. Deleted ones are among them.
  */
 export async function imagesByDigest(
   db: Db,
@@ -179,8 +179,8 @@ export async function imagesByDigest(
     .orderBy('image.repository')
     .orderBy('image.digest')
     .orderBy(liveImages(), 'desc')
-    .orderBy('image.createdAt', 'desc')
-    .orderBy('image.id', 'desc')
+    .orderBy('image.createdAt')
+    .orderBy('image.id')
     .execute();
 }
 

@@ -34,6 +34,11 @@ export function isLive(status: ImageStatus): boolean {
   return status !== 'DELETED' && status !== 'CREATE_FAILED';
 }
 
+/** Of several images that could be meant, a live one before others. */
+export function liveOrFirst<T extends { readonly status: ImageStatus }>(images: readonly T[]): T | null {
+  return images.find(({ status }) => isLive(status)) ?? images[0] ?? null;
+}
+
 /** Does it hold its name in the catalogue? One that waits to replace another does not yet. */
 export function holdsName({ status, replacesId }: Pick<Image, 'status' | 'replacesId'>): boolean {
   return isLive(status) && replacesId === null;

@@ -42,7 +42,7 @@ export class ImageService {
 
   /**
    * The images that an engine knows under these names, `host/path@sha256:…`, by the name; for one that several images have, a live
-   * one, and the newest.
+   * one, and the one that came first: another that was registered under the same name later is not what was meant.
    */
   async byReferences(
     session: Session,
@@ -55,7 +55,7 @@ export class ImageService {
     const rows = await imagesByDigest(kysely(this.em.fork()), session, [...repositories], [...digests]);
     const liveFirst = rows.sort(
       (a, b) =>
-        Number(isLive(b.status)) - Number(isLive(a.status)) || Number(b.createdAt) - Number(a.createdAt),
+        Number(isLive(b.status)) - Number(isLive(a.status)) || Number(a.createdAt) - Number(b.createdAt),
     );
     return new Map(
       places.flatMap((place) => {

@@ -3,15 +3,17 @@ import { type Connection, ForwardArgs, toConnection } from '../graphql/connectio
 import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
 import type { ImageRow } from '../image/image.reads.ts';
-import { isLive } from '../image/image.rules.ts';
+import { liveOrFirst } from '../image/image.rules.ts';
 import { ImageConnection, ImageObject } from '../image/image.types.ts';
+import { UnavailableError } from '../shared/errors.ts';
 import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
 import { UserObject } from '../user/user.types.ts';
 import { WorkspaceObject } from '../workspace/workspace.types.ts';
 import type { Notebook } from './notebook.service.ts';
 import { NotebookConnection, NotebookObject } from './notebook.types.ts';
 
-const ASKED = 'The engine counts when this is asked for; null where it does not say within 5 seconds.';
+const ASKED =
+  'The engine counts when this is asked for, and its answer is told for 30 seconds; null where it does not say within 5 seconds, or cannot.';
 
 @Resolver(() => NotebookObject)
 export class NotebookResolver {
@@ -20,7 +22,7 @@ export class NotebookResolver {
       "Notebook instances that the container engine reports: the viewer's own, and for owners all of their workspaces'.",
   })
   async notebooks(
-    @Ctx() { notebooks, session }: Context,
+    @Ctx() { notebooks, session, loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
     @Arg('workspaceId', () => ID, { nullable: true, description: 'Only those of this workspace.' })
     workspaceId?: string | null,
@@ -29,7 +31,7 @@ export class NotebookResolver {
       typeof workspaceId === 'string'
         ? (uidOf('Workspace', workspaceId, ['workspaceId']) ?? NO_SUCH_UID)
         : null;
-    return toConnection(await notebooks.page(session, uid, args));
+    return toConnection(await notebooks.page(session, uid, args, loaders.containers()));
   }
 
   @Query(() => NotebookObject, {
@@ -38,10 +40,10 @@ export class NotebookResolver {
   })
   async notebook(
     @Arg('id', () => ID, { description: "The notebook's id." }) id: string,
-    @Ctx() { notebooks, session }: Context,
+    @Ctx() { loaders }: Context,
   ): Promise<Notebook | null> {
     const uid = uidOf('Notebook', id);
-    return uid === null ? null : await notebooks.find(session, uid);
+    return uid === null ? null : await loaders.notebook.load(uid);
   }
 
   @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
@@ -75,8 +77,16 @@ export class NotebookResolver {
   async sourceImage(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<ImageRow | null> {
     const { imageReferences } = notebook;
     const images = await Promise.all(imageReferences.map((name) => loaders.imageByReference.load(name)));
-    const found = images.filter((image) => image !== null);
-    return found.find(({ status }) => isLive(status)) ?? found[0] ?? null;
+    return liveOrFirst(images.filter((image) => image !== null));
+  }
+
+  @FieldResolver(() => [String], {
+    description:
+      'What a save would not capture: where volumes, bind mounts and tmpfs are mounted, as absolute paths.',
+  })
+  uncapturedMounts(@Root() { uncapturedMounts }: Notebook): readonly string[] {
+    if (uncapturedMounts !== null) return uncapturedMounts;
+    throw new UnavailableError('The container engine does not say what is mounted; try again in a while.');
   }
 
   @FieldResolver(() => SafeInt, {
@@ -96,7 +106,8 @@ export class NotebookResolver {
   }
 
   @FieldResolver(() => ImageConnection, {
-    description: 'The images saved from it that the viewer may see, newest first.',
+    description:
+      'The images of its saves that the viewer may see, newest first; those that could not be made too.',
   })
   async savedImages(
     @Root() notebook: Notebook,

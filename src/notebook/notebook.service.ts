@@ -1,12 +1,11 @@
 import type { Session } from '../auth/session.ts';
-import {
-  type ContainerDetails,
-  type ContainerEngine,
-  type ContainerFootprint,
-  type ContainerState,
-  type ContainerSummary,
-  EngineError,
-  type EngineImage,
+import type {
+  ContainerDetails,
+  ContainerEngine,
+  ContainerFootprint,
+  ContainerState,
+  ContainerSummary,
+  EngineImage,
 } from '../engine/container-engine.ts';
 import { UnavailableError } from '../shared/errors.ts';
 import { isUuid } from '../shared/global-id.ts';
@@ -14,10 +13,15 @@ import { inParallel } from '../shared/in-parallel.ts';
 import { once, type Page, type PageArgs, type Place, readWindow, toPage } from '../shared/keyset.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 import type { WorkspaceService } from '../workspace/workspace.service.ts';
-import { credentialFilesAmong } from './credential-files.rules.ts';
-import { mostAlive, type NotebookClaim, type NotebookLabels, readClaim } from './notebook-labels.rules.ts';
+import { NotebookContainers } from './notebook-containers.ts';
+import { NotebookEngine } from './notebook-engine.ts';
+import { type CredentialFiles, NotebookFiles } from './notebook-files.ts';
+import { currentOf, type NotebookClaim, type NotebookLabels, readClaim } from './notebook-labels.rules.ts';
 
-/** How long the engine has for all that one answer needs of it. */
+/**
+ * How long the engine has to tell an operation which notebooks there are, and once more what the files of those that are shown
+ * take. A save gives it this time once, for all that is to be known before.
+ */
 const ANSWER_MS = 5000;
 /** Questions that one answer asks the engine at a time. */
 const AT_A_TIME = 8;
@@ -35,47 +39,55 @@ export interface Notebook {
   readonly imageId: string;
   /** Under what names registries have that image: `host/path@sha256:…`. */
   readonly imageReferences: readonly string[];
-  /** Of that image; `null` where the engine has it no more. */
+  /** Of that image; `null` where the engine has it no more, or cannot read it. */
   readonly layerCount: number | null;
   readonly containerId: string;
+  /** `null` where it never was, or the engine does not describe the container. */
   readonly startedAt: Date | null;
-  readonly uncapturedMounts: readonly string[];
+  /** `null` where the engine does not describe the container. */
+  readonly uncapturedMounts: readonly string[] | null;
 }
 
-/** Files that a notebook has written and that by their names hold credentials. */
-export interface CredentialFiles {
-  /** Absolute paths, in order. */
-  readonly paths: readonly string[];
-  /** False where there was too much to look at: then some may be missing. */
-  readonly complete: boolean;
-}
-
-/** A container that says it is a notebook, by labels of its own. */
-interface Candidate {
+/** A container that says it is a notebook, by labels of its own, to who may see that. */
+interface Seen {
   readonly id: string;
   readonly claim: NotebookClaim;
   readonly container: ContainerSummary;
+  /** `null` where the engine has it no more, or cannot read it. */
   readonly image: EngineImage | null;
+  readonly workspace: Workspace;
 }
 
 /** Finds notebooks in the engine. A notebook is seen by its owner, by owners of its workspace and by administrators. */
 export class NotebookService {
+  readonly #engine: NotebookEngine;
+  readonly #files: NotebookFiles;
+
   constructor(
-    private readonly engine: ContainerEngine | null,
+    engine: ContainerEngine | null,
     private readonly labels: NotebookLabels,
     private readonly workspaces: WorkspaceService,
     private readonly answerMs = ANSWER_MS,
-  ) {}
+  ) {
+    this.#engine = new NotebookEngine(engine, answerMs);
+    this.#files = new NotebookFiles(this.#engine, answerMs);
+  }
+
+  /** The engine's containers for one operation, beginning now. */
+  containers(): NotebookContainers {
+    return new NotebookContainers(this.#engine, this.labels.id, AbortSignal.timeout(this.answerMs));
+  }
 
   /** The notebooks that the viewer may see, by name. What it shows fails with UnavailableError where no engine answers. */
   async page(
     session: Session,
     workspaceUid: string | null | undefined,
     args: PageArgs,
+    containers = this.containers(),
   ): Promise<Page<Notebook>> {
     const window = readWindow('notebooks', 'text', args);
     const list = once(async () =>
-      (await this.#visible(session, null, this.deadline()))
+      (await this.#visible(session, null, containers))
         .filter(({ workspace }) => !workspaceUid || workspace.id === workspaceUid)
         .map((found) => ({ ...found, place: { value: nameOf(found), id: found.id } }))
         .sort((a, b) => compare(a.place, b.place)),
@@ -83,13 +95,12 @@ export class NotebookService {
     const read = async () => {
       const { after } = window;
       const all = await list();
-      const deadline = this.deadline();
       let rest = after === null ? all : all.filter(({ place }) => compare(place, after) > 0);
       const shown: Notebook[] = [];
       // Once, but for containers that have gone since they were listed.
       while (rest.length > 0 && shown.length <= window.limit) {
         const count = window.limit + 1 - shown.length;
-        shown.push(...(await this.#details(rest.slice(0, count), deadline)));
+        shown.push(...(await notebooksOf(rest.slice(0, count), containers)));
         rest = rest.slice(count);
       }
       return shown;
@@ -99,8 +110,8 @@ export class NotebookService {
   }
 
   /** One notebook; `null` where there is none of this id that the viewer may see. */
-  async find(session: Session, uid: string, deadline?: AbortSignal): Promise<Notebook | null> {
-    const [notebook] = await this.byIds(session, [uid], deadline);
+  async find(session: Session, uid: string, containers = this.containers()): Promise<Notebook | null> {
+    const [notebook] = await this.byIds(session, [uid], containers);
     return notebook ?? null;
   }
 
@@ -108,162 +119,132 @@ export class NotebookService {
   async byIds(
     session: Session,
     uids: readonly string[],
-    deadline: AbortSignal = this.deadline(),
+    containers = this.containers(),
   ): Promise<Notebook[]> {
-    return await this.#details(await this.#visible(session, new Set(uids), deadline), deadline);
+    return await notebooksOf(await this.#visible(session, new Set(uids), containers), containers);
   }
 
-  /** For several questions about one notebook that are to be answered together within the time of one. */
-  deadline(): AbortSignal {
-    return AbortSignal.timeout(this.answerMs);
-  }
-
-  /** What a notebook's files take; `null` where the engine does not say in time, or cannot. */
-  async footprint(notebook: Notebook, deadline?: AbortSignal): Promise<ContainerFootprint | null> {
-    const [footprint = null] = await this.footprints([notebook], deadline);
-    return footprint;
+  /** What a notebook's files take, as of half a minute ago at the most; `null` where the engine does not say in time, or cannot. */
+  async footprint(notebook: Notebook, deadline: AbortSignal): Promise<ContainerFootprint | null> {
+    return await this.#files.footprint(notebook, deadline);
   }
 
   /** The same of several notebooks, in their order. */
-  async footprints(
-    notebooks: readonly Notebook[],
-    deadline: AbortSignal = this.deadline(),
-  ): Promise<(ContainerFootprint | null)[]> {
-    return await inParallel(notebooks, AT_A_TIME, ({ containerId }) =>
-      this.#askInTime(deadline, (engine, options) => engine.footprint(containerId, options)),
-    );
+  async footprints(notebooks: readonly Notebook[]): Promise<(ContainerFootprint | null)[]> {
+    const deadline = AbortSignal.timeout(this.answerMs);
+    return await Promise.all(notebooks.map((notebook) => this.#files.footprint(notebook, deadline)));
   }
 
-  /** By their names alone, their contents are not looked at; `null` where the engine does not say in time, or cannot. */
-  async credentialFiles(
-    { containerId, uncapturedMounts }: Notebook,
-    deadline: AbortSignal = this.deadline(),
-  ): Promise<CredentialFiles | null> {
-    const changed = await this.#askInTime(deadline, (engine, options) =>
-      engine.changedPaths(containerId, options),
-    );
-    if (changed === null) return null;
-    return { ...changed, paths: credentialFilesAmong(changed.paths, uncapturedMounts) };
+  /** Files with credentials that a notebook has written, as {@link footprint} knows of what it has written. */
+  async credentialFiles(notebook: Notebook, deadline: AbortSignal): Promise<CredentialFiles | null> {
+    return await this.#files.credentials(notebook, deadline);
   }
 
+  /**
+   * Those of the engine's containers that are notebooks for this viewer. First comes who may see them, by all their labels: their
+   * images' labels only take away from that. So the engine is asked nothing more of containers that the viewer may not see, and
+   * what it answers about those, or how long that takes, cannot be told from their not being there.
+   */
   async #visible(
     session: Session,
     wanted: ReadonlySet<string> | null,
-    deadline: AbortSignal,
-  ): Promise<(Candidate & { readonly workspace: Workspace })[]> {
-    const candidates = await this.#candidates(wanted, deadline);
-    if (candidates.length === 0) return [];
-    const names = candidates.flatMap(({ claim }) => claim.workspace ?? []);
+    containers: NotebookContainers,
+  ): Promise<Seen[]> {
+    const claims = (await containers.all()).flatMap((container) => {
+      const claim = readClaim(this.labels, container.labels);
+      const isWanted = claim.id !== null && isUuid(claim.id) && (wanted?.has(claim.id) ?? true);
+      return isWanted ? [{ container, claim }] : [];
+    });
+    if (claims.length === 0) return [];
+    const names = claims.flatMap(({ claim }) => claim.workspace ?? []);
     const [byName, fallback] = await Promise.all([this.workspaces.byNames(names), this.workspaces.default()]);
-    return candidates
-      .map((candidate) => ({
-        ...candidate,
-        workspace: byName.get(candidate.claim.workspace ?? '') ?? fallback,
-      }))
-      .filter(
-        ({ claim, workspace }) =>
-          session.isAdmin ||
-          claim.owner === session.user.name ||
-          (claim.isPlaced && session.can('notebook:save-any', workspace.id)),
-      );
-  }
-
-  /** One container for each notebook. */
-  async #candidates(wanted: ReadonlySet<string> | null, deadline: AbortSignal): Promise<Candidate[]> {
-    const all = await this.#ask(deadline, (engine, options) => engine.containers(this.labels.id, options));
-    const containers = all.filter(({ labels }) => {
-      const { id } = readClaim(this.labels, labels);
-      return id !== null && isUuid(id) && (wanted === null || wanted.has(id));
-    });
-    const imageIds = [...new Set(containers.map(({ imageId }) => imageId))];
-    const found = await inParallel(imageIds, AT_A_TIME, (imageId) =>
-      this.#ask(deadline, (engine, options) => engine.image(imageId, options)),
-    );
-    const images = new Map(imageIds.map((imageId, index) => [imageId, found[index] ?? null]));
-    const candidates = containers.flatMap((container): Candidate[] => {
+    const mayBeSeen = (claim: NotebookClaim) => {
+      // A name that no workspace has: its owners are nobody.
+      const workspace = claim.workspace === null ? fallback : byName.get(claim.workspace);
+      const isTheirs =
+        claim.isPlaced && workspace !== undefined && session.can('notebook:save-any', workspace.id);
+      return session.isAdmin || claim.owner === session.user.name || isTheirs;
+    };
+    const open = claims.filter(({ claim }) => mayBeSeen(claim)).map(({ container }) => container);
+    const images = await imagesOf(session, open, containers);
+    const seen = open.flatMap((container): Seen[] => {
       const image = images.get(container.imageId) ?? null;
+      // All its labels may be that image's. Nothing can be saved of it anyway.
+      if (image === null && !session.isAdmin) return [];
       const claim = readClaim(this.labels, container.labels, image?.labels);
-      return claim.id === null ? [] : [{ id: claim.id, claim, container, image }];
+      if (claim.id === null || !mayBeSeen(claim)) return [];
+      const workspace = byName.get(claim.workspace ?? '') ?? fallback;
+      return [{ id: claim.id, claim, container, image, workspace }];
     });
-    const groups = [...Map.groupBy(candidates, ({ id }) => id).values()];
-    const chosen = await inParallel(groups, AT_A_TIME, (group) => this.#newest(group, deadline));
-    return chosen.filter((candidate) => candidate !== null);
-  }
-
-  /** Of one notebook's containers the one that it is now; older ones may still be there. */
-  async #newest(candidates: readonly Candidate[], deadline: AbortSignal): Promise<Candidate | null> {
-    const alive = mostAlive(candidates);
-    if (alive.length === 1) return alive[0] ?? null;
-    const placed = await inParallel(alive, AT_A_TIME, async (candidate) => {
-      const { id } = candidate.container;
-      const details = await this.#container(id, deadline);
-      return { candidate, place: { value: details?.startedAt?.getTime() ?? 0, id } };
-    });
-    return placed.sort((a, b) => compare(b.place, a.place))[0]?.candidate ?? null;
-  }
-
-  /** Without those whose containers have gone meanwhile. */
-  async #details(
-    found: readonly (Candidate & { readonly workspace: Workspace })[],
-    deadline: AbortSignal,
-  ): Promise<Notebook[]> {
-    const notebooks = await inParallel(found, AT_A_TIME, async (candidate): Promise<Notebook | null> => {
-      const container = await this.#container(candidate.container.id, deadline);
-      if (container === null) return null;
-      const { id, claim, image, workspace } = candidate;
-      return {
-        id,
-        name: nameOf(candidate),
-        workspace,
-        ownerName: claim.owner,
-        state: container.state,
-        image: container.image,
-        imageId: container.imageId,
-        imageReferences: image?.references ?? [],
-        layerCount: image?.layerCount ?? null,
-        containerId: container.id,
-        startedAt: container.startedAt,
-        uncapturedMounts: container.mounts,
-      };
-    });
-    return notebooks.filter((notebook) => notebook !== null);
-  }
-
-  async #container(id: string, deadline: AbortSignal): Promise<ContainerDetails | null> {
-    return await this.#ask(deadline, (engine, options) => engine.container(id, options));
-  }
-
-  async #ask<T>(deadline: AbortSignal, question: Question<T>): Promise<T> {
-    if (this.engine === null) {
-      throw new UnavailableError('This server has no container engine, so it knows of no notebooks.');
-    }
-    try {
-      return await question(this.engine, { signal: deadline });
-    } catch (error) {
-      if (!(error instanceof EngineError) && !deadline.aborted) throw error;
-      throw new UnavailableError('The container engine does not answer; try again in a while.', {
-        cause: error,
-      });
-    }
-  }
-
-  /** For what takes the engine work: `null` where that takes too long, or where it fails at it. */
-  async #askInTime<T>(deadline: AbortSignal, question: Question<T>): Promise<T | null> {
-    return await this.#ask(deadline, async (engine, options) => {
-      try {
-        return await question(engine, options);
-      } catch (error) {
-        const isAway = error instanceof EngineError && error.reason === 'ENGINE_UNAVAILABLE';
-        if (deadline.aborted || (error instanceof EngineError && !isAway)) return null;
-        throw error;
-      }
-    });
+    const groups = [...Map.groupBy(seen, ({ id }) => id).values()];
+    const chosen = await inParallel(groups, AT_A_TIME, (group) => chooseFrom(group, containers));
+    return chosen.filter((one) => one !== null);
   }
 }
 
-type Question<T> = (engine: ContainerEngine, options: { readonly signal: AbortSignal }) => Promise<T>;
+/** The images that containers run, by their ids. */
+async function imagesOf(
+  session: Session,
+  found: readonly ContainerSummary[],
+  containers: NotebookContainers,
+): Promise<ReadonlyMap<string, EngineImage | null>> {
+  const ids = [...new Set(found.map(({ imageId }) => imageId))];
+  const images = await inParallel(ids, AT_A_TIME, async (id) => {
+    const image = containers.image(id);
+    // Administrators see all containers whatever their images say; to others it matters.
+    return session.isAdmin ? await unlessUnavailable(image, null) : await image;
+  });
+  return new Map(ids.map((id, index) => [id, images[index] ?? null]));
+}
 
-const nameOf = ({ id, claim }: Candidate): string => claim.name ?? id;
+/** One container for each notebook; older ones may still be there. */
+async function chooseFrom(group: readonly Seen[], containers: NotebookContainers): Promise<Seen | null> {
+  if (group.length === 1) return group[0] ?? null;
+  const started = await inParallel(group, AT_A_TIME, async (seen) => {
+    const details = await unlessUnavailable(containers.details(seen.container.id), null);
+    return { ...seen, startedAt: details?.startedAt ?? null };
+  });
+  return currentOf(started);
+}
+
+/** Without those whose containers have gone meanwhile. One that the engine does not describe is what it is in the list. */
+async function notebooksOf(found: readonly Seen[], containers: NotebookContainers): Promise<Notebook[]> {
+  const notebooks = await inParallel(found, AT_A_TIME, async (seen): Promise<Notebook | null> => {
+    const { id, claim, container, image, workspace } = seen;
+    const undescribed = { ...container, startedAt: null, mounts: null };
+    const details: Described | null = await unlessUnavailable(containers.details(container.id), undescribed);
+    if (details === null) return null;
+    return {
+      id,
+      name: nameOf(seen),
+      workspace,
+      ownerName: claim.owner,
+      state: details.state,
+      image: details.image,
+      imageId: details.imageId,
+      imageReferences: image?.references ?? [],
+      layerCount: image?.layerCount ?? null,
+      containerId: details.id,
+      startedAt: details.startedAt,
+      uncapturedMounts: details.mounts,
+    };
+  });
+  return notebooks.filter((notebook) => notebook !== null);
+}
+
+type Described = ContainerSummary &
+  Pick<ContainerDetails, 'startedAt'> & { readonly mounts: readonly string[] | null };
+
+async function unlessUnavailable<T, U>(answer: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof UnavailableError) return otherwise;
+    throw error;
+  }
+}
+
+const nameOf = ({ id, claim }: Pick<Seen, 'id' | 'claim'>): string => claim.name ?? id;
 
 function compare(a: Place, b: Place): number {
   if (a.value !== b.value) return a.value < b.value ? -1 : 1;

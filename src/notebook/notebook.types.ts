@@ -11,8 +11,7 @@ import type { Notebook } from './notebook.service.ts';
 })
 export class NotebookObject
   extends NodeInterface
-  implements
-    Pick<Notebook, 'name' | 'image' | 'layerCount' | 'containerId' | 'startedAt' | 'uncapturedMounts'>
+  implements Pick<Notebook, 'name' | 'image' | 'layerCount' | 'containerId' | 'startedAt'>
 {
   @Field(() => UUID, { description: "The notebook's UUID, as its label gives it." })
   uid!: string;
@@ -26,21 +25,18 @@ export class NotebookObject
   @Field(() => Int, {
     nullable: true,
     description:
-      'Layers of the image that it was started from; a save adds one. Null: the engine has that image no more.',
+      'Layers of the image that it was started from; a save adds one. Null: the engine has that image no more, or cannot read it.',
   })
   layerCount!: number | null;
 
   @Field(() => String, { description: "The engine's container." })
   containerId!: string;
 
-  @Field(() => DateTime, { nullable: true, description: 'When it was started; null: it never was.' })
-  startedAt!: Date | null;
-
-  @Field(() => [String], {
-    description:
-      'What a save would not capture: where volumes, bind mounts and tmpfs are mounted, as absolute paths.',
+  @Field(() => DateTime, {
+    nullable: true,
+    description: 'When it was started; null: it never was, or the engine does not say.',
   })
-  uncapturedMounts!: readonly string[];
+  startedAt!: Date | null;
 }
 
 export const NotebookConnection = connectionOf('Notebook', NotebookObject);

@@ -81,7 +81,7 @@ export class WorkspaceResolver {
 
   @Mutation(() => DeleteWorkspacePayload, {
     description:
-      'Deletes a workspace that is empty: no images, also no deleted ones that are not purged, and no unfinished builds; else IN_USE. The roles on it and the records and logs of its finished builds go with it. Administrators only; the default workspace stays.',
+      'Deletes a workspace that is empty: no images, also no deleted ones that are not purged, and no unfinished builds; else IN_USE. The roles on it and the records and logs of its finished builds go with it; notebooks that name it are seen by their owners and administrators alone then. Administrators only; the default workspace stays.',
   })
   async deleteWorkspace(
     @Arg('input', () => DeleteWorkspaceInput) input: DeleteWorkspaceInput,

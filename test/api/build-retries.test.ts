@@ -12,6 +12,7 @@ import {
 import type { ApiClient } from '../support/client.ts';
 import { defaultBuild, digestOf, stepEvent } from '../support/fake-engine.ts';
 import { codes } from '../support/images.ts';
+import { addNotebook, saveNotebook } from '../support/notebooks.ts';
 
 let slipway: TestApp;
 beforeAll(async () => {
@@ -85,7 +86,9 @@ describe('trying a build once more', () => {
   it('takes a build that has ended, and not with an image', async () => {
     const done = await startBuild(slipway.admin, { dockerfile: 'FROM scratch', name: 'done' });
     await finished(slipway.admin, done.id);
-    expect(codes((await retry(slipway.admin, { id: done.id })).userErrors)).toEqual(['NOT_ALLOWED id']);
+    const { userErrors } = await retry(slipway.admin, { id: done.id });
+    expect(codes(userErrors)).toEqual(['NOT_ALLOWED id']);
+    expect(userErrors[0]?.message).toBe('the build has succeeded; ask for a new one with buildImage');
     let go = () => {};
     const gate = new Promise<void>((resolve) => {
       go = resolve;
@@ -174,6 +177,86 @@ describe('a retry passes the rules of now', () => {
     await retry(slipway.admin, { id: one, clientToken: 'same-token' });
     const { userErrors } = await retry(slipway.admin, { id: other, clientToken: 'same-token' });
     expect(userErrors).toMatchObject([{ code: 'IDEMPOTENCY_CONFLICT', path: ['clientToken'] }]);
+  });
+});
+
+describe('trying a save once more', () => {
+  /** A save that has failed, of a notebook of its own. */
+  async function failedSave(client: ApiClient, owner: string, name: string) {
+    const notebook = addNotebook(slipway.engine, { owner, name });
+    slipway.engine.onCommit(async () => {
+      throw new EngineError('DISK_FULL', 'The engine has no space left.');
+    });
+    try {
+      const { build } = await saveNotebook(client, { notebookId: notebook.id, name });
+      expect(await finished(client, build?.id ?? '')).toMatchObject({ status: 'FAILED' });
+      return { notebook, id: build?.id ?? '' };
+    } finally {
+      slipway.engine.onCommit(null);
+    }
+  }
+  const ROLES = { namespace: 'DEVELOPER', workspace: 'DEVELOPER' };
+  const may = async (client: ApiClient, id: string) =>
+    (
+      await client.run<{ imageBuild: { viewerPermissions: string[] } }>(
+        'query ($id: ID!) { imageBuild(id: $id) { viewerPermissions } }',
+        { id },
+      )
+    ).imageBuild.viewerPermissions;
+
+  it('is for who may see its notebook, and offered to nobody else', async () => {
+    const dana = await slipway.user('retry-dana', ROLES);
+    const colleague = await slipway.user('retry-colleague', ROLES);
+    const owner = await slipway.user('retry-owner', { namespace: 'DEVELOPER', workspace: 'OWNER' });
+    const { id, notebook } = await failedSave(dana, 'retry-dana', 'offered');
+    slipway.engine.changeContainer(notebook.container.id, {
+      labels: { ...notebook.container.labels, 'slipway.workspace': 'default' },
+    });
+    expect(await may(dana, id)).toEqual(['READ', 'RETRY']);
+    expect(await may(owner, id)).toEqual(['READ', 'RETRY']);
+    expect(await may(slipway.admin, id)).toEqual(['READ', 'RETRY']);
+    expect(await may(colleague, id)).toEqual(['READ']);
+    expect(codes((await retry(colleague, { id })).userErrors)).toEqual(['NOT_FOUND id']);
+    slipway.engine.removeContainer(notebook.container.id);
+    expect(await may(dana, id)).toEqual(['READ']);
+  });
+
+  it('is not offered while the engine does not answer, and a build of a Dockerfile still is', async () => {
+    const { id } = await failedSave(slipway.admin, 'admin', 'engine-away');
+    const other = await failedBuild({ name: 'engine-away-too' });
+    slipway.engine.setAvailable(false);
+    try {
+      expect(await may(slipway.admin, id)).toEqual(['READ']);
+      expect(await may(slipway.admin, other)).toEqual(['READ', 'RETRY']);
+    } finally {
+      slipway.engine.setAvailable(true);
+    }
+  });
+
+  it('asks the engine only where that is asked for', async () => {
+    const { id } = await failedSave(slipway.admin, 'admin', 'unasked');
+    const questions: string[] = [];
+    slipway.engine.onQuestion(async (question) => void questions.push(question));
+    await slipway.admin.run('query ($id: ID!) { imageBuild(id: $id) { status notebook { name } } }', { id });
+    expect(questions).toEqual([]);
+    await may(slipway.admin, id);
+    expect(questions).toContain('containers');
+    slipway.engine.onQuestion(null);
+  });
+
+  it('says how a new one is asked for, where this one cannot be had', async () => {
+    const notebook = addNotebook(slipway.engine, { owner: 'admin', name: 'done' });
+    const { build } = await saveNotebook(slipway.admin, { notebookId: notebook.id, name: 'saved-and-done' });
+    await finished(slipway.admin, build?.id ?? '');
+    const [done] = (await retry(slipway.admin, { id: build?.id })).userErrors;
+    expect(done?.message).toBe('the build has succeeded; ask for a new one with saveImageFromNotebook');
+    const { id } = await failedSave(slipway.admin, 'admin', 'moved');
+    await slipway.database.query(
+      "update image_build set target_reference = 'elsewhere.test/default/moved:latest' where target_name = 'moved'",
+    );
+    const [moved] = (await retry(slipway.admin, { id })).userErrors;
+    expect(moved).toMatchObject({ code: 'REGISTRY_NOT_ALLOWED', path: ['id'] });
+    expect(moved?.message).toMatch(/ask for a new build with saveImageFromNotebook$/);
   });
 });
 

@@ -1,6 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BuildStore } from '../../src/build/build.store.ts';
-import { claimBuild, releaseBuild } from '../../src/build/run/build-settle.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { BuildStore, type Fence } from '../../src/build/build.store.ts';
+import { BuildAttempt } from '../../src/build/run/build-attempt.ts';
+import {
+  claimBuild,
+  failBuild,
+  releaseBuild,
+  settleCanceled,
+  settleTimedOut,
+} from '../../src/build/run/build-settle.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { finished, startBuild, wholeLog } from '../support/builds.ts';
@@ -40,6 +47,36 @@ describe('a build that changes', () => {
       [buildId],
     );
     expect(row).toEqual({ dockerfile: 'FROM scratch\n', files: [] });
+  });
+
+  it.each([
+    [
+      'canceled',
+      async (fence: Fence) => {
+        const { buildId } = fence;
+        await slipway.database.query("update image_build set status = 'CANCELING' where id = $1", [buildId]);
+        await settleCanceled(store, fence);
+      },
+    ],
+    ['timed out', (fence: Fence) => settleTimedOut(store, fence, 1000)],
+    ['failed', (fence: Fence) => failBuild(store, fence, new Error('no'), async () => undefined)],
+    ['given back', (fence: Fence) => releaseBuild(store, fence)],
+  ])('keeps how long it held its notebook where the write of that was lost: %s', async (_, settle) => {
+    const buildId = uidOf(await ask());
+    const build = await claimBuild(store, buildId, DAY_MS);
+    if (build === null) throw new Error('there is nothing to do');
+    const attempt = new BuildAttempt(store, { ...build, notebookHeldSince: new Date(1000) });
+    attempt.hold.end(new Date(1700));
+    const lost = vi.spyOn(store, 'change').mockRejectedValueOnce(new Error('the database was away'));
+    await attempt.stop();
+    expect(lost).toHaveBeenCalledOnce();
+    lost.mockRestore();
+    await settle(attempt.fence);
+    const rows = await slipway.database.query(
+      'select notebook_held_since, notebook_paused_ms from image_build where id = $1',
+      [buildId],
+    );
+    expect(rows).toEqual([{ notebook_held_since: null, notebook_paused_ms: 700 }]);
   });
 
   it('is dated when it has waited for the last lock, so that whoever follows all builds finds it', async () => {

@@ -61,22 +61,22 @@ describe("an image by an engine's name for it", () => {
 
   it('is one that the viewer may see', async () => {
     const place = `rights.example/x@${DIGEST}`;
-    await register(`rights.example/x:1@${DIGEST}`, { name: 'shown', visibility: 'PUBLIC' });
-    await register(`rights.example/x:2@${DIGEST}`, { name: 'hidden' });
-    expect(await found(admin, place)).toEqual({ [place]: 'hidden:2' });
-    expect(await found(stranger, place)).toEqual({ [place]: 'shown:1' });
+    await register(`rights.example/x:1@${DIGEST}`, { name: 'hidden' });
+    await register(`rights.example/x:2@${DIGEST}`, { name: 'shown', visibility: 'PUBLIC' });
+    expect(await found(admin, place)).toEqual({ [place]: 'hidden:1' });
+    expect(await found(stranger, place)).toEqual({ [place]: 'shown:2' });
   });
 
-  it('is a live one where there is one, and the newest', async () => {
+  it('is a live one where there is one, and the one that came first', async () => {
     const place = `many.example/x@${DIGEST}`;
     const made = [];
     for (const tag of ['1', '2', '3'])
       made.push(await register(`many.example/x:${tag}@${DIGEST}`, { name: 'many' }));
-    expect(await found(admin, place)).toEqual({ [place]: 'many:3' });
-    await deleteImage(slipway.admin, { id: made[2]?.id });
+    expect(await found(admin, place)).toEqual({ [place]: 'many:1' });
+    await deleteImage(slipway.admin, { id: made[0]?.id });
     expect(await found(admin, place)).toEqual({ [place]: 'many:2' });
-    for (const { id } of made.slice(0, 2)) await deleteImage(slipway.admin, { id });
-    expect(await found(admin, place)).toEqual({ [place]: 'many:3' });
+    for (const { id } of made.slice(1)) await deleteImage(slipway.admin, { id });
+    expect(await found(admin, place)).toEqual({ [place]: 'many:1' });
   });
 
   it('costs one statement, which looks up the repositories', async () => {

@@ -3,10 +3,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ContainerDetails, EngineError, type EngineImage } from '../../src/engine/container-engine.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
-import { type ContainerFiles, digestOf } from '../support/fake-engine.ts';
+import { type ContainerFiles, digestOf, type Question } from '../support/fake-engine.ts';
 import { codes, countImages, errorCode, globalId, type ImageFacts, makeImage } from '../support/images.ts';
 import { addNotebook, type NotebookFacts, SAVE, saveNotebook, statusOf } from '../support/notebooks.ts';
 import { makeScope, setQuota, setRole } from '../support/scopes.ts';
+import { gate } from '../support/until.ts';
 
 let slipway: TestApp;
 let admin: ApiClient;
@@ -94,7 +95,7 @@ describe('a save is refused', () => {
     ['标签', ['TAG_NOT_OCI tag']],
     [`${'x'.repeat(64)},`, ['TAG_NOT_OCI tag', 'TOO_LONG tag']],
     ['𝒳'.repeat(64), ['TAG_NOT_OCI tag']],
-    ['x'.repeat(129), ['TAG_NOT_OCI tag', 'TOO_LONG tag']],
+    ['x'.repeat(129), ['TOO_LONG tag']],
   ])('or taken by its tag %j: %j', async (tag, expected) => {
     const { userErrors } = await saveNotebook(dana, {
       notebookId: mine.id,
@@ -121,6 +122,12 @@ describe('a save is refused', () => {
   ])('or taken by its namespace %j: %j', async (namespace, expected) => {
     const input = { notebookId: mine.id, name: 'spaced', namespace, validateOnly: true };
     expect(codes((await saveNotebook(admin, input)).userErrors)).toEqual(expected);
+  });
+
+  it('with what PostgreSQL has no room for, beside all the rest', async () => {
+    const input = { notebookId: mine.id, name: 'a\u0000b', tag: 'c\u0000', validateOnly: true };
+    const { userErrors } = await saveNotebook(dana, { ...input, description: 'd\u0000' });
+    expect(codes(userErrors)).toEqual(['INVALID description', 'PATTERN name', 'TAG_NOT_OCI tag']);
   });
 
   it('for notebooks of others as for those that are not there', async () => {
@@ -176,6 +183,17 @@ function start(
   return addNotebook(slipway.engine, { owner: 'dana' }, all, files);
 }
 
+/** Counts how often the engine is asked to walk through files; `then` runs each time. */
+function counting(then: () => Promise<void> = async () => {}): Partial<Record<Question, number>> {
+  const counts: Partial<Record<Question, number>> = {};
+  slipway.engine.onQuestion(async (question) => {
+    if (question !== 'footprint' && question !== 'changedPaths') return;
+    counts[question] = (counts[question] ?? 0) + 1;
+    await then();
+  });
+  return counts;
+}
+
 const check = async (notebook: NotebookFacts, input: Record<string, unknown> = {}, by = dana) =>
   await saveNotebook(by, { notebookId: notebook.id, name: 'checked', validateOnly: true, ...input });
 
@@ -221,6 +239,22 @@ describe('a notebook is refused', () => {
     ]);
   });
 
+  it('as busy without a word of the build where the viewer may not see that', async () => {
+    const vault = await makeScope(admin, 'namespace', { name: 'vault' });
+    const workspace = await makeScope(admin, 'workspace', { name: 'vault' });
+    const notebook = start();
+    const input = { notebookId: notebook.id, namespace: 'vault', workspaceId: workspace.id, name: 'theirs' };
+    const { build } = await saveNotebook(admin, input);
+    expect(build).not.toBeNull();
+    const [hidden] = (await check(notebook)).userErrors;
+    expect(hidden).toMatchObject({ code: 'NOTEBOOK_BUSY', details: null });
+    expect(hidden?.message).not.toContain('cancel');
+    await setRole(admin, 'namespace', vault.id, 'dana', 'VIEWER');
+    const [shown] = (await check(notebook)).userErrors;
+    expect(shown).toMatchObject({ code: 'NOTEBOOK_BUSY', details: { buildId: build?.id } });
+    expect(shown?.message).toContain('cancel');
+  });
+
   it('where its image has as many layers as it may have', async () => {
     expect(codes((await check(start({}, {}, { layerCount: 9 }))).userErrors)).toEqual([]);
     expect((await check(start({}, {}, { layerCount: 10 }))).userErrors).toEqual([
@@ -233,11 +267,13 @@ describe('a notebook is refused', () => {
     ]);
   });
 
-  it('where the engine has its image no more', async () => {
+  it('where the engine has its image no more, as administrators are told', async () => {
     const notebook = start({ image: 'gone:1', imageId: digestOf('gone') });
-    expect((await check(notebook)).userErrors).toMatchObject([
+    expect((await check(notebook, {}, admin)).userErrors).toMatchObject([
       { code: 'REFERENCE_NOT_FOUND', path: ['notebookId'], details: { image: 'gone:1' } },
     ]);
+    // All that it says of itself may be what that image said.
+    expect(codes((await check(notebook)).userErrors)).toEqual(['NOT_FOUND notebookId']);
   });
 
   it('where it holds more than an image may', async () => {
@@ -305,36 +341,79 @@ describe('a save says before', () => {
     const homes = Array.from({ length: 23 }, (_, i) => `/home/user-${String(i).padStart(2, '0')}/.netrc`);
     const long = `/a/${'x'.repeat(200)}/.netrc`;
     const changedPaths = ['/home', ...homes, long, '/home/work.ipynb'];
-    const { warnings } = await check(start({}, { changedPaths }));
+    const { warnings } = await check(start({}, { changedPaths, writtenBytes: 1 }));
     expect(warnings).toHaveLength(2);
     expect(warnings[1]).toContain(`/a/${'x'.repeat(97)}…, /home/user-00/.netrc`);
     expect(warnings[1]).toContain('/home/user-18/.netrc and 4 more');
     expect(warnings[1]).not.toContain('user-19');
-    const cut = await check(start({}, { changedPaths: ['/root/.netrc'], complete: false }));
+    const cut = await check(start({}, { changedPaths: ['/root/.netrc'], complete: false, writtenBytes: 1 }));
     expect(cut.warnings.slice(1)).toEqual([
       expect.stringContaining(': /root/.netrc'),
       expect.stringContaining('too many files'),
     ]);
   });
 
+  it('twenty of its mounts, and how many more there are', async () => {
+    const mounts = Array.from({ length: 500 }, (_, i) => `/mnt/${i}`);
+    const twenty = await check(start({ mounts: mounts.slice(0, 20) }));
+    expect(twenty.warnings).toEqual([
+      ...mounts.slice(0, 20).map((mount) => expect.stringContaining(`${mount} is a volume`)),
+      expect.stringContaining('memory'),
+    ]);
+    const { warnings } = await check(start({ mounts }));
+    expect(warnings.slice(0, 20)).toEqual(twenty.warnings.slice(0, 20));
+    expect(warnings.slice(20)).toEqual([
+      '480 more volumes and mounts will not be in the image either',
+      expect.stringContaining('memory'),
+    ]);
+  });
+
   it('what a slow engine has not said in time, together with all that is wrong', async () => {
-    const notebook = start({}, { changedPaths: ['/root/.netrc'] });
-    const never = new Promise<void>(() => {});
-    slipway.engine.onQuestion((question) =>
-      question === 'footprint' || question === 'changedPaths' ? never : Promise.resolve(),
-    );
+    const files = { changedPaths: ['/root/.netrc'], writtenBytes: 1 };
+    const notebook = start({}, files);
+    const { opened, open } = gate();
+    const asked = counting(() => opened);
     const since = performance.now();
     const [checked, refused, saved] = await Promise.all([
       check(notebook),
       check(notebook, { name: 'A', tag: ',' }),
-      saveNotebook(dana, { notebookId: start().id, name: 'unmeasured' }),
+      saveNotebook(dana, { notebookId: start({}, files).id, name: 'unmeasured' }),
     ]);
     expect(performance.now() - since).toBeLessThan(9000);
     const warnings = ['memory', 'how large', 'credentials'].map((text) => expect.stringContaining(text));
     expect(checked).toMatchObject({ estimate: null, userErrors: [], warnings });
     expect(codes(refused.userErrors)).toEqual(['PATTERN name', 'TAG_NOT_OCI tag']);
     expect(saved).toMatchObject({ estimate: null, warnings, build: { status: 'QUEUED' } });
+    // What the engine has begun for them goes on, and the next one who asks has it.
+    expect(asked).toEqual({ footprint: 2 });
+    open();
+    expect(await check(notebook)).toMatchObject({ estimate: { writtenBytes: 1 } });
+    expect(asked).toMatchObject({ footprint: 2 });
   }, 15_000);
+
+  it('all of that from one look at the notebook, whoever asks how often', async () => {
+    const notebook = start({}, { changedPaths: ['/root/.netrc'], writtenBytes: 1 });
+    const asked = counting();
+    const sizes = `query ($id: ID!) { notebook(id: $id) { sizeBytes writtenBytes } }`;
+    const answers = await Promise.all([
+      ...Array.from({ length: 20 }, (_, i) => check(notebook, { name: `often-${i}` }, i % 2 ? dana : admin)),
+      dana.run(sizes, { id: notebook.id }),
+    ]);
+    expect(answers).toHaveLength(21);
+    expect(asked).toEqual({ footprint: 1, changedPaths: 1 });
+  });
+
+  it('nothing of what the notebook has written where it is refused, or has written nothing', async () => {
+    const asked = counting();
+    const notebook = start({}, { changedPaths: ['/root/.netrc'], writtenBytes: 1 });
+    expect(codes((await check(notebook, { tag: ',' })).userErrors)).toEqual(['TAG_NOT_OCI tag']);
+    expect(asked).toEqual({ footprint: 1 });
+    const { warnings } = await check(start({}, { writtenBytes: 0 }));
+    expect(warnings).toEqual([expect.stringContaining('memory')]);
+    expect(asked).toEqual({ footprint: 2 });
+    await check(foreign);
+    expect(asked).toEqual({ footprint: 2 });
+  });
 
   it('what is wrong with its input, where the engine does not answer at all', async () => {
     const notebook = start();
@@ -405,6 +484,28 @@ describe("a save takes what its notebook's image takes of the storage quota", ()
     ]);
     // Of an image that is not in the catalogue nobody knows what it takes.
     expect((await check(start(), { namespace: 'small' })).userErrors).toEqual([]);
+  });
+
+  it('however its registry was spelled when it was registered', async () => {
+    await limitTo(799);
+    const { host } = slipway.engine.registry;
+    const digest = digestOf('a base of 900 bytes');
+    slipway.engine.registry.put('default/spelled', '1', {
+      digest,
+      sizeBytes: 900,
+      layers: [],
+      architecture: 'amd64',
+      configDigest: digestOf('its configuration'),
+    });
+    await makeImage(admin, { reference: `${host}/default/spelled:1`, verify: true });
+    await slipway.database.query(
+      `update image set registry_host = '${host.toUpperCase()}' where name = 'spelled'`,
+    );
+    const imageId = digestOf('spelled in the engine');
+    slipway.engine.addImage({ id: imageId, references: [`${host}/default/spelled@${digest}`] });
+    expect(codes((await check(start({ imageId }), { namespace: 'small' })).userErrors)).toEqual([
+      'QUOTA_EXCEEDED namespace',
+    ]);
   });
 
   it('and is told of where what it has written may not fit', async () => {

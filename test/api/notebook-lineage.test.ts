@@ -103,7 +103,7 @@ describe('a notebook', () => {
     const notebook = runImage('passing');
     expect(await notebookOf(dana, notebook, 'layerCount')).toEqual({ layerCount: 9 });
     await slipway.engine.removeImage('passing');
-    expect(await notebookOf(dana, notebook, 'layerCount')).toEqual({ layerCount: null });
+    expect(await notebookOf(admin, notebook, 'layerCount')).toEqual({ layerCount: null });
   });
 
   it('has the engine count bytes only where they are asked for, and once for both numbers', async () => {

@@ -139,6 +139,24 @@ describe('saving a notebook', () => {
     expect(images.totalCount).toBe(1);
   });
 
+  it('gives one of several notebooks a name that is asked for at once, and TAG_EXISTS with that name to the others', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, async (_, i) => {
+        const { id } = addNotebook(slipway.engine, { owner: 'dana', name: `rival-${i}` });
+        return await saveNotebook(dana, { notebookId: id, name: 'rivals', tag: '1' });
+      }),
+    );
+    const refused = answers.filter(({ build }) => build === null);
+    expect(refused).toHaveLength(4);
+    for (const { userErrors } of refused) {
+      expect(userErrors).toMatchObject([
+        { code: 'TAG_EXISTS', path: ['name'], details: { name: 'rivals', tag: '1' } },
+      ]);
+    }
+    const won = answers.find(({ build }) => build !== null);
+    await finished(dana, won?.build?.id ?? '');
+  });
+
   it('leaves CREATE_FAILED with the reason, and the name free again, where the commit fails', async () => {
     slipway.engine.onCommit(async () => {
       throw new EngineError('DISK_FULL', 'no space left on the engine');
@@ -158,6 +176,20 @@ describe('saving a notebook', () => {
     const again = await saveNotebook(dana, { notebookId: mine.id, name: 'retried' });
     expect((await finished(dana, again.build?.id ?? '')).status).toBe('SUCCEEDED');
     expect((await deleteImage(dana, { id: failing.image?.id })).image?.status).toBe('DELETED');
+  });
+
+  it('names the files with credentials in the log, for those who did not wait for the warnings', async () => {
+    const notebook = addNotebook(
+      slipway.engine,
+      { owner: 'dana', name: 'careless' },
+      { mounts: ['/mnt'] },
+      { changedPaths: ['/root/.netrc', '/root/work.ipynb'], writtenBytes: 1 },
+    );
+    const { build } = await saveNotebook(dana, { notebookId: notebook.id, name: 'careless' });
+    await finished(dana, build?.id ?? '');
+    const log = (await wholeLog(dana, build?.id ?? '')).map(({ text }) => text);
+    expect(log).toContainEqual(expect.stringMatching(/^Warning: .*credentials.*: \/root\/\.netrc\.$/));
+    expect(log.join()).not.toContain('work.ipynb');
   });
 
   it('leaves CREATE_FAILED where it is cancelled', async () => {

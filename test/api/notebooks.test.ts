@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Session } from '../../src/auth/session.ts';
-import type { ContainerDetails } from '../../src/engine/container-engine.ts';
+import { type ContainerDetails, EngineError } from '../../src/engine/container-engine.ts';
 import { NotebookService } from '../../src/notebook/notebook.service.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
-import type { Question } from '../support/fake-engine.ts';
+import { digestOf, type Question } from '../support/fake-engine.ts';
 import { codes, errorCode, globalId } from '../support/images.ts';
 import { addNotebook, type NotebookFacts, SAVE, saveNotebook } from '../support/notebooks.ts';
 
@@ -247,6 +247,71 @@ describe('a notebook with several containers', () => {
   });
 });
 
+describe('a notebook whose UUID another user has given to a container of their own', () => {
+  const start = (owner: string, uid: string, minute: number): NotebookFacts => {
+    const startedAt = new Date(Date.UTC(2024, 0, 1, 0, minute));
+    const notebook = addNotebook(slipway.engine, { owner, name: owner, uid }, { startedAt });
+    passing.push(notebook.container.id);
+    return notebook;
+  };
+
+  it('stays what it is for its owner, and for those who see both while it was started first', async () => {
+    const uid = randomUUID();
+    const [victim, evil] = [start('dana', uid, 1), start('zed', uid, 2)];
+    const containerFor = async (client: ApiClient) => {
+      const { notebook } = await client.run<{ notebook: { containerId: string } }>(
+        'query ($id: ID!) { notebook(id: $id) { containerId } }',
+        { id: victim.id },
+      );
+      return notebook.containerId;
+    };
+    for (const client of [dana, admin, owner]) {
+      expect(await containerFor(client)).toBe(victim.container.id);
+    }
+    expect(await containerFor(await slipway.user('zed'))).toBe(evil.container.id);
+    const { build } = await saveNotebook(dana, { notebookId: victim.id, name: 'victim' });
+    expect(build?.notebook.containerId).toBe(victim.container.id);
+  });
+});
+
+describe('labels that lead nowhere', () => {
+  it('give nobody rights by a workspace that is not there', async () => {
+    const notebooks = ['was-deleted', 'w\0', 'Default'].map((workspace) => {
+      const notebook = addNotebook(slipway.engine, { owner: 'dana', name: 'c-lost', workspace });
+      passing.push(notebook.container.id);
+      return notebook;
+    });
+    expect(await names(owner)).toEqual(['a-mine']);
+    expect(await names(dana)).toEqual(['a-mine', 'c-lost', 'c-lost', 'c-lost']);
+    expect(await names(admin)).toHaveLength(5);
+    for (const { id } of notebooks) {
+      const { userErrors } = await saveNotebook(owner, { notebookId: id, name: 'x' });
+      expect(codes(userErrors)).toContain('NOT_FOUND notebookId');
+    }
+  });
+
+  it('count as absent where they hold what no text can', async () => {
+    const notebook = addOwn('c\0d');
+    addContainer({ 'slipway.notebook': randomUUID(), 'slipway.owner': 'dana\0' });
+    expect(await names(dana)).toEqual([notebook.uid, 'a-mine'].sort());
+    expect(await names(dana, '(first: 1)')).toHaveLength(1);
+    const { build } = await saveNotebook(dana, { notebookId: notebook.id, name: 'unnamed' });
+    expect(build).not.toBeNull();
+  });
+
+  it('do not make names and cursors of megabytes', async () => {
+    const notebook = addOwn('x'.repeat(1_000_000));
+    const { notebooks } = await dana.run<{
+      notebooks: { nodes: { name: string }[]; pageInfo: { endCursor: string } };
+    }>('{ notebooks { nodes { name } pageInfo { endCursor } } }');
+    expect(notebooks.nodes[1]?.name).toBe('x'.repeat(256));
+    expect(notebooks.pageInfo.endCursor.length).toBeLessThan(1000);
+    expect(await names(dana, `(after: "${notebooks.pageInfo.endCursor}")`)).toEqual([]);
+    const { build } = await saveNotebook(dana, { notebookId: notebook.id, name: 'named' });
+    expect(build).not.toBeNull();
+  });
+});
+
 describe('ids that lead to nothing', () => {
   it("are refused alike: a container's, a piece of one, one without labels, another user's", async () => {
     const unlabelled = addContainer({ 'slipway.owner': 'dana' });
@@ -276,6 +341,13 @@ describe('the engine', () => {
     return counts;
   }
 
+  /** From now on the engine cannot describe this container or image. */
+  function failAt(broken: string): void {
+    slipway.engine.onQuestion(async (_question, { id }) => {
+      if (id === broken) throw new EngineError('INTERNAL', 'it cannot be read');
+    });
+  }
+
   it('is asked once for each image, and for the containers that are shown', async () => {
     const added = Array.from({ length: 30 }, (_, i) => addOwn(`many-${String(i).padStart(2, '0')}`));
     const list = '{ notebooks(first: 4) { nodes { name image } totalCount } }';
@@ -299,7 +371,7 @@ describe('the engine', () => {
     });
   });
 
-  it('is UNAVAILABLE where it does not answer in time, and gives no footprint where only that takes long', async () => {
+  it('is UNAVAILABLE where it does not answer in time; what only details or a walk take long for is left out', async () => {
     const { notebooks, workspaces } = slipway.app.services;
     const labels = slipway.app.config.notebookLabels;
     const session = new Session(
@@ -309,22 +381,96 @@ describe('the engine', () => {
       new Map(),
       async () => null,
     );
-    const hurried = new NotebookService(slipway.engine, labels, workspaces, 50);
+    const hurried = () => new NotebookService(slipway.engine, labels, workspaces, 50);
     const never = new Promise<void>(() => {});
-    for (const stuck of ['containers', 'container', 'image'] as const) {
-      slipway.engine.onQuestion((question) => (question === stuck ? never : Promise.resolve()));
-      await expect(hurried.find(session, mine.uid)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const without = (...stuck: Question[]) =>
+      slipway.engine.onQuestion((question) => (stuck.includes(question) ? never : Promise.resolve()));
+    for (const stuck of ['containers', 'image'] as const) {
+      without(stuck);
+      await expect(hurried().find(session, mine.uid)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     }
+    without('container');
+    const summary = await hurried().find(session, mine.uid);
+    expect(summary).toMatchObject({ name: 'a-mine', state: 'running', uncapturedMounts: null });
     slipway.engine.onQuestion(null);
     const notebook = await notebooks.find(session, mine.uid);
     if (notebook === null) throw new Error('there is no notebook');
-    expect(await notebooks.footprint(notebook)).toEqual({ writtenBytes: 0, sizeBytes: 2048 });
-    slipway.engine.onQuestion(() => never);
-    expect(await hurried.footprint(notebook)).toBeNull();
-    expect(await hurried.credentialFiles(notebook)).toBeNull();
-    slipway.engine.onQuestion(null);
-    slipway.engine.setAvailable(false);
-    await expect(hurried.footprint(notebook)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    await expect(hurried.credentialFiles(notebook)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await notebooks.footprints([notebook])).toEqual([{ writtenBytes: 0, sizeBytes: 2048 }]);
+    without('footprint', 'changedPaths');
+    const slow = hurried();
+    expect(await slow.footprint(notebook, slow.containers().deadline)).toBeNull();
+    expect(await slow.credentialFiles(notebook, slow.containers().deadline)).toBeNull();
+  });
+
+  it('may fail at single containers: they are shown as far as they are known, and are not saved', async () => {
+    const broken = addOwn('c-broken');
+    const fine = addOwn('d-fine');
+    failAt(broken.container.id);
+    const { notebooks } = await dana.run<{ notebooks: { nodes: unknown[] } }>(
+      '{ notebooks { nodes { name status image startedAt } } }',
+    );
+    expect(notebooks.nodes.slice(1)).toEqual([
+      {
+        name: 'c-broken',
+        status: 'RUNNING',
+        image: 'slipway/base:1',
+        startedAt: null,
+      },
+      {
+        name: 'd-fine',
+        status: 'RUNNING',
+        image: 'slipway/base:1',
+        startedAt: fine.container.startedAt?.toISOString(),
+      },
+    ]);
+    // An empty list would say that a save captures everything.
+    expect(await errorCode(dana, '{ notebooks { nodes { uncapturedMounts } } }')).toBe('UNAVAILABLE');
+    const input = { notebookId: broken.id, namespace: 'default', name: 'x' };
+    expect(await errorCode(dana, SAVE, { input })).toBe('UNAVAILABLE');
+    const { userErrors } = await saveNotebook(dana, { ...input, name: 'X' });
+    expect(codes(userErrors)).toEqual(['PATTERN name']);
+  });
+
+  it('may fail at single images: only administrators see notebooks whose labels may all come from there', async () => {
+    const imageId = digestOf('an image that cannot be read');
+    addOwn('c-broken', { imageId });
+    failAt(imageId);
+    expect(await names(dana)).toEqual(['a-mine']);
+    expect(await names(admin)).toEqual(['a-mine', 'b-foreign', 'c-broken']);
+  });
+
+  it('is asked the same of a notebook of others as of one that is not there, and nothing more than of their lists', async () => {
+    const foreigners = Array.from({ length: 20 }, (_, i) => {
+      const imageId = digestOf(`foreign ${i}`);
+      const notebook = addNotebook(slipway.engine, { owner: 'zed' }, { imageId });
+      passing.push(notebook.container.id);
+      return notebook;
+    });
+    const one = 'query ($id: ID!) { notebook(id: $id) { name sizeBytes } }';
+    for (const id of [foreigners[0]?.id, globalId('Notebook')]) {
+      expect(await questions(() => dana.run(one, { id }))).toEqual({ containers: 1 });
+      const save = () => saveNotebook(dana, { notebookId: id, name: 'x' });
+      expect(await questions(save)).toEqual({ containers: 1 });
+    }
+    const list = '{ notebooks { totalCount nodes { name } } }';
+    expect(await questions(() => dana.run(list))).toEqual({ containers: 1, image: 1, container: 1 });
+  });
+
+  it('is asked each question once for all fields of an operation', async () => {
+    const added = [addOwn('c-1'), addOwn('c-2')];
+    const ask = (fields: (index: number) => string) => {
+      const document = Array.from({ length: 300 }, (_, index) => `a${index}: ${fields(index)}`).join(' ');
+      return questions(() => dana.run(`{ ${document} }`));
+    };
+    expect(await ask(() => `notebook(id: "${added[0]?.id}") { name }`)).toEqual({
+      containers: 1,
+      image: 1,
+      container: 1,
+    });
+    expect(await ask((index) => `notebooks(first: ${index % 3}) { totalCount nodes { name } }`)).toEqual({
+      containers: 1,
+      image: 2,
+      container: 3,
+    });
   });
 });

@@ -213,6 +213,22 @@ describe.each(endpoints)('an image that %s makes of a notebook', (_, endpoint) =
     await docker.getContainer(id).remove({ force: true });
   });
 
+  it('is none where its save is aborted, and the notebook goes on, at once or when the engine can be had to', async () => {
+    await pull(docker, baseImage);
+    const mark = randomUUID();
+    const id = await startNotebook(baseImage, 'head -c 200000000 /dev/urandom > /data');
+    const signal = AbortSignal.timeout(300);
+    const { events, error } = await collectUntilError(
+      engine.commit(commit(id, { labels: { mark } }), { signal }),
+    );
+    expect(error).toBe(signal.reason);
+    expect(events.map(({ kind }) => kind).join()).toMatch(/^(paused(,resumed)?)?$/);
+    const filters = JSON.stringify({ label: [`mark=${mark}`] });
+    await expect.poll(() => docker.listImages({ all: true, filters }), { timeout: 60_000 }).toEqual([]);
+    expect((await docker.getContainer(id).inspect()).State).toMatchObject({ Running: true, Paused: false });
+    await docker.getContainer(id).remove({ force: true });
+  });
+
   it.each(['kill', 'remove'] as const)(
     'is whole, or is refused, where somebody does a %s meanwhile',
     async (what) => {

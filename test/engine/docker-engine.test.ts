@@ -309,6 +309,10 @@ describe('leftovers of builds', () => {
         await build('dead'),
         await build('dead'),
       ];
+      const pushed = await build('dead');
+      const place = { repo: `registry.example:5000/${randomUUID()}`, tag: '1' };
+      await docker.getImage(pushed).tag(place);
+      const pushedAs = async () => [`${place.repo}:1`];
       const repo = `somebody/${randomUUID()}`;
       await docker.getImage(named).tag({ repo, tag: 'mine' });
       const container = await docker.createContainer({ Image: used, Cmd: ['sleep', '1000'] });
@@ -328,8 +332,9 @@ describe('leftovers of builds', () => {
       for await (const { aux } of readMessages(answer)) foreign = auxField(aux, 'ID') ?? foreign;
       expect((await docker.getImage(foreign).inspect()).Config.Labels).toMatchObject({ [label]: 'dead' });
 
-      expect(await engine.reap(label, async (value) => value === 'dead')).toBe(1);
+      expect(await engine.reap(label, async (value) => value === 'dead', pushedAs)).toBe(2);
       expect(await engine.image(dead)).toBeNull();
+      expect(await engine.image(pushed)).toBeNull();
       for (const id of [alive, named, used, foreign]) expect(await engine.image(id)).not.toBeNull();
       expect((await docker.getImage(named).inspect()).RepoTags).toEqual([`${repo}:mine`]);
       expect((await container.inspect()).State.Running).toBe(true);

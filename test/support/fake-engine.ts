@@ -30,8 +30,14 @@ export type CommitHandler = (request: CommitRequest, context: { signal: AbortSig
 /** The questions that the engine is asked about containers and their images. */
 export type Question = 'containers' | 'container' | 'image' | 'footprint' | 'changedPaths';
 
-/** Runs before each question is answered, and may wait or fail; `signal` says when the asker has given up. */
-export type QuestionHandler = (question: Question, context: { signal: AbortSignal }) => Promise<void>;
+/**
+ * Runs before each question is answered, and may wait or fail; `id` is of what it is about, and `signal` says when the asker has
+ * given up.
+ */
+export type QuestionHandler = (
+  question: Question,
+  context: { id: string; signal: AbortSignal },
+) => Promise<void>;
 
 /** What a container has written. */
 export interface ContainerFiles extends ContainerFootprint {
@@ -160,9 +166,9 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
     if (!available) throw new EngineError('ENGINE_UNAVAILABLE', 'The container engine does not answer.');
   }
 
-  async function asked(question: Question, signal = new AbortController().signal): Promise<void> {
+  async function asked(question: Question, id: string, signal = new AbortController().signal): Promise<void> {
     check(signal);
-    await orAborted(questionHandler?.(question, { signal }), signal);
+    await orAborted(questionHandler?.(question, { id, signal }), signal);
   }
 
   async function* defaultPush(request: PushRequest): AsyncIterable<PushEvent> {
@@ -316,25 +322,25 @@ export function createFakeEngine(registry: FakeRegistry = createFakeRegistry()):
       if (containers.get(id)?.state === 'paused') changeContainer(id, { state: 'running' });
     },
     async footprint(id, options) {
-      await asked('footprint', options?.signal);
+      await asked('footprint', id, options?.signal);
       const files = containers.has(id) ? filesOf.get(id) : undefined;
       return files ? { writtenBytes: files.writtenBytes, sizeBytes: files.sizeBytes } : null;
     },
     async changedPaths(id, options) {
-      await asked('changedPaths', options?.signal);
+      await asked('changedPaths', id, options?.signal);
       const { changedPaths, complete } = filesOf.get(id) ?? NO_FILES;
       return { paths: changedPaths, complete };
     },
     async containers(label, options) {
-      await asked('containers', options?.signal);
+      await asked('containers', label, options?.signal);
       return [...containers.values()].filter((container) => label in container.labels);
     },
     async container(id, options) {
-      await asked('container', options?.signal);
+      await asked('container', id, options?.signal);
       return containers.get(id) ?? null;
     },
     async image(id, options) {
-      await asked('image', options?.signal);
+      await asked('image', id, options?.signal);
       return images.get(id) ?? null;
     },
     async removeImage(id, options?: CallOptions) {

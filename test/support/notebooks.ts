@@ -53,7 +53,7 @@ export interface SavePayload {
   readonly estimate: {
     readonly sizeBytes: number;
     readonly writtenBytes: number;
-    readonly layerCount: number | null;
+    readonly layerCount: number;
   } | null;
   readonly warnings: readonly string[];
   readonly userErrors: readonly UserErrorFacts[];

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { credentialFilesAmong, looksLikeCredentials } from '../../src/notebook/credential-files.rules.ts';
+import { credentialFilesAmong } from '../../src/notebook/credential-files.rules.ts';
 
 const HOME = '/home/jovyan';
+const looksLikeCredentials = (path: string) => credentialFilesAmong([path], []).length === 1;
 
 describe('files that by their names hold credentials', () => {
   it.each([
@@ -14,6 +15,31 @@ describe('files that by their names hold credentials', () => {
     `${HOME}/.ssh/id_rsa`,
     `${HOME}/.ssh/id_ed25519`,
     `${HOME}/.ssh/id_ed25519_work`,
+    `${HOME}/.ssh/github`,
+    `${HOME}/.ssh/keys/cluster.pem`,
+    '/etc/ssh/ssh_host_ed25519_key',
+    `${HOME}/.aws/cli/cache/0123abcd.json`,
+    `${HOME}/.aliyun/config.json`,
+    `${HOME}/.alibabacloud/credentials`,
+    `${HOME}/.tccli/default.credential`,
+    `${HOME}/.cos.conf`,
+    `${HOME}/.modelscope/credentials/session`,
+    '/etc/pip.conf',
+    `${HOME}/.config/pip/pip.conf`,
+    `${HOME}/.pip/pip.conf`,
+    `${HOME}/.condarc`,
+    '/etc/apt/auth.conf',
+    '/etc/apt/auth.conf.d/private.conf',
+    `${HOME}/.config/code-server/config.yaml`,
+    `${HOME}/.cdsapirc`,
+    `${HOME}/.mlflow/credentials`,
+    `${HOME}/.jupyter/jupyter_server_config.json`,
+    `${HOME}/.jupyter/jupyter_notebook_config.json`,
+    `${HOME}/.continuum/anaconda-client/tokens/https%3A%2F%2Fapi.anaconda.org.token`,
+    `${HOME}/.mc/config.json`,
+    `${HOME}/work/.envrc`,
+    `${HOME}/work/hdfs.keytab`,
+    `${HOME}/work/keystore.jks`,
     `${HOME}/.docker/config.json`,
     `${HOME}/.dockercfg`,
     `${HOME}/.config/containers/auth.json`,
@@ -46,6 +72,12 @@ describe('files that by their names hold credentials', () => {
     `${HOME}/work/prod.pem`,
     `${HOME}/work/privkey.pem`,
     `${HOME}/work/my-keypair.PEM`,
+    `${HOME}/work/ca-key.pem`,
+    `${HOME}/work/my-cert-private.pem`,
+    `${HOME}/work/root-key.pem`,
+    `${HOME}/work/certbot-privkey.pem`,
+    `${HOME}/work/.env.local`,
+    `${HOME}/work/.env.pythonic`,
     `${HOME}/work/server.key`,
     `${HOME}/work/client.p12`,
     '/etc/ssl/private/notebook.crt',
@@ -57,6 +89,8 @@ describe('files that by their names hold credentials', () => {
     `${HOME}/.local/share/jupyter/runtime/jpserver-7-open.html`,
     `${HOME}/.local/share/jupyter/runtime/jupyter_cookie_secret`,
     `${HOME}/.local/share/jupyter/runtime/notebook_cookie_secret`,
+    `${HOME}/.local/share/jupyter/runtime/kernel-6f0c1c5e-1b1f-4a53-8c4e-3d1a2b3c4d5e.json`,
+    `${HOME}/.local/share/jupyter/notebook_secret`,
   ])('%s', (path) => {
     expect(looksLikeCredentials(path)).toBe(true);
   });
@@ -72,6 +106,25 @@ describe('files that by their names hold credentials', () => {
     `${HOME}/.aws/sso/cache/readme.txt`,
     `${HOME}/.ssh/id_rsa.pub`,
     `${HOME}/.ssh/known_hosts`,
+    `${HOME}/.ssh/known_hosts.old`,
+    `${HOME}/.ssh/authorized_keys`,
+    `${HOME}/.ssh/authorized_keys2`,
+    `${HOME}/.ssh/environment`,
+    `${HOME}/.sshrc/github`,
+    '/etc/ssh/ssh_host_ed25519_key.pub',
+    '/etc/ssh/sshd_config',
+    `${HOME}/.continuum/anaconda-client/config.yaml`,
+    `${HOME}/.modelscope/cache/credentials.py`,
+    `${HOME}/work/pip.conf`,
+    `${HOME}/work/truststore.jks`,
+    `${HOME}/work/server.pub.key`,
+    `${HOME}/work/public-key.pem`,
+    `${HOME}/work/.env.tpl`,
+    `${HOME}/work/.env.defaults`,
+    `${HOME}/work/.env.py`,
+    `${HOME}/work/.env.local.example`,
+    `${HOME}/work/.env.example.local`,
+    `${HOME}/work/.env.prod-sample`,
     `${HOME}/.ssh/config`,
     `${HOME}/work/id_mapping.csv`,
     `${HOME}/.docker/daemon.json`,
@@ -102,9 +155,19 @@ describe('files that by their names hold credentials', () => {
     '/usr/lib/python3/dist-packages/examples/.env',
     `${HOME}/app/node_modules/left-pad/.npmrc`,
     '/etc/ssl/certs/ca-certificates.crt',
+    '/etc/ssl/certs/ACCVRAIZ1.pem',
+    '/usr/local/share/ca-certificates/company.pem',
+    '/etc/apt/trusted.gpg.d/nodesource.key',
+    '/etc/apt/signing.key',
+    '/opt/miniforge3/pkgs/python-3.12/bin/secret.key',
+    '/root/.conda/pkgs/nodejs-22/.npmrc',
+    '/root/.pyenv/versions/3.12.1/lib/python3.12/test/certdata/keycert.pem',
+    '/root/go/pkg/mod/golang.org/x/crypto@v0.1.0/ssh/testdata/server.key',
+    '/root/.cargo/registry/src/openssl-0.10/test/key.pem',
+    '/var/lib/gems/3.1.0/gems/puma-6/examples/puma/puma_keypair.pem',
+    '/usr/local/lib/R/site-library/openssl/keys/me.pem',
     '/run/secretsfile',
     `${HOME}/run/secret/token`,
-    `${HOME}/.local/share/jupyter/runtime/kernel-1.json`,
     `${HOME}/.local/share/jupyter/runtime/jpserver-notes.json`,
     `${HOME}/jupyter/jpserver-7.json`,
     `${HOME}/Untitled.ipynb`,
@@ -128,14 +191,48 @@ describe('files that by their names hold credentials', () => {
     expect(credentialFilesAmong(paths, mounts)).toEqual(['/root/.netrc']);
   });
 
-  it('are found among more names than an engine tells of, quickly', () => {
-    const paths = Array.from(
-      { length: 200_000 },
-      (_, i) => `/home/jovyan/work/part-${i}/.ssh/x/${'a'.repeat(20)}`,
-    );
-    const long = `/${'.ssh/id_/.env.'.repeat(500_000)}`;
+  it('are named in the order of how sure that is, then of their paths', () => {
+    const paths = [
+      '/a/server.key',
+      '/b/.env.local',
+      '/c/.env',
+      '/d/prod.pem',
+      '/root/.netrc',
+      '/root/.netrc',
+    ];
+    expect(credentialFilesAmong(paths, [])).toEqual([
+      '/c/.env',
+      '/root/.netrc',
+      '/a/server.key',
+      '/b/.env.local',
+      '/d/prod.pem',
+    ]);
+  });
+
+  const isQuick = (paths: readonly string[]) => {
     const since = performance.now();
-    expect(credentialFilesAmong([...paths, long], [])).toEqual([]);
+    expect(credentialFilesAmong(paths, []).length).toBeLessThan(3);
     expect(performance.now() - since).toBeLessThan(5000);
+  };
+
+  it('are found among more names than an engine tells of, quickly', () => {
+    isQuick(
+      Array.from({ length: 200_000 }, (_, i) => `${HOME}/work/part-${i}/ssh/.env.py/${'a'.repeat(20)}`),
+    );
+  });
+
+  it.each([
+    '.ssh/id_/.env.',
+    'keypriv',
+    '.env.',
+    '/etc/apt/',
+    'conda',
+    '/lib/python3',
+    '.pub',
+    'ssh_host_',
+    '/',
+  ])('are found in longer names than a file can have, quickly: %s', (part) => {
+    const long = `/${part.repeat(2_000_000 / part.length)}`;
+    isQuick([long, `${long}/none`]);
   });
 });

@@ -125,12 +125,31 @@ describe('the time that a build keeps its notebook paused', () => {
 
   it('is the sum over all attempts', () => {
     const hold = new NotebookHold({ notebookHeldSince: null, notebookPausedMs: 250 });
-    hold.begin(at(1000));
+    hold.expect(at(1000));
     hold.begin(at(1100));
     expect(hold.end(at(1600))).toBe(500);
     const row = { notebookHeldSince: at(1) as Date | null, notebookPausedMs: null as number | null };
     hold.applyTo(row);
     expect(row).toEqual({ notebookHeldSince: null, notebookPausedMs: 750 });
+  });
+
+  it('counts nothing where it was only expected', () => {
+    const hold = new NotebookHold({ notebookHeldSince: null, notebookPausedMs: null });
+    hold.expect(at(1000));
+    expect(hold.since).toEqual(at(1000));
+    expect(hold.end(at(1600))).toBe(0);
+    const row = { notebookHeldSince: at(1) as Date | null, notebookPausedMs: 1 as number | null };
+    hold.applyTo(row);
+    expect(row).toEqual({ notebookHeldSince: null, notebookPausedMs: null });
+  });
+
+  it('counts from its first pause where it was not seen to go on before the next', () => {
+    const hold = new NotebookHold({ notebookHeldSince: null, notebookPausedMs: null });
+    hold.begin(at(1000));
+    hold.expect(at(2000));
+    hold.drop();
+    hold.begin(at(2100));
+    expect(hold.end(at(2500))).toBe(1500);
   });
 
   it('fits its column after a year too', () => {

@@ -91,9 +91,13 @@ export class BuildAdmission {
         ? null
         : await this.parts.namespaces.findTarget(session, target.namespace, paths.namespace, problems);
     const taken =
-      namespace === null || target === null ? null : await findLive(this.em.fork(), namespace.id, target);
+      namespace === null || target === null || !canBeStored(target)
+        ? null
+        : await findLive(this.em.fork(), namespace.id, target);
     const warnings: string[] = [];
-    if (taken !== null && !wanted.overwriteTag) {
+    if (taken?.type === 'BUILD_IN') {
+      problems.add('BUILT_IN', paths.name, TAKEN_BY_BUILT_IN, detailsOf(target));
+    } else if (taken !== null && !wanted.overwriteTag) {
       problems.add('TAG_EXISTS', paths.name, TAKEN, detailsOf(target));
     }
     const place = { namespaceId: namespace?.id, workspaceId: workspace?.id };
@@ -131,7 +135,7 @@ export class BuildAdmission {
   /**
    * Takes the room that there was, now that nobody else can, and makes the namespace if there is none.
    *
-   * @throws InputRefused where the room is gone
+   * @throws InputRefused where the room is gone, or where a built-in image has the name by now
    */
   async enter(
     tx: EntityManager,
@@ -143,6 +147,9 @@ export class BuildAdmission {
   ): Promise<{ namespaceId: string; workspaceId: string }> {
     const { id: namespaceId } = namespace ?? (await this.parts.namespaces.ensure(tx, target.namespace));
     const problems = new Problems();
+    if (replaced?.type === 'BUILD_IN') {
+      problems.add('BUILT_IN', paths.name, TAKEN_BY_BUILT_IN, detailsOf(target));
+    }
     const place = { namespaceId, workspaceId: workspace.id };
     await this.parts.quotas.takeRoom(tx, place, replaced, problems, paths, base);
     problems.refuseIfAny();
@@ -183,9 +190,14 @@ export class BuildAdmission {
   }
 }
 
+/** PostgreSQL has no U+0000; the rules for names and tags have said so by now. */
+const canBeStored = ({ name, tag }: BuildTarget) => !`${name}${tag}`.includes('\0');
+
 const detailsOf = (target: BuildTarget | null) => target && { name: target.name, tag: target.tag };
 
 export const TAKEN = 'a live image has this name and tag; choose another tag or set overwriteTag';
+const TAKEN_BY_BUILT_IN =
+  'a built-in image has this name and tag, and those are read-only, overwriteTag or not; choose another name or tag';
 const IN_REGISTRY =
   'the registry has this tag, though no live image of the catalogue does; choose another tag or set overwriteTag';
 const NOT_ASKED =

@@ -1,6 +1,7 @@
 import type { Session } from '../../auth/session.ts';
 import { type EntityManager, kysely } from '../../db/orm.ts';
 import type { NamespaceService } from '../../namespace/namespace.service.ts';
+import type { ImageBuildKind } from '../../shared/enums.ts';
 import { parseImageReference } from '../../shared/image-reference.ts';
 import { InputRefused, type Problem, Problems } from '../../shared/problems.ts';
 import { Build, type DockerfileSource } from '../build.entity.ts';
@@ -63,13 +64,13 @@ export class BuildRetryService {
   async #retryable(session: Session, uid: string | null, problems: Problems): Promise<Build> {
     const seen = uid === null ? null : await this.parts.builds.find(session, uid);
     if (seen === null) return problems.refuse('NOT_FOUND', ['id'], 'there is no such build');
-    const { status } = seen;
+    const { status, kind } = seen;
     if (!isFinal(status)) {
       const message = `the build is ${status}; cancel it first, or wait for its end`;
       problems.refuse('BUILD_NOT_FINISHED', ['id'], message, { status });
     }
     if (status === 'SUCCEEDED') {
-      const message = 'the build has succeeded; ask for a new one with buildImage';
+      const message = `the build has succeeded; ask for a new one with ${MUTATION[kind]}`;
       problems.refuse('NOT_ALLOWED', ['id'], message, { status });
     }
     return await this.em.fork().findOneOrFail(Build, { id: seen.id }, { populate: ['dockerfile', 'source'] });
@@ -92,7 +93,7 @@ export class BuildRetryService {
       secrets,
     );
     const target = await this.#targetOf(earlier);
-    checkHost(target, registries.own, problems);
+    checkHost(earlier, registries.own, problems);
     const priority = earlier.priority === 'HIGH' && !session.isAdmin ? 'NORMAL' : earlier.priority;
     const draft: BuildDraft = {
       ...earlier,
@@ -127,8 +128,8 @@ export class BuildRetryService {
     for (const [name] of unwanted) {
       problems.add('NOT_ALLOWED', [name], 'saving a notebook takes none; leave this out');
     }
-    const { namespace, name, tag, ...target } = await this.#targetOf(earlier);
-    checkHost(target, this.parts.requests.registries.own, problems);
+    const { namespace, name, tag } = await this.#targetOf(earlier);
+    checkHost(earlier, this.parts.requests.registries.own, problems);
     const answer = await this.parts.saves.submit(
       session,
       {
@@ -160,6 +161,13 @@ export class BuildRetryService {
   }
 }
 
+/** What asks for such a build in the first place. */
+const MUTATION: Readonly<Record<ImageBuildKind, string>> = {
+  DOCKERFILE: 'buildImage',
+  PACKAGES: 'buildImage',
+  NOTEBOOK: 'saveImageFromNotebook',
+};
+
 const STARTED_ANEW =
   'the notebook has been started anew since: what it holds now is saved, and nothing that was only in its old container';
 
@@ -182,14 +190,10 @@ function assertComplete(
 }
 
 /** The platform's registry may have moved since. */
-function checkHost(
-  { reference }: Pick<BuildTarget, 'reference'>,
-  registryHost: string,
-  problems: Problems,
-): void {
-  const parsed = parseImageReference(reference);
+function checkHost({ kind, targetReference }: Build, registryHost: string, problems: Problems): void {
+  const parsed = parseImageReference(targetReference);
   if (!('problem' in parsed) && parsed.host === registryHost) return;
-  const message = `it was to be pushed elsewhere; images go to ${registryHost} now: ask for a new build with buildImage`;
+  const message = `it was to be pushed elsewhere; images go to ${registryHost} now: ask for a new build with ${MUTATION[kind]}`;
   problems.add('REGISTRY_NOT_ALLOWED', ['id'], message, { allowed: [registryHost] });
 }
 

@@ -13,6 +13,8 @@ const BUILT_NAME = /^[a-z][a-z0-9-]{0,49}$/;
 const SAVED_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$/;
 /** S2's limit for a tag. */
 const MAX_SAVED_TAG = 64;
+/** What a tag is made of, however long. */
+const TAG_CHARACTERS = /^\w[\w.-]*$/;
 
 export interface BuildTarget {
   readonly namespace: string;
@@ -126,17 +128,18 @@ export function saveTargetOf(
       max: MAX_CREATED_NAME,
       current: nameLength,
     });
-  } else if (!SAVED_NAME.test(input.name) || !IMAGE_NAME.test(input.name)) {
-    problems.add(
-      'PATTERN',
-      ['name'],
-      'lower-case letters and digits, with single dots, underscores or hyphens between them',
-      { pattern: SAVED_NAME.source },
-    );
+  } else {
+    const pattern = [SAVED_NAME, IMAGE_NAME].find((form) => !form.test(input.name));
+    if (pattern !== undefined) {
+      const message =
+        'lower-case letters and digits, and between them single dots, one or two underscores, or hyphens';
+      problems.add('PATTERN', ['name'], message, { pattern: pattern.source });
+    }
   }
   const tag = input.tag ? input.tag : DEFAULT_TAG;
-  checkTag(tag, ['tag'], problems);
   const tagLength = countCodePoints(tag);
+  // Of one that is too long alone, that is told once.
+  if (tagLength <= MAX_SAVED_TAG || !TAG_CHARACTERS.test(tag)) checkTag(tag, ['tag'], problems);
   if (tagLength > MAX_SAVED_TAG) {
     problems.add('TOO_LONG', ['tag'], `may have at most ${MAX_SAVED_TAG} characters`, {
       max: MAX_SAVED_TAG,

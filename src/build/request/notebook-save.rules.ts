@@ -1,5 +1,6 @@
 import type { ContainerFootprint } from '../../engine/container-engine.ts';
-import type { CredentialFiles, Notebook } from '../../notebook/notebook.service.ts';
+import type { Notebook } from '../../notebook/notebook.service.ts';
+import type { CredentialFiles } from '../../notebook/notebook-files.ts';
 import { excerpt } from '../../shared/excerpt.ts';
 import type { Problems } from '../../shared/problems.ts';
 
@@ -15,8 +16,8 @@ export interface SaveEstimate {
   readonly sizeBytes: number;
   /** Of that, the layer that the save adds. */
   readonly writtenBytes: number;
-  /** The added one included; `null` where the engine does not know those below it. */
-  readonly layerCount: number | null;
+  /** The added one included. */
+  readonly layerCount: number;
 }
 
 const PATH = ['notebookId'];
@@ -43,7 +44,7 @@ export function checkLayers(
   problems: Problems,
 ): void {
   if (layerCount === null) {
-    const message = `the engine has the image ${excerpt(image)}, which the notebook runs, no more: nothing can be laid on it; start the notebook anew from an image that is there`;
+    const message = `the engine has the image ${excerpt(image)}, which the notebook runs, no more, or cannot read it: nothing can be laid on it; start the notebook anew from an image that is there`;
     problems.add('REFERENCE_NOT_FOUND', PATH, message, { image });
   } else if (layerCount >= maxLayers) {
     const current = layerCount + 1;
@@ -59,30 +60,26 @@ export function checkSize(
   problems: Problems,
 ): void {
   if (maxBytes === null || sizeBytes <= maxBytes) return;
-  const message = `the image would take ${sizeBytes} bytes before compression, and may take at most ${maxBytes}; the notebook has written ${writtenBytes} of them: delete what need not be in the image, or keep it on a volume`;
+  const message = `the image would take ${sizeBytes} bytes before compression, and may take at most ${maxBytes}; the notebook has written ${writtenBytes} of them: delete what need not be in the image, or keep it on a volume, and try again after half a minute, when it is counted anew`;
   problems.add('OUT_OF_RANGE', PATH, message, { max: maxBytes, current: sizeBytes });
 }
 
 const MAX_NAMED = 20;
 
 /** What is not wrong with a save, but worth knowing before. */
-export function saveWarnings(
-  { uncapturedMounts }: Notebook,
-  {
-    pause,
-    estimate,
-    credentials,
-  }: {
-    readonly pause: boolean;
-    readonly estimate: SaveEstimate | null;
-    readonly credentials: CredentialFiles | null;
-  },
-): string[] {
+export function saveWarnings({
+  mounts,
+  pause,
+  estimate,
+  credentials,
+}: {
+  readonly mounts: readonly string[];
+  readonly pause: boolean;
+  readonly estimate: SaveEstimate | null;
+  readonly credentials: CredentialFiles | null;
+}): string[] {
   return [
-    ...uncapturedMounts.map(
-      (mount) =>
-        `${excerpt(mount)} is a volume or a mount: it will not be in the image; copy what has to be in it elsewhere first`,
-    ),
+    ...mountWarnings(mounts),
     'what processes hold in memory will not be in the image: save open notebooks and files first',
     ...(pause
       ? []
@@ -90,16 +87,32 @@ export function saveWarnings(
           'the notebook goes on while its files are copied: those that are written meanwhile may be in the image by halves; leave out pause: false, or write nothing until the save is done',
         ]),
     ...(estimate === null
-      ? ['the engine did not say in time how large the image will be; with much to copy the save takes long']
+      ? [
+          'the engine did not say, in time or at all, how large the image will be; with much to copy the save takes long',
+        ]
       : []),
     ...credentialWarnings(credentials),
   ];
 }
 
-function credentialWarnings(files: CredentialFiles | null): string[] {
+function mountWarnings(mounts: readonly string[]): string[] {
+  const more = mounts.length - MAX_NAMED;
+  return [
+    ...mounts
+      .slice(0, MAX_NAMED)
+      .map(
+        (mount) =>
+          `${excerpt(mount)} is a volume or a mount: it will not be in the image; copy what has to be in it elsewhere first`,
+      ),
+    ...(more > 0 ? [`${more} more volumes and mounts will not be in the image either`] : []),
+  ];
+}
+
+/** @param files `null` where the engine did not say */
+export function credentialWarnings(files: CredentialFiles | null): string[] {
   if (files === null) {
     return [
-      'the engine did not say in time what the notebook has written, so nobody has looked for files with credentials; see to it that there are none',
+      'the engine did not say, in time or at all, what the notebook has written, so nobody has looked for files with credentials; see to it that there are none',
     ];
   }
   const { paths, complete } = files;
@@ -109,7 +122,7 @@ function credentialWarnings(files: CredentialFiles | null): string[] {
     ...(paths.length === 0
       ? []
       : [
-          `by their names these files hold credentials, which everybody who may pull the image could read; delete them first, or keep them on a volume: ${named.join(', ')}${more}`,
+          `by their names these files hold credentials, which everybody who may pull the image could read; delete them before you save, or keep them on a volume: ${named.join(', ')}${more}`,
         ]),
     ...(complete
       ? []

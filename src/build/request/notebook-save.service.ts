@@ -5,15 +5,19 @@ import type { WriteGate } from '../../db/write-gate.ts';
 import { type EventBus, hintBuild } from '../../events/event-bus.ts';
 import { Image } from '../../image/image.entity.ts';
 import type { ImageRow } from '../../image/image.reads.ts';
-import { DEFAULT_TAG, isLive } from '../../image/image.rules.ts';
+import { DEFAULT_TAG, liveOrFirst } from '../../image/image.rules.ts';
 import type { ImageService } from '../../image/image.service.ts';
 import { findLive } from '../../image/image-access.ts';
-import type { CredentialFiles, Notebook, NotebookService } from '../../notebook/notebook.service.ts';
+import type { Notebook, NotebookService } from '../../notebook/notebook.service.ts';
+import type { NotebookContainers } from '../../notebook/notebook-containers.ts';
+import { UnavailableError } from '../../shared/errors.ts';
 import { toGlobalId } from '../../shared/global-id.ts';
 import { Problems, refuse } from '../../shared/problems.ts';
+import { isSameRegistry } from '../../shared/registry-host.ts';
 import type { Workspace } from '../../workspace/workspace.entity.ts';
 import type { BuildRow } from '../build.reads.ts';
 import type { BuildService } from '../build.service.ts';
+import type { SizedImage } from '../quota/build-quota.service.ts';
 import { newImage } from '../run/build-publish.ts';
 import { type AdmissionPaths, type BuildAdmission, type Place, TAKEN } from './build-admission.ts';
 import { NO_SECRETS } from './build-secrets.ts';
@@ -47,7 +51,7 @@ export interface SaveAnswer {
   readonly image: ImageRow | null;
   readonly reused: boolean;
   readonly warnings: string[];
-  /** `null` where the engine did not say in time, and for a build that was there already. */
+  /** `null` where the engine did not say in time, or could not, and for a build that was there already. */
   readonly estimate: SaveEstimate | null;
 }
 
@@ -56,14 +60,10 @@ interface Found {
   readonly notebook: Notebook;
   /** The image that it runs in the catalogue; `null` where the viewer may see none. */
   readonly source: ImageRow | null;
-  /** That image in the platform's own registry. */
-  readonly base: ImageRow | null;
+  /** That image where it is in the platform's own registry. */
+  readonly base: SizedImage | null;
+  readonly mounts: readonly string[];
   readonly isBusy: boolean;
-}
-
-interface Look {
-  readonly estimate: SaveEstimate | null;
-  readonly credentials: CredentialFiles | null;
 }
 
 /** What was asked for, checked. */
@@ -142,9 +142,10 @@ export class NotebookSaveService {
     const { notebookUid, workspaceUid, description } = input;
     const target = saveTargetOf(input, admission.registryHost, problems);
     const [pause, overwriteTag] = [input.pause ?? true, input.overwriteTag ?? false];
-    const deadline = notebooks.deadline();
+    const containers = notebooks.containers();
+    const { deadline } = containers;
     // What the engine does not answer must not hide what is wrong with the rest.
-    const [finding] = await Promise.allSettled([this.#find(session, notebookUid, problems, deadline)]);
+    const [finding] = await Promise.allSettled([this.#find(session, notebookUid, problems, containers)]);
     const found = finding.status === 'fulfilled' ? finding.value : null;
     const wanted = {
       workspaceUid,
@@ -154,20 +155,22 @@ export class NotebookSaveService {
       mayHavePushed,
       base: found?.base ?? null,
     };
-    const [checking, looking] = await Promise.allSettled([
+    const [checking, measuring] = await Promise.allSettled([
       admission.check(session, wanted, PATHS, problems),
-      found === null || found.isBusy ? null : this.#look(found.notebook, problems, deadline),
+      found === null || found.isBusy ? null : this.#measure(found.notebook, problems, deadline),
     ]);
     const place = settled(checking);
     problems.refuseIfAny();
     settled(finding);
-    const look = settled(looking);
+    const estimate = settled(measuring);
     const { workspace } = place;
-    if (found === null || look === null || workspace === null) throw new Error('refused without a reason');
-    const { estimate } = look;
+    if (found === null || workspace === null) throw new Error('refused without a reason');
+    const { notebook, mounts } = found;
+    // The engine's longest work, and only for warnings: not for what is refused.
+    const credentials = await notebooks.credentialFiles(notebook, deadline);
     const warnings = [
-      ...saveWarnings(found.notebook, { pause, ...look }),
-      ...(await this.#roomWarnings(place, found, look)),
+      ...saveWarnings({ mounts, pause, estimate, credentials }),
+      ...(await this.#roomWarnings(place, found, estimate)),
       ...place.warnings,
     ];
     if (input.validateOnly === true) {
@@ -183,14 +186,16 @@ export class NotebookSaveService {
     session: Session,
     uid: string | null,
     problems: Problems,
-    deadline: AbortSignal,
+    containers: NotebookContainers,
   ): Promise<Found | null> {
     const { notebooks, builds, images, admission, limits } = this.parts;
-    const notebook = uid === null ? null : await notebooks.find(session, uid, deadline);
+    const notebook = uid === null ? null : await notebooks.find(session, uid, containers);
     if (notebook === null) {
       problems.add('NOT_FOUND', ['notebookId'], 'there is no such notebook');
       return null;
     }
+    const { uncapturedMounts: mounts } = notebook;
+    if (mounts === null) throw new UnavailableError(UNDESCRIBED);
     const [saves, byReference] = await Promise.all([
       builds.savesOf([notebook.id]),
       images.byReferences(session, notebook.imageReferences),
@@ -198,32 +203,37 @@ export class NotebookSaveService {
     const saving = saves.get(notebook.id);
     // A save pauses it.
     if (saving === undefined) checkState(notebook, problems);
-    else problems.add('NOTEBOOK_BUSY', ['notebookId'], BUSY, busyWith(saving));
+    else problems.add(...(await this.#busyWith(session, saving)));
     checkLayers(notebook, limits, problems);
     const sources = notebook.imageReferences.flatMap((reference) => byReference.get(reference) ?? []);
+    const { registryHost } = admission;
+    const base = sources.find((image) => isSameRegistry(image.registryHost, registryHost));
     return {
       notebook,
-      source: sources.find(({ status }) => isLive(status)) ?? sources[0] ?? null,
-      base: sources.find(({ registryHost }) => registryHost === admission.registryHost) ?? null,
+      source: liveOrFirst(sources),
+      // By the name that the new image will have it under too.
+      base: base ? { registryHost, sizeBytes: base.sizeBytes } : null,
+      mounts,
       isBusy: saving !== undefined,
     };
   }
 
-  /** What only the engine knows, and has to work for. */
-  async #look(notebook: Notebook, problems: Problems, deadline: AbortSignal): Promise<Look> {
+  /** What only the engine knows, and has to count. */
+  async #measure(
+    notebook: Notebook,
+    problems: Problems,
+    deadline: AbortSignal,
+  ): Promise<SaveEstimate | null> {
     const { notebooks, limits } = this.parts;
-    const [footprint, credentials] = await Promise.all([
-      notebooks.footprint(notebook, deadline),
-      notebooks.credentialFiles(notebook, deadline),
-    ]);
-    if (footprint === null) return { estimate: null, credentials };
+    const footprint = await notebooks.footprint(notebook, deadline);
+    if (footprint === null) return null;
     checkSize(footprint, limits, problems);
-    const layerCount = notebook.layerCount === null ? null : notebook.layerCount + 1;
-    return { estimate: { ...footprint, layerCount }, credentials };
+    // One that is not known is refused.
+    return { ...footprint, layerCount: (notebook.layerCount ?? 0) + 1 };
   }
 
   /** That there is room for the least it can take has been checked; for the most, compression may make some. */
-  async #roomWarnings(place: Place, { base }: Found, { estimate }: Look): Promise<string[]> {
+  async #roomWarnings(place: Place, { base }: Found, estimate: SaveEstimate | null): Promise<string[]> {
     if (estimate === null) return [];
     const { registryHost } = this.parts.admission;
     const { sizeBytes, writtenBytes } = estimate;
@@ -286,16 +296,28 @@ export class NotebookSaveService {
     } catch (error) {
       if (isTaken(error, 'image_build_notebook_lock')) {
         const saving = (await builds.savesOf([notebook.id])).get(notebook.id);
-        refuse('NOTEBOOK_BUSY', ['notebookId'], BUSY, saving === undefined ? null : busyWith(saving));
+        refuse(...(await this.#busyWith(session, saving)));
       }
-      if (isTaken(error, 'image_catalogue_name')) refuse('TAG_EXISTS', PATHS.name, TAKEN);
+      if (isTaken(error, 'image_catalogue_name')) {
+        refuse('TAG_EXISTS', PATHS.name, TAKEN, { name: target.name, tag: target.tag });
+      }
       throw error;
     }
   }
+
+  /** The problem that a notebook is being saved already, with the build that does it for who may see that one. */
+  async #busyWith(session: Session, buildId: string | undefined): Promise<Parameters<Problems['add']>> {
+    const build = buildId === undefined ? null : await this.parts.builds.find(session, buildId);
+    const path = ['notebookId'];
+    if (build === null) {
+      return ['NOTEBOOK_BUSY', path, 'the notebook is being saved already; wait for that save', null];
+    }
+    const message = 'the notebook is being saved already; wait for that save or cancel it';
+    return ['NOTEBOOK_BUSY', path, message, { buildId: toGlobalId('ImageBuild', build.id) }];
+  }
 }
 
-const BUSY = 'the notebook is being saved already; wait for that save or cancel it';
-const busyWith = (buildId: string) => ({ buildId: toGlobalId('ImageBuild', buildId) });
+const UNDESCRIBED = 'The container engine does not describe the notebook; try again in a while.';
 
 /** What was waited for, or its failure. */
 function settled<T>(result: PromiseSettledResult<T>): T {

@@ -14,8 +14,9 @@ const PUSH_GATHER_MS = 1000;
 
 /** The live state of one attempt: its phase, its steps, its push and its hold on a notebook, written as the engine tells of them. */
 export class BuildAttempt {
+  /** Carries the hold, so that whatever ends the attempt writes it too. */
   readonly fence: Fence;
-  /** A change of it is written with the next phase, or soon. */
+  /** A change of it is written with the next write of the attempt, or soon. */
   readonly hold: NotebookHold;
   readonly #steps = new Map<number, StepState>();
   #total: number | null = null;
@@ -30,8 +31,9 @@ export class BuildAttempt {
     private readonly store: BuildStore,
     build: Pick<Build, 'id' | 'attempt' | 'notebookHeldSince' | 'notebookPausedMs'>,
   ) {
-    this.fence = { buildId: build.id, attempt: build.attempt };
-    this.hold = new NotebookHold(build, () => this.#changed());
+    const hold = new NotebookHold(build, () => this.#changed());
+    this.hold = hold;
+    this.fence = { buildId: build.id, attempt: build.attempt, carry: (row) => hold.applyTo(row) };
   }
 
   /**
@@ -77,7 +79,10 @@ export class BuildAttempt {
     this.#changed(PUSH_GATHER_MS);
   }
 
-  /** Writes what waits to be written; nothing is written afterwards. A lost build is told by the next fenced write. */
+  /**
+   * Writes what waits to be written; nothing is written afterwards. A lost build is told by the next fenced write, which also takes the
+   * hold along where it could not be written here.
+   */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -101,7 +106,6 @@ export class BuildAttempt {
         build.totalSteps = this.#total;
         build.builder = this.#builder;
         build.push = this.#push;
-        this.hold.applyTo(build);
         await change(build, tx, now);
       });
     });

@@ -123,9 +123,10 @@ async function enterPushing(build: Build, { attempt, lines, signal }: PublishToo
 
 /** The name may have been taken since the build was asked for: found out before the tag in the registry is overwritten. */
 async function assertNameFree(tx: EntityManager, build: Build): Promise<void> {
-  if (build.overwriteTag) return;
   const other = await findLive(tx, build.namespaceId, { name: build.targetName, tag: build.targetTag });
-  if (other !== null && other.id !== build.imageId) throw nameTaken(build);
+  if (other === null || other.id === build.imageId) return;
+  if (other.type === 'BUILD_IN') throw nameBuiltIn(build);
+  if (!build.overwriteTag) throw nameTaken(build);
 }
 
 /** The registry may hold a tag that no live image of the catalogue has. */
@@ -156,7 +157,11 @@ interface BuildImages {
   readonly replaced: Image | null;
 }
 
-/** They are locked before their namespace and workspace are, as everywhere. */
+/**
+ * They are locked before their namespace and workspace are, as everywhere.
+ *
+ * @throws BuildFailedError where a built-in image has the name: nothing replaces that
+ */
 async function lockImages(tx: EntityManager, build: Build): Promise<BuildImages> {
   const lockMode = LockMode.PESSIMISTIC_WRITE;
   const waiting =
@@ -166,6 +171,7 @@ async function lockImages(tx: EntityManager, build: Build): Promise<BuildImages>
   if (other === null || other.id === build.imageId) return { waiting, replaced: null };
   // Somebody may have deleted it before it was locked.
   await tx.refresh(other, { lockMode });
+  if (holdsName(other) && other.type === 'BUILD_IN') throw nameBuiltIn(build);
   return { waiting, replaced: holdsName(other) ? other : null };
 }
 
@@ -226,6 +232,12 @@ const nameTaken = (build: Build) =>
   new BuildFailedError(
     'NAME_TAKEN',
     `another image took the name ${build.targetName}:${build.targetTag} while this one was built; delete it or set overwriteTag`,
+  );
+
+const nameBuiltIn = (build: Build) =>
+  new BuildFailedError(
+    'NAME_TAKEN',
+    `a built-in image has the name ${build.targetName}:${build.targetTag}, and those are read-only, overwriteTag or not; choose another name or tag`,
   );
 
 /** Makes the build's image ACTIVE, as the one of its name; another that it replaces is deleted. @returns the image's id */

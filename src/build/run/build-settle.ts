@@ -65,6 +65,7 @@ export async function claimBuild(
     if (claimed !== null && claimed === claimOf(build)) return build;
     if (build.status === 'CANCELING') {
       await endBuild(tx, build, 'CANCELED', failureOf('CANCELED', 'canceled'), now);
+      await addLastLine(tx, build, 'Canceled.', now);
       return null;
     }
     if (build.status === 'RUNNING') {

@@ -14,14 +14,21 @@ const MAX_PAUSED_MS = 2 ** 31 - 1;
 export class NotebookHold {
   #since: Date | null;
   #pausedMs: number | null;
+  /** Was it paused, as far as is known? Otherwise it may have been. */
+  #isSure: boolean;
 
-  /** @param changed is told of each change, for it to be written */
+  /**
+   * A hold that the build has already is a lost attempt's: it counts.
+   *
+   * @param changed is told of each change, for it to be written
+   */
   constructor(
     build: Pick<Build, 'notebookHeldSince' | 'notebookPausedMs'>,
     private readonly changed: () => void = () => undefined,
   ) {
     this.#since = build.notebookHeldSince;
     this.#pausedMs = build.notebookPausedMs;
+    this.#isSure = build.notebookHeldSince !== null;
   }
 
   /** `null`: the build does not hold it. */
@@ -29,23 +36,35 @@ export class NotebookHold {
     return this.#since;
   }
 
-  /** The notebook stands still from here on, or may from here on. */
-  begin(at: Date): void {
+  /** The notebook may stand still from here on. */
+  expect(at: Date): void {
+    if (this.#isSure) return;
     this.#since = at;
     this.changed();
   }
 
-  /** It was seen to run, or to have ended. @returns how long it was held, in milliseconds */
+  /** The notebook stands still from here on. Where it was not seen to go on since an earlier pause, that one goes on. */
+  begin(at: Date): void {
+    if (this.#isSure) return;
+    this.#since = at;
+    this.#isSure = true;
+    this.changed();
+  }
+
+  /** It was seen to run, or to have ended. @returns how long it was held, in milliseconds; 0 where it was not paused after all */
   end(at: Date): number {
     if (this.#since === null) return 0;
-    const ms = Math.max(0, at.getTime() - this.#since.getTime());
-    this.#pausedMs = Math.min(MAX_PAUSED_MS, (this.#pausedMs ?? 0) + ms);
-    this.drop();
+    const ms = this.#isSure ? Math.max(0, at.getTime() - this.#since.getTime()) : 0;
+    if (this.#isSure) this.#pausedMs = Math.min(MAX_PAUSED_MS, (this.#pausedMs ?? 0) + ms);
+    this.#since = null;
+    this.#isSure = false;
+    this.changed();
     return ms;
   }
 
-  /** It was not paused after all. */
+  /** It was not paused; one that was before is held as it was. */
   drop(): void {
+    if (this.#isSure) return;
     this.#since = null;
     this.changed();
   }

@@ -1,3 +1,5 @@
+import type { Logger } from '../../shared/logger.ts';
+import { inspectContainer } from './docker-container.ts';
 import { orNull } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 
@@ -9,6 +11,8 @@ import type { EngineConnection } from './engine-connection.ts';
  */
 const SUFFIX = '.slipway.invalid';
 const ADDRESS = '127.0.0.1';
+/** An engine that is busy with one container does not tell of it. */
+const LOOK_MS = 5_000;
 
 /** The `extrahosts` of a build that mark its containers with labels. */
 export function markerHosts(labels: Readonly<Record<string, string>>): string[] {
@@ -31,26 +35,32 @@ export function markedLabels(extraHosts: readonly string[]): Map<string, string>
   return labels;
 }
 
-/** Removes every container of a build marked with `label` for whose value `isLeftover` answers true; how many they were. */
+/**
+ * Removes every container of a build marked with `label` for whose value `isLeftover` answers true; how many they were. One that the
+ * engine cannot tell of or take away now is left for another time.
+ */
 export async function reapContainers(
   engine: EngineConnection,
   label: string,
   isLeftover: (value: string) => Promise<boolean>,
+  log: Logger,
 ): Promise<number> {
   const containers = await engine.ask((docker, abortSignal) =>
     docker.listContainers({ all: true, abortSignal }),
   );
   let count = 0;
   for (const { Id } of containers) {
-    const found = await engine.ask((docker, abortSignal) =>
-      orNull(docker.getContainer(Id).inspect({ abortSignal })),
-    );
-    const value = markedLabels(found?.HostConfig.ExtraHosts ?? []).get(label);
-    if (value === undefined || !(await isLeftover(value))) continue;
-    await engine.ask((docker, abortSignal) =>
-      orNull(docker.getContainer(Id).remove({ force: true, v: true, abortSignal })),
-    );
-    count += 1;
+    try {
+      const found = await inspectContainer(engine, Id, AbortSignal.timeout(LOOK_MS));
+      const value = markedLabels(found?.HostConfig.ExtraHosts ?? []).get(label);
+      if (value === undefined || !(await isLeftover(value))) continue;
+      await engine.ask((docker, abortSignal) =>
+        orNull(docker.getContainer(Id).remove({ force: true, v: true, abortSignal })),
+      );
+      count += 1;
+    } catch (error) {
+      log.warn({ err: error, container: Id }, 'a container that may be left over was passed over');
+    }
   }
   return count;
 }

@@ -1,7 +1,7 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import type { Logger } from '../../shared/logger.ts';
 import { type CommitEvent, type CommitRequest, EngineError } from '../container-engine.ts';
-import { inspectContainer } from './docker-container.ts';
+import { inspectContainer, isGoing } from './docker-container.ts';
 import { isHttpError, orNull } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import type { ToldEntry } from './image-history.ts';
@@ -43,7 +43,7 @@ async function findBase(
   signal?: AbortSignal,
 ): Promise<BaseImage> {
   const container = await inspectContainer(engine, containerId, signal);
-  if (!container) throw gone();
+  if (!container || isGoing(container.State.Status)) throw gone();
   if (!container.State.Running || container.State.Paused) throw notRunning(container);
   const image = await engine.ask((docker) => orNull(tell(docker.getImage(container.Image))), signal);
   if (image) return image;
@@ -102,7 +102,7 @@ async function tell(image: { inspect(): Promise<unknown>; history(): Promise<unk
 async function explain(engine: EngineConnection, id: string, error: unknown): Promise<unknown> {
   if (!(error instanceof EngineError) || !isHttpError(error.cause)) return error;
   const container = await inspectContainer(engine, id).catch(() => undefined);
-  if (container === null) return gone();
+  if (container === null || (container && isGoing(container.State.Status))) return gone();
   return container && !container.State.Running ? notRunning(container) : error;
 }
 

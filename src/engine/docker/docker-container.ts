@@ -16,20 +16,24 @@ export async function inspectContainer(
   );
 }
 
-/** Lets a paused container go on. */
+/** Is it being removed, or was that left half done? Nothing can be done with it any more. */
+export const isGoing = (status: string): boolean => status === 'removing' || status === 'dead';
+
+/** Lets a paused container go on. @returns whether it was paused */
 export async function resumeContainer(
   engine: EngineConnection,
   id: string,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const isPaused = async () => (await inspectContainer(engine, id, signal))?.State.Paused === true;
-  if (!(await isPaused())) return;
+  if (!(await isPaused())) return false;
   try {
     await engine.ask((docker, abortSignal) => docker.getContainer(id).unpause({ abortSignal }), signal);
   } catch (error) {
     // Somebody else may have done it meanwhile: the engine itself, at the end of a commit.
     if (await isPaused()) throw error;
   }
+  return true;
 }
 
 /** What a container's files take; `null` where there is none of this id. */

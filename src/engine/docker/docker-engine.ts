@@ -12,7 +12,13 @@ import type {
 import { reapContainers } from './build-leftovers.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
-import { changedPathsOf, footprintOf, inspectContainer, resumeContainer } from './docker-container.ts';
+import {
+  changedPathsOf,
+  footprintOf,
+  inspectContainer,
+  isGoing,
+  resumeContainer,
+} from './docker-container.ts';
 import { orNull } from './docker-errors.ts';
 import { runPush } from './docker-push.ts';
 import { EngineConnection } from './engine-connection.ts';
@@ -43,7 +49,9 @@ export function createDockerEngine(
     async *commit(request, { signal }) {
       yield* runCommit(engine, request, log, signal);
     },
-    resume: (id, { signal } = {}) => resumeContainer(engine, id, signal),
+    async resume(id, { signal } = {}) {
+      await resumeContainer(engine, id, signal);
+    },
     footprint: (id, { signal } = {}) => footprintOf(engine, id, signal),
     changedPaths: (id, { signal } = {}) => changedPathsOf(engine, id, signal),
     push: (request, { signal }) => runPush(engine, request, log, signal, pushSilenceMs),
@@ -53,13 +61,16 @@ export function createDockerEngine(
         (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }),
         signal,
       );
-      return found.map(summaryOf).filter(({ labels }) => labels[label] !== '');
+      return found
+        .filter(({ State }) => !isGoing(State))
+        .map(summaryOf)
+        .filter(({ labels }) => labels[label] !== '');
     },
     async container(id, { signal } = {}) {
       // Engines also take names and the beginnings of ids, which would let a guess find somebody's container.
       if (!/^[0-9a-f]{64}$/.test(id)) return null;
       const found = await inspectContainer(engine, id, signal);
-      return found?.Id === id ? detailsOf(found) : null;
+      return found?.Id === id && !isGoing(found.State.Status) ? detailsOf(found) : null;
     },
     async image(id, { signal } = {}) {
       const found = await engine.ask((docker) => orNull(docker.getImage(id).inspect()), signal);
@@ -68,9 +79,9 @@ export function createDockerEngine(
     async removeImage(id, { signal } = {}) {
       await engine.ask((docker, abortSignal) => releaseImage(docker, id, abortSignal), signal);
     },
-    async reap(label, isLeftover) {
-      const containers = await reapContainers(engine, label, isLeftover);
-      return containers + (await reapImages(engine, label, isLeftover));
+    async reap(label, isLeftover, pushedAs = async () => []) {
+      const containers = await reapContainers(engine, label, isLeftover, log);
+      return containers + (await reapImages(engine, label, isLeftover, pushedAs));
     },
   };
 }
@@ -81,6 +92,7 @@ function summaryOf({ Id, Labels, Image, ImageID, State }: ContainerInfo): Contai
 
 function detailsOf(found: ContainerInspectInfo): ContainerDetails {
   const startedAt = new Date(found.State.StartedAt);
+  const mounts: ContainerInspectInfo['Mounts'] | null = found.Mounts;
   return {
     id: found.Id,
     labels: found.Config.Labels ?? {},
@@ -91,17 +103,19 @@ function detailsOf(found: ContainerInspectInfo): ContainerDetails {
     startedAt: startedAt.getTime() > 0 ? startedAt : null,
     env: envOf(found.Config.Env),
     mounts: [
-      ...found.Mounts.map(({ Destination }) => Destination),
+      ...(mounts ?? []).map(({ Destination }) => Destination),
       ...Object.keys(found.HostConfig.Tmpfs ?? {}),
     ],
   };
 }
 
 function imageOf(found: ImageInspectInfo): EngineImage {
+  // An image that was imported may have none.
+  const config: ImageInspectInfo['Config'] | null = found.Config;
   return {
     id: fullImageId(found.Id),
-    env: envOf(found.Config.Env),
-    labels: found.Config.Labels ?? {},
+    env: envOf(config?.Env),
+    labels: config?.Labels ?? {},
     sizeBytes: found.Size,
     layerCount: found.RootFS.Layers?.length ?? 0,
     references: (found.RepoDigests ?? []).filter((name) => !isOurName(name)),

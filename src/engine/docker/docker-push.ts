@@ -23,13 +23,17 @@ export async function* runPush(
     throw new EngineError('INTERNAL', `"${request.reference}" is not a reference with host and tag.`);
   }
   const repository = `${reference.host}/${reference.path}`;
-  await tag(engine, request.imageId, repository, reference.tag, signal);
+  signal?.throwIfAborted();
   const stop = new AbortController();
   const silence = setTimeout(() => stop.abort(), maxSilenceMs);
   const layers = new PushedLayers();
   let digest: string | null = null;
   let told = 0;
   try {
+    // Not aborted with the rest: the engine would set the tag all the same, after it was taken away.
+    await tag(engine, request.imageId, repository, reference.tag);
+    signal?.throwIfAborted();
+    silence.refresh();
     const stream = await engine.post({
       path: `/images/${repository}/push`,
       query: { tag: reference.tag },
@@ -111,13 +115,7 @@ function authHeader({ auth }: PushRequest, host: string): string {
   return jsonHeader(value);
 }
 
-async function tag(
-  engine: EngineConnection,
-  imageId: string,
-  repo: string,
-  tagName: string,
-  signal?: AbortSignal,
-): Promise<void> {
+async function tag(engine: EngineConnection, imageId: string, repo: string, tagName: string): Promise<void> {
   await engine.ask(async (docker, abortSignal) => {
     try {
       await docker.getImage(imageId).tag({ repo, tag: tagName, abortSignal });
@@ -127,7 +125,7 @@ async function tag(
         cause: error,
       });
     }
-  }, signal);
+  });
 }
 
 /**

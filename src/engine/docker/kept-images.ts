@@ -36,24 +36,29 @@ export const tagName = (tag: KeptTag | null): string | undefined =>
 
 /**
  * Takes our tags from an image, and with the last one the image. One that somebody else has named stays, and so does one
- * in use.
+ * in use: those are `kept`. `absent`: there was none.
  *
- * @returns whether the image went
+ * @param pushedAs names that a push of ours gave it
  */
-export async function releaseImage(docker: Docker, id: string, abortSignal: AbortSignal): Promise<boolean> {
+export async function releaseImage(
+  docker: Docker,
+  id: string,
+  abortSignal: AbortSignal,
+  pushedAs: readonly string[] = [],
+): Promise<'removed' | 'kept' | 'absent'> {
   const found = await orNull(docker.getImage(id).inspect());
-  if (!found) return false;
+  if (!found) return 'absent';
   const tags = found.RepoTags ?? [];
-  const ours = tags.filter(isOurName);
+  const ours = tags.filter((tag) => isOurName(tag) || pushedAs.includes(tag));
   try {
     // Without pruning its parents: they are the builder's cache.
     for (const name of tags.length === 0 ? [id] : ours) {
       await orNull(docker.getImage(name).remove({ noprune: true, abortSignal }));
     }
-    return ours.length === tags.length;
+    return ours.length === tags.length ? 'removed' : 'kept';
   } catch (error) {
     // A container runs on it, or another image was built on it: it stays, and that is nobody's fault.
-    if (isHttpError(error) && error.statusCode === 409) return false;
+    if (isHttpError(error) && error.statusCode === 409) return 'kept';
     throw error;
   }
 }
@@ -63,6 +68,7 @@ export async function reapImages(
   engine: EngineConnection,
   label: string,
   isLeftover: (value: string) => Promise<boolean>,
+  pushedAs: (value: string) => Promise<readonly string[]>,
 ): Promise<number> {
   const filters = JSON.stringify({ label: [label] });
   const images = await engine.ask((docker) => docker.listImages({ filters }));
@@ -70,7 +76,9 @@ export async function reapImages(
   for (const { Id, Labels, RepoTags } of images) {
     const value = Labels?.[label];
     if (value === undefined || !RepoTags?.some(isOurName) || !(await isLeftover(value))) continue;
-    if (await engine.ask((docker, signal) => releaseImage(docker, Id, signal))) count += 1;
+    const names = await pushedAs(value);
+    const released = await engine.ask((docker, signal) => releaseImage(docker, Id, signal, names));
+    if (released === 'removed') count += 1;
   }
   return count;
 }

@@ -1,7 +1,6 @@
 import type { Logger } from '../../shared/logger.ts';
 import { type CommitEvent, type CommitRequest, EngineError } from '../container-engine.ts';
-import { CommitWatch, within } from './commit-watch.ts';
-import { resumeContainer } from './docker-container.ts';
+import { CommitPause } from './commit-pause.ts';
 import { type EngineConnection, untilAborted } from './engine-connection.ts';
 import { auxField } from './engine-messages.ts';
 import { fullImageId } from './image-id.ts';
@@ -16,16 +15,11 @@ export interface LayerCopy {
 
 /** Podman without root on cgroup v1 has no way to pause a container. */
 const CANNOT_PAUSE = /can ?not pause containers/i;
-/** An engine that has not said by then that it paused the container does not say such things. */
-const PAUSES_WITHIN_MS = 1_000;
-/** Between an answer and an event that came before it, over another connection. */
-const EVENT_DELAY_MS = 250;
 
 /**
  * Has the engine copy what a container has written, and tells when the container stands still and when it goes on. An abort
  * lets it go on at once, also while nobody reads the events; the engine cannot be stopped copying, so what comes out of that is
- * taken away when it is there. A stream that throws without a `resumed` for its `paused` could not reach the engine: there the
- * container may stand still.
+ * taken away when it is there. A stream that throws without a `resumed` for its `paused` does not know that the container goes on.
  */
 export async function* copyLayer(
   engine: EngineConnection,
@@ -33,55 +27,46 @@ export async function* copyLayer(
   log: Logger,
   signal?: AbortSignal,
 ): AsyncGenerator<CommitEvent, LayerCopy> {
-  using watch = request.pause ? await CommitWatch.open(engine, request.containerId, signal) : null;
-  const commit = startCommit(engine, request);
-  const paused = watch ? pausedAt(watch, commit) : Promise.resolve(null);
-  let goingOn: Promise<PromiseSettledResult<void>> | null = null;
-  const letGoOn = () => {
-    goingOn ??= paused.then(() => resume(engine, request.containerId, log));
-    return goingOn;
-  };
-  const onAbort = () => void letGoOn();
-  if (watch) signal?.addEventListener('abort', onAbort, { once: true });
+  const pause = request.pause ? await CommitPause.watch(engine, request.containerId, log, signal) : null;
+  const commit = startCommit(engine, request, pause);
+  const followed = pause?.follow(commit) ?? Promise.resolve(false);
+  const onAbort = () => void pause?.giveUp();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
   let isTaken = false;
   try {
-    const since = await paused;
+    const since = pause && (await pause.begun);
     if (since) yield { kind: 'paused', at: since };
-    const copied = await settled(untilAborted(commit.imageId, signal));
-    const resumed = watch && (await letGoOn());
-    if (watch && since && resumed?.status === 'fulfilled')
-      yield { kind: 'resumed', at: await watch.resumedAt() };
-    if (copied.status === 'rejected') throw copied.reason;
-    if (resumed?.status === 'rejected') throw resumed.reason;
+    const ended = pause && since ? await settled(pause.ended) : null;
+    if (ended?.status === 'fulfilled') yield { kind: 'resumed', at: ended.value };
+    const imageId = await untilAborted(commit, signal);
+    if (ended?.status === 'rejected') throw ended.reason;
+    const stoodStill = await followed;
     isTaken = true;
-    const stoodStill = watch !== null && !commit.cannotPause && (watch.stoodStill(copied.value) ?? true);
-    return { imageId: copied.value, stoodStill };
+    return { imageId, stoodStill };
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    if (!isTaken) discard(engine, commit.imageId, log);
-    if (watch) await letGoOn();
+    if (!isTaken) {
+      discard(engine, commit, log);
+      await pause?.giveUp();
+    }
   }
 }
 
-interface Commit {
-  readonly imageId: Promise<string>;
-  /** Known to be so, once the engine has said it. */
-  cannotPause: boolean;
-}
-
-function startCommit(engine: EngineConnection, request: CommitRequest): Commit {
+/** The image that comes out of it. */
+async function startCommit(
+  engine: EngineConnection,
+  request: CommitRequest,
+  pause: CommitPause | null,
+): Promise<string> {
   const tag = resultTag(request.labels);
-  const committed = async (): Promise<string> => {
-    try {
-      return await commitOnce(engine, request, tag);
-    } catch (error) {
-      if (!request.pause || !CANNOT_PAUSE.test(error instanceof Error ? error.message : '')) throw error;
-      commit.cannotPause = true;
-      return commitOnce(engine, { ...request, pause: false }, tag);
-    }
-  };
-  const commit: Commit = { cannotPause: false, imageId: Promise.resolve().then(committed) };
-  return commit;
+  try {
+    return await commitOnce(engine, request, tag);
+  } catch (error) {
+    if (!pause || !CANNOT_PAUSE.test(error instanceof Error ? error.message : '')) throw error;
+    pause.skip();
+    return await commitOnce(engine, { ...request, pause: false }, tag);
+  }
 }
 
 /** The labels find what a dead worker leaves. Docker merges them into the container's; Podman only reads `changes`. */
@@ -107,31 +92,6 @@ function labelChanges(labels: Readonly<Record<string, string>>): string[] {
     .map(([key, value]) => `LABEL ${key}=${value}`);
 }
 
-/** When the container stands still, as soon as that is known; `null` where it does not, or where the commit fails at once. */
-async function pausedAt(watch: CommitWatch, commit: Commit): Promise<Date | null> {
-  const calledAt = new Date();
-  const answer = commit.imageId.then(
-    () => 'copied' as const,
-    () => 'failed' as const,
-  );
-  const first = await within(PAUSES_WITHIN_MS, Promise.race([watch.paused, answer]), 'silence' as const);
-  if (first instanceof Date) return first;
-  if (first === 'failed' || commit.cannotPause) return null;
-  return first === 'silence' ? calledAt : within(EVENT_DELAY_MS, watch.paused, calledAt);
-}
-
-/** The engine resumes a container itself; where it failed on the way, or is still copying, the notebook must go on all the same. */
-async function resume(
-  engine: EngineConnection,
-  id: string,
-  log: Logger,
-): Promise<PromiseSettledResult<void>> {
-  const result = await settled(resumeContainer(engine, id));
-  if (result.status === 'rejected')
-    log.error({ err: result.reason, container: id }, 'a container may be left paused');
-  return result;
-}
-
 /** Takes away what comes out of a commit that nobody waits for any more, whenever it does. */
 function discard(engine: EngineConnection, imageId: Promise<string>, log: Logger): void {
   imageId.then(
@@ -142,10 +102,13 @@ function discard(engine: EngineConnection, imageId: Promise<string>, log: Logger
 
 /** Never fails: an image that stays carries the labels by which leftovers are found. */
 export async function releaseCopy(engine: EngineConnection, imageId: string, log: Logger): Promise<void> {
+  const about = { image: imageId };
+  const message = 'what an engine copied of a notebook stays, with the secrets of its environment';
   try {
-    await engine.ask((docker, abortSignal) => releaseImage(docker, imageId, abortSignal));
+    const released = await engine.ask((docker, signal) => releaseImage(docker, imageId, signal));
+    if (released === 'kept') log.warn(about, `${message}: somebody has tagged it or uses it`);
   } catch (error) {
-    log.warn({ err: error, image: imageId }, 'what an engine copied of a notebook stays');
+    log.warn({ ...about, err: error }, message);
   }
 }
 

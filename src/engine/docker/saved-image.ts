@@ -8,9 +8,10 @@ export interface ToldImage {
   readonly Variant?: string;
   readonly OsVersion?: string;
   readonly Author?: string;
-  readonly Config: Readonly<Record<string, unknown>> & {
-    readonly Labels?: Readonly<Record<string, string>> | null;
-  };
+  /** `null` where it was imported without any. */
+  readonly Config:
+    | (Readonly<Record<string, unknown>> & { readonly Labels?: Readonly<Record<string, string>> | null })
+    | null;
   readonly RootFS: { readonly Layers?: readonly string[] };
 }
 
@@ -52,7 +53,7 @@ const OF_A_CONTAINER = new Set([
 /** The image of a saved notebook: its base's configuration and history with the notebook's layers, and nothing else of the notebook. PURE. */
 export function composeImage(parts: SavedParts): ComposedImage {
   const { base, baseHistory, layers, labels, omitLabels, comment, at } = parts;
-  const { Labels, ...settings } = base.Config;
+  const { Labels, ...settings } = base.Config ?? {};
   const own = Object.entries(settings).filter(([key, value]) => value !== null && !OF_A_CONTAINER.has(key));
   const kept = Object.entries(Labels ?? {}).filter(([key]) => !omitLabels.includes(key));
   const baseLayers = base.RootFS.Layers?.length ?? 0;

@@ -4,6 +4,10 @@ import {
   EngineError,
   type EngineImage,
 } from '../../../engine/container-engine.ts';
+import { credentialFilesAmong } from '../../../notebook/credential-files.rules.ts';
+import { ifItCan } from '../../../notebook/notebook-engine.ts';
+import { credentialWarnings, type SaveLimits } from '../../request/notebook-save.rules.ts';
+import { BuildFailedError } from '../build-settle.ts';
 import { runningNotebook } from './notebook-return.ts';
 import { buildLabel, type Recipe, type RecipeTools } from './recipe.ts';
 
@@ -20,6 +24,7 @@ const NOTHING_TO_SAVE = ['NOTEBOOK_GONE', 'NOTEBOOK_NOT_RUNNING', 'BASE_IMAGE_NO
 export function createNotebookRecipe(options: {
   /** The labels by which notebooks are known. */
   readonly omitLabels: readonly string[];
+  readonly limits: SaveLimits;
 }): Recipe {
   return async (build, tools) => {
     const { engine, log, enter, hold, signal } = tools;
@@ -29,8 +34,10 @@ export function createNotebookRecipe(options: {
       const message = `the engine has ${container.image} no more, the image that the notebook was started from; pull it there and save again`;
       throw new EngineError('BASE_IMAGE_NOT_FOUND', message);
     }
+    assertAllowed(base, 0, options.limits);
     await tellWhatGoesIn(container, base, log);
-    if (build.pause) hold.begin(new Date());
+    await tellOfCredentials(container, tools);
+    if (build.pause) hold.expect(new Date());
     await enter('COMMITTING');
     const own = Object.keys(base.labels).filter((label) => label.startsWith(OWN_LABELS));
     const request = {
@@ -40,8 +47,34 @@ export function createNotebookRecipe(options: {
       omitLabels: [...new Set([...options.omitLabels, ...own])],
       comment: build.targetDescription ?? '',
     };
-    return { imageId: await commitAtRest(request, tools) };
+    const { imageId, writtenBytes } = await commitAtRest(request, tools);
+    try {
+      assertAllowed(base, writtenBytes, options.limits);
+    } catch (error) {
+      // What stays is taken away later, as of any build that has ended.
+      await engine.removeImage(imageId, { signal }).catch(() => undefined);
+      throw error;
+    }
+    return { imageId };
   };
+}
+
+/**
+ * Once more than when it was asked for: the engine may not have said in time how much there is, and more is written meanwhile.
+ *
+ * @param writtenBytes what the commit has made; 0 before it
+ */
+function assertAllowed(base: EngineImage, writtenBytes: number, { maxLayers, maxBytes }: SaveLimits): void {
+  const layers = base.layerCount + 1;
+  if (layers > maxLayers) {
+    const message = `the image would have ${layers} layers, and may have at most ${maxLayers}: build the notebook's image anew from a Dockerfile, or start the notebook from an image with fewer layers`;
+    throw new BuildFailedError('QUOTA_EXCEEDED', message);
+  }
+  const bytes = base.sizeBytes + writtenBytes;
+  if (maxBytes !== null && bytes > maxBytes) {
+    const message = `the image takes ${bytes} bytes before compression, ${base.sizeBytes} of them from the image that the notebook runs, and may take at most ${maxBytes}: delete what need not be in it or keep that on a volume, or start the notebook from a smaller image, and save again`;
+    throw new BuildFailedError('QUOTA_EXCEEDED', message);
+  }
 }
 
 async function tellWhatGoesIn(
@@ -57,38 +90,51 @@ async function tellWhatGoesIn(
     .filter((name) => base.env[name] !== container.env[name])
     .sort();
   if (own.length > 0) {
-    const overridden = own.filter((name) => name in base.env);
+    const overridden = own.filter((name) => Object.hasOwn(base.env, name));
     const kept = overridden.length === 0 ? '' : ` As the image has them instead: ${overridden.join(', ')}.`;
     await log.say(`Left out of the environment: ${own.join(', ')}.${kept}`);
   }
   if (container.mounts.length > 0) await log.say(`Not captured: ${container.mounts.join(', ')}.`);
 }
 
+/** Once more than when it was asked for, where nobody waits for long: the engine walks through all that was written. */
+async function tellOfCredentials(
+  { id, mounts }: ContainerDetails,
+  { engine, log, signal }: RecipeTools,
+): Promise<void> {
+  const changed = await ifItCan(engine.changedPaths(id, { signal }));
+  const files = changed && { ...changed, paths: credentialFilesAmong(changed.paths, mounts) };
+  for (const warning of credentialWarnings(files)) await log.say(`Warning: ${warning}.`);
+}
+
 /**
  * An engine that still copies for a save which was given up lets the notebook go on at the end of that, also in the middle of this
  * one, whose files may not fit together then.
- *
- * @returns the image's id
  */
-async function commitAtRest(request: CommitRequest, tools: RecipeTools): Promise<string> {
+async function commitAtRest(request: CommitRequest, tools: RecipeTools): Promise<Copy> {
   const { engine, log, enter, hold, signal } = tools;
   for (let tries = 1; ; tries += 1) {
-    const { imageId, wentOnTooEarly } = await commit(request, tools);
-    if (!wentOnTooEarly) return imageId;
+    const copy = await commit(request, tools);
+    if (!copy.wentOnTooEarly) {
+      await log.say(`Saved: the new layer has ${inWords(copy.writtenBytes)}.`);
+      return copy;
+    }
     const message = 'The notebook went on before all its files were copied';
     if (tries === TRIES) {
       await log.say(`Warning: ${message} again; what was written meanwhile may be in the image by halves.`);
-      return imageId;
+      return copy;
     }
     await log.say(`${message}: somebody let it go on, or the end of an earlier save did. Saving it anew.`);
-    await engine.removeImage(imageId, { signal });
-    hold.begin(new Date());
+    await engine.removeImage(copy.imageId, { signal });
+    hold.expect(new Date());
     await enter('COMMITTING');
   }
 }
 
 interface Copy {
   readonly imageId: string;
+  /** What its new layer takes, uncompressed. */
+  readonly writtenBytes: number;
   /** It was paused, but not for as long as its files were copied. */
   readonly wentOnTooEarly: boolean;
 }
@@ -117,19 +163,22 @@ async function commit(request: CommitRequest, tools: RecipeTools): Promise<Copy>
           break;
         }
         case 'result':
-          if (hold.since !== null) await lookOnceMore(request.containerId, hasPaused, tools);
-          await log.say(`Saved: the new layer has ${inWords(event.writtenBytes)}.`);
+          if (hold.since !== null) await lookOnceMore(request.containerId, tools);
           if (request.pause && !hasPaused) {
             await log.say(
               'Warning: this engine cannot pause the notebook: what was written meanwhile may be in the image by halves.',
             );
           }
-          return { imageId: event.imageId, wentOnTooEarly: hasPaused && !event.stoodStill };
+          return {
+            imageId: event.imageId,
+            writtenBytes: event.writtenBytes,
+            wentOnTooEarly: hasPaused && !event.stoodStill,
+          };
       }
     }
   } catch (error) {
     if (hold.since !== null && !hasPaused && isRefusal(error)) hold.drop();
-    if (hold.since !== null) await lookOnceMore(request.containerId, hasPaused, tools);
+    if (hold.since !== null) await lookOnceMore(request.containerId, tools);
     throw error;
   }
   throw new EngineError('INTERNAL', 'the engine ended the commit without an image');
@@ -138,12 +187,11 @@ async function commit(request: CommitRequest, tools: RecipeTools): Promise<Copy>
 const isRefusal = (error: unknown) => error instanceof EngineError && NOTHING_TO_SAVE.includes(error.reason);
 
 /** For a commit that has not said that the notebook goes on. */
-async function lookOnceMore(containerId: string, hasPaused: boolean, { engine, hold }: RecipeTools) {
+async function lookOnceMore(containerId: string, { engine, hold }: RecipeTools) {
   const signal = AbortSignal.timeout(LAST_LOOK_MS);
   const container = await engine.container(containerId, { signal }).catch(() => undefined);
   if (container === undefined || container?.state === 'paused') return;
-  if (hasPaused) hold.end(new Date());
-  else hold.drop();
+  hold.end(new Date());
 }
 
 function inWords(bytes: number): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Turnstile } from '../../src/db/write-gate.ts';
 import { UnavailableError } from '../../src/shared/errors.ts';
+import { Turnstile } from '../../src/shared/turnstile.ts';
 import { gate } from '../support/until.ts';
 
 const LONG_MS = 60_000;
@@ -20,7 +20,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a turnstile', () => {
   it('lets as many in as it has places, and the others as places become free, first come, first served', async () => {
-    const turnstile = new Turnstile(2, LONG_MS);
+    const turnstile = new Turnstile(2, LONG_MS, 'too many');
     const entered: string[] = [];
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => visitor(turnstile, name, entered));
     await settle();
@@ -36,7 +36,7 @@ describe('a turnstile', () => {
   });
 
   it('has its place again after a failure', async () => {
-    const turnstile = new Turnstile(1, LONG_MS);
+    const turnstile = new Turnstile(1, LONG_MS, 'too many');
     for (let i = 0; i < 3; i += 1) {
       await expect(turnstile.pass(async () => await Promise.reject(new Error('broken')))).rejects.toThrow(
         'broken',
@@ -46,11 +46,11 @@ describe('a turnstile', () => {
   });
 
   it('sends away who waits too long, and loses no place by it', async () => {
-    const turnstile = new Turnstile(1, 1);
+    const turnstile = new Turnstile(1, 1, 'too many');
     const entered: string[] = [];
     const inside = visitor(turnstile, 'inside', entered);
     const late = [visitor(turnstile, 'late', entered), visitor(turnstile, 'later', entered)];
-    for (const { passed } of late) await expect(passed).rejects.toThrow(UnavailableError);
+    for (const { passed } of late) await expect(passed).rejects.toThrow(new UnavailableError('too many'));
     inside.leave();
     await inside.passed;
     expect(await turnstile.pass(async () => 'next')).toBe('next');
