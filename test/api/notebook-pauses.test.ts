@@ -341,6 +341,24 @@ describe('a notebook whose worker was lost while it was held', () => {
     expect(pausedMs).toBeGreaterThanOrEqual(2000);
   });
 
+  it('is told to run in the last version of a build that was cancelled meanwhile', async () => {
+    const { build } = await save();
+    await lostWhileHeld(build, 2000);
+    await slipway.admin.run('mutation ($id: ID!) { cancelImageBuild(input: { id: $id }) { build { id } } }', {
+      id: build.id,
+    });
+    await work();
+    expect(await finished(slipway.admin, build.id)).toMatchObject({ status: 'CANCELED', attempt: 1 });
+    const [last] = await slipway.database.query<{
+      state: { status: string; notebookHeldSince: string | null };
+    }>('select state from image_build_event where build_id = $1 order by version desc limit 1', [
+      uidOf(build),
+    ]);
+    expect(last?.state).toMatchObject({ status: 'CANCELED', notebookHeldSince: null });
+    expect((await pauseOf(build)).pausedMs).toBeGreaterThanOrEqual(2000);
+    expect((await logOf(build)).at(-1)).toBe('Canceled.');
+  });
+
   it('is waited for by the next attempt where it still stands still', async () => {
     const { build, notebook } = await save();
     await lostWhileHeld(build);

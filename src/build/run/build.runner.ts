@@ -17,6 +17,7 @@ import type { BuildQuotaService } from '../quota/build-quota.service.ts';
 import { BuildAttempt } from './build-attempt.ts';
 import { publishImage } from './build-publish.ts';
 import { claimBuild, failBuild, releaseBuild, settleCanceled, settleTimedOut } from './build-settle.ts';
+import { HeldNotebooks } from './held-notebooks.ts';
 import type { Interruption, Recipe } from './recipes/recipe.ts';
 
 /** A running build looks this often whether it was cancelled or given to another worker; a hint wakes it sooner. */
@@ -48,11 +49,13 @@ export class BuildReleased extends Error {
 /** WORKER SIDE: takes one build from the queue to its end, or gives it back. */
 export class BuildRunner {
   readonly #store: BuildStore;
+  readonly #held: HeldNotebooks;
   readonly #closing = new AbortController();
   readonly #shutdown = new AbortController();
 
   constructor(private readonly parts: RunnerParts) {
     this.#store = new BuildStore(parts.em, parts.events);
+    this.#held = new HeldNotebooks(parts);
   }
 
   /** Takes no build any more; those that run go on. */
@@ -74,6 +77,10 @@ export class BuildRunner {
   async run(buildId: string, jobSignal: AbortSignal): Promise<void> {
     await this.#engineAnswers(jobSignal);
     try {
+      // Before it is claimed: it may end there, and nothing is told of it afterwards.
+      await this.#held
+        .look(buildId)
+        .catch((err: unknown) => this.parts.log.debug({ err }, 'could not look at a held notebook'));
       const build = await claimBuild(this.#store, buildId, this.parts.queueTimeoutMs);
       if (build === null) return;
       const log = this.parts.log.child({ build: { id: build.id, attempt: build.attempt } });

@@ -44,6 +44,25 @@ export class HeldNotebooks {
     return resumed;
   }
 
+  /** For a build whose worker was lost and that is about to be taken or to end: is its notebook paused at all? */
+  async look(buildId: string): Promise<void> {
+    const held = await kysely(this.parts.em.fork())
+      .selectFrom('Build')
+      .select('containerId')
+      .where('id', '=', buildId)
+      .where('notebookHeldSince', 'is not', null)
+      .executeTakeFirst();
+    if (!held?.containerId) return;
+    const container = await this.parts.engine.container(held.containerId);
+    if (container?.state === 'paused') return;
+    await this.#store.change({ buildId }, (build, _, now) => {
+      const hold = new NotebookHold(build);
+      if (hold.since === null) return;
+      hold.end(now);
+      hold.applyTo(build);
+    });
+  }
+
   async #letGo(buildId: string, containerId: string | null): Promise<boolean> {
     const { engine } = this.parts;
     // Asked before the row is locked: an engine may be slow to answer.
