@@ -95,7 +95,8 @@ registerEnumType(ImageBuildPhase, {
         'The engine copies what the notebook has written into a layer; unless `pause` is false, the notebook stands still meanwhile.',
     },
     EXPORTING: {
-      description: 'The engine puts the image together; a notebook runs again by then.',
+      description:
+        'The engine puts the image together; a notebook runs again by then. Left out where one was not paused.',
     },
     PUSHING: { description: 'The image goes to the registry.' },
     REGISTERING: { description: 'The registry has it; the catalogue is being told.' },
@@ -118,7 +119,8 @@ registerEnumType(ImageBuildFailureReason, {
   valuesConfig: {
     DOCKERFILE_INVALID: { description: 'The engine could not read the Dockerfile.' },
     BASE_IMAGE_NOT_FOUND: {
-      description: 'A registry does not know a base image, or does not let us have it.',
+      description:
+        'A registry does not know a base image, or does not let us have it; of a notebook: the engine has the image no more that it was started from.',
     },
     STEP_FAILED: { description: 'A step ended with an exit code that is not 0.' },
     OUT_OF_MEMORY: { description: 'A step was killed for want of memory.' },
@@ -130,7 +132,7 @@ registerEnumType(ImageBuildFailureReason, {
       description: 'Another image took the name while this one was built, or a built-in one has it.',
     },
     NOTEBOOK_GONE: { description: "The notebook's container was removed." },
-    NOTEBOOK_NOT_RUNNING: { description: 'The notebook had stopped.' },
+    NOTEBOOK_NOT_RUNNING: { description: 'The notebook had stopped, or somebody had paused it.' },
     ENGINE_UNAVAILABLE: { description: 'The container engine did not answer, also after several tries.' },
     WORKER_LOST: { description: 'Two workers were lost while they ran it.' },
     DISK_FULL: { description: 'The engine has no space left.' },

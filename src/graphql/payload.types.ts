@@ -24,7 +24,10 @@ registerEnumType(UserErrorCode, {
     },
     TAG_NOT_OCI: { description: 'Not a tag that an OCI registry takes.' },
     REFERENCE_INVALID: { description: 'Not an image reference: host[:port]/path[:tag][@digest].' },
-    REFERENCE_NOT_FOUND: { description: 'The registry does not know this reference.' },
+    REFERENCE_NOT_FOUND: {
+      description:
+        'The registry does not know this reference; of a notebook: the engine has the image no more that it was started from; details then: image.',
+    },
     NAMESPACE_MISMATCH: { description: "The reference's first path segment is not the namespace." },
     DEPENDENCY_UNRESOLVED: { description: 'A dependency names no live image that the viewer may see.' },
     DEPENDENCY_CYCLE: { description: 'The dependencies lead back to the image itself.' },

@@ -14,7 +14,7 @@ const KEPT_LOOKS = 1000;
 const KEPT_CHARACTERS = 4 * 1024 * 1024;
 
 /** What is looked at: a notebook's container. */
-export interface LookedAt {
+interface LookedAt {
   readonly containerId: string;
   /** `null` where the engine did not say what is mounted. */
   readonly uncapturedMounts: readonly string[] | null;
@@ -31,6 +31,8 @@ export interface CredentialFiles {
 /** One look at a container: first what its files take, then, where somebody asks, their names. */
 interface Look {
   readonly footprint: Promise<ContainerFootprint | null>;
+  /** When that was there, by `performance.now()`; it is kept from then on, however late the names are asked for. */
+  countedAt: number | null;
   credentials: Promise<CredentialFiles | null> | null;
 }
 
@@ -79,6 +81,7 @@ export class NotebookFiles {
     if (known !== undefined) return known;
     const look: Look = {
       footprint: this.#walk((engine) => engine.footprint(containerId)),
+      countedAt: null,
       credentials: null,
     };
     this.#follow(containerId, look, look.footprint);
@@ -100,9 +103,12 @@ export class NotebookFiles {
     const isLast = () => part === (look.credentials ?? look.footprint);
     part.then(
       (found) => {
+        look.countedAt ??= performance.now();
         if (!isLast()) return;
         this.#underWay.delete(containerId);
-        this.#kept.set(containerId, look, { size: sizeOf(found) });
+        // Of a value that it has, the cache would take neither the new size nor the time.
+        this.#kept.delete(containerId);
+        this.#kept.set(containerId, look, { size: sizeOf(found), start: look.countedAt });
       },
       () => {
         if (!isLast()) return;

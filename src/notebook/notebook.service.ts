@@ -36,7 +36,6 @@ export interface Notebook {
   readonly state: ContainerState;
   /** The reference that it was started with. */
   readonly image: string;
-  readonly imageId: string;
   /** Under what names registries have that image: `host/path@sha256:…`. */
   readonly imageReferences: readonly string[];
   /** Of that image; `null` where the engine has it no more, or cannot read it. */
@@ -221,7 +220,6 @@ async function notebooksOf(found: readonly Seen[], containers: NotebookContainer
       ownerName: claim.owner,
       state: details.state,
       image: details.image,
-      imageId: details.imageId,
       imageReferences: image?.references ?? [],
       layerCount: image?.layerCount ?? null,
       containerId: details.id,

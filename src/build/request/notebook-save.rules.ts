@@ -48,10 +48,12 @@ export function checkLayers(
     problems.add('REFERENCE_NOT_FOUND', PATH, message, { image });
   } else if (layerCount >= maxLayers) {
     const current = layerCount + 1;
-    const message = `the image would have ${current} layers, and may have at most ${maxLayers}: build the notebook's image anew from a Dockerfile, or start the notebook from an image with fewer layers`;
-    problems.add('TOO_MANY', PATH, message, { max: maxLayers, current });
+    problems.add('TOO_MANY', PATH, tooManyLayers(current, maxLayers), { max: maxLayers, current });
   }
 }
+
+export const tooManyLayers = (current: number, max: number): string =>
+  `the image would have ${current} layers, and may have at most ${max}: build the notebook's image anew from a Dockerfile, or start the notebook from an image with fewer layers`;
 
 /** Checks how large the image would be. */
 export function checkSize(

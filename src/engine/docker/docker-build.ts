@@ -103,6 +103,7 @@ async function startBuild(
 ) {
   const { tar, dockerfilePath } = await packContext(request.dockerfile, request.files);
   const { buildArgs, labels, target, noCache, registryAuths } = request;
+  const tag = resultTag(labels);
   try {
     return await engine.post({
       path: '/build',
@@ -116,7 +117,7 @@ async function startBuild(
         labels: JSON.stringify(labels),
         target: target ?? undefined,
         // An image without a tag is not told from the ones that the builder itself leaves.
-        t: tagName(resultTag(labels)),
+        t: tag === null ? undefined : tagName(tag),
         version: builder === 'BUILDKIT' ? 2 : undefined,
         // Not for BuildKit, whose cache keys hold the extra hosts, and whose containers the engine does not list.
         extrahosts: builder === 'CLASSIC' ? markerHosts(labels) : undefined,

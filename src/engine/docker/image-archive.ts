@@ -46,7 +46,7 @@ async function passLayers(archive: Readable, tar: Pack): Promise<readonly string
         const content = await buffer(entry);
         // Every description is JSON, and a layer never is: a tar holds NULs.
         const description = parsed(content);
-        if (description === undefined) tar.entry(header, content);
+        if (description === undefined) await pipeline(Readable.from([content]), tar.entry(header));
         else if (header.name === 'manifest.json') files = layerFiles(description);
       }
     }

@@ -26,7 +26,7 @@ export async function loadImage(
   tag: KeptTag,
   signal?: AbortSignal,
 ): Promise<string> {
-  const name = tagName(tag) ?? '';
+  const name = tagName(tag);
   try {
     const id =
       (await loadWithoutLayers(engine, image, name)) ??

@@ -31,8 +31,7 @@ export function resultTag(labels: Readonly<Record<string, string>>): KeptTag | n
 }
 
 /** A tag as the name that a build call takes. */
-export const tagName = (tag: KeptTag | null): string | undefined =>
-  tag ? `${tag.repo}:${tag.tag}` : undefined;
+export const tagName = ({ repo, tag }: KeptTag): string => `${repo}:${tag}`;
 
 /**
  * Takes our tags from an image, and with the last one the image. One that somebody else has named stays, and so does one

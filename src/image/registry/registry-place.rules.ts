@@ -2,7 +2,7 @@ import { parseImageReference } from '../../shared/image-reference.ts';
 import { isDockerHub, isSameRegistry } from '../../shared/registry-host.ts';
 
 /** Where a manifest lies. */
-export interface RegistryPlace {
+interface RegistryPlace {
   readonly reference: string;
   readonly registryHost: string;
   /** Docker Hub's own images have two names: `busybox` and `library/busybox`. */

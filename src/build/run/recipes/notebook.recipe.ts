@@ -6,7 +6,7 @@ import {
 } from '../../../engine/container-engine.ts';
 import { credentialFilesAmong } from '../../../notebook/credential-files.rules.ts';
 import { ifItCan } from '../../../notebook/notebook-engine.ts';
-import { credentialWarnings, type SaveLimits } from '../../request/notebook-save.rules.ts';
+import { credentialWarnings, type SaveLimits, tooManyLayers } from '../../request/notebook-save.rules.ts';
 import { BuildFailedError } from '../build-settle.ts';
 import { runningNotebook } from './notebook-return.ts';
 import { buildLabel, type Recipe, type RecipeTools } from './recipe.ts';
@@ -67,8 +67,7 @@ export function createNotebookRecipe(options: {
 function assertAllowed(base: EngineImage, writtenBytes: number, { maxLayers, maxBytes }: SaveLimits): void {
   const layers = base.layerCount + 1;
   if (layers > maxLayers) {
-    const message = `the image would have ${layers} layers, and may have at most ${maxLayers}: build the notebook's image anew from a Dockerfile, or start the notebook from an image with fewer layers`;
-    throw new BuildFailedError('QUOTA_EXCEEDED', message);
+    throw new BuildFailedError('QUOTA_EXCEEDED', tooManyLayers(layers, maxLayers));
   }
   const bytes = base.sizeBytes + writtenBytes;
   if (maxBytes !== null && bytes > maxBytes) {
