@@ -1,18 +1,11 @@
 // Builds in full, by HTTP and WebSocket only: a Dockerfile checked, a request sent twice, a secret, a failure read and tried
 // again, a cancel, packages, the log as a file, and all of it in a dashboard's feed. It ends with code 1 when anything is not
 // as the API promises.
-import { settings } from '../scripts/env-file.mjs';
 import * as operations from './lib/build-operations.mjs';
 import { createApi } from './lib/client.mjs';
 import { followBuild } from './lib/follow-build.mjs';
-import { readOptions, USAGE } from './lib/options.mjs';
-
-const say = (text) => process.stdout.write(`${text}\n`);
-const title = (text) => say(`\n== ${text}`);
-
-function check(isTrue, message) {
-  if (!isTrue) throw new Error(message);
-}
+import { USAGE } from './lib/options.mjs';
+import { check, runTour, say, stop, title } from './lib/tour.mjs';
 
 async function tour({ url, token }) {
   const api = createApi(url, token);
@@ -130,15 +123,4 @@ async function tour({ url, token }) {
   process.exit(0);
 }
 
-function stop(message) {
-  process.stderr.write(`\nThe tour stopped: ${message}\n`);
-  process.exit(1);
-}
-
-try {
-  const options = readOptions(process.argv.slice(2), settings());
-  if (options.help) say(USAGE);
-  else await tour(options);
-} catch (error) {
-  stop(error.message);
-}
+await runTour(tour, USAGE);

@@ -1,22 +1,14 @@
 // The catalogue, by HTTP only: register an algorithm and what it needs, find it, render its command, change it against somebody
 // else's edit, export and import, delete, restore and purge. It ends with code 1 when anything is not as the API promises.
-import { settings } from '../scripts/env-file.mjs';
 import * as operations from './lib/catalogue-operations.mjs';
 import { createApi } from './lib/client.mjs';
-import { readOptions } from './lib/options.mjs';
+import { check, runTour, say, title } from './lib/tour.mjs';
 
 const USAGE = `npm run example:catalogue -- [--url URL] [--token TOKEN]
 
   --url    the server (SLIPWAY_URL; else http://127.0.0.1:4000, or the port of PORT)
   --token  an access token (SLIPWAY_TOKEN or SLIPWAY_ADMIN_TOKEN; else the one in the data folder)
 `;
-
-const say = (text) => process.stdout.write(`${text}\n`);
-const title = (text) => say(`\n== ${text}`);
-
-function check(isTrue, message) {
-  if (!isTrue) throw new Error(message);
-}
 
 async function tour({ url, token }) {
   const api = createApi(url, token);
@@ -127,11 +119,4 @@ async function tour({ url, token }) {
   }
 }
 
-try {
-  const options = readOptions(process.argv.slice(2), settings());
-  if (options.help) say(USAGE);
-  else await tour(options);
-} catch (error) {
-  process.stderr.write(`\nThe tour stopped: ${error.message}\n`);
-  process.exit(1);
-}
+await runTour(tour, USAGE);

@@ -1,23 +1,17 @@
 // Saving a notebook in full, by HTTP and WebSocket only: what runs, a check that finds everything wrong, one that finds what is
 // worth knowing, a save that is sent twice and watched, how long the notebook stood still for it, and where the image comes
 // from. It ends with code 1 when anything is not as the API promises.
-import { settings } from '../scripts/env-file.mjs';
 import { createApi } from './lib/client.mjs';
 import { followBuild } from './lib/follow-build.mjs';
 import * as operations from './lib/notebook-operations.mjs';
 import { DELETE_IMAGE, REGISTER_IMAGE } from './lib/operations.mjs';
-import { readOptions, USAGE } from './lib/options.mjs';
+import { USAGE } from './lib/options.mjs';
+import { check, runTour, say, title } from './lib/tour.mjs';
 
-const say = (text) => process.stdout.write(`${text}\n`);
-const title = (text) => say(`\n== ${text}`);
 const bytes = (count) =>
   count === null ? 'an unknown number of bytes' : `${count.toLocaleString('en')} bytes`;
 const layers = (count) => (count === 1 ? '1 layer' : `${count ?? 'an unknown number of'} layers`);
 const nameOf = (image) => (image === null ? 'none that you may see' : `${image.name}:${image.tag}`);
-
-function check(isTrue, message) {
-  if (!isTrue) throw new Error(message);
-}
 
 async function tour({ url, token }) {
   const api = createApi(url, token);
@@ -142,11 +136,4 @@ async function tour({ url, token }) {
   }
 }
 
-try {
-  const options = readOptions(process.argv.slice(2), settings());
-  if (options.help) say(USAGE);
-  else await tour(options);
-} catch (error) {
-  process.stderr.write(`\nThe tour stopped: ${error.message}\n`);
-  process.exitCode = 1;
-}
+await runTour(tour, USAGE);

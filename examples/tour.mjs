@@ -1,17 +1,10 @@
 // The main scenario, by HTTP and WebSocket only: look around, register an image, build one from a Dockerfile and watch it, save
 // a notebook, update an image, delete one. It ends with code 1 when anything is not as the API promises.
-import { settings } from '../scripts/env-file.mjs';
 import { createApi } from './lib/client.mjs';
 import { followBuild } from './lib/follow-build.mjs';
 import * as operations from './lib/operations.mjs';
-import { readOptions, USAGE } from './lib/options.mjs';
-
-const say = (text) => process.stdout.write(`${text}\n`);
-const title = (text) => say(`\n== ${text}`);
-
-function check(isTrue, message) {
-  if (!isTrue) throw new Error(message);
-}
+import { USAGE } from './lib/options.mjs';
+import { check, runTour, say, stop, title } from './lib/tour.mjs';
 
 async function tour({ url, token, requireNotebook }) {
   const api = createApi(url, token);
@@ -165,19 +158,8 @@ async function tour({ url, token, requireNotebook }) {
 
 const TIME_LIMIT_MINUTES = 20;
 
-function stop(message) {
-  process.stderr.write(`\nThe tour stopped: ${message}\n`);
-  process.exit(1);
-}
-
 setTimeout(
   () => stop(`it took longer than ${TIME_LIMIT_MINUTES} minutes.`),
   TIME_LIMIT_MINUTES * 60_000,
 ).unref();
-try {
-  const options = readOptions(process.argv.slice(2), settings());
-  if (options.help) say(USAGE);
-  else await tour(options);
-} catch (error) {
-  stop(error.message);
-}
+await runTour(tour, USAGE);

@@ -5,6 +5,7 @@ import { finished, type UserErrorFacts, wholeLog } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
 import { codes, deleteImage, type ImageFacts, makeImage } from '../support/images.ts';
 import {
+  addDanasNotebook,
   addNotebook,
   type NotebookFacts,
   type SavePayload,
@@ -17,23 +18,12 @@ let slipway: TestApp;
 let admin: ApiClient;
 let dana: ApiClient;
 let mine: NotebookFacts;
-const BASE = { PATH: '/usr/bin', LANG: 'C.UTF-8' };
 
 beforeAll(async () => {
   slipway = await createTestApp();
   admin = slipway.admin;
   dana = await slipway.user('dana', { namespace: 'DEVELOPER', workspace: 'DEVELOPER' });
-  slipway.engine.addImage({ id: 'sha256:base', env: BASE });
-  mine = addNotebook(
-    slipway.engine,
-    { owner: 'dana', name: 'a-mine', workspace: 'default' },
-    {
-      image: 'slipway/notebook:1',
-      imageId: 'sha256:base',
-      env: { ...BASE, LANG: 'zh_CN.UTF-8', TOKEN: 'secret' },
-      mounts: ['/data', '/home/dana'],
-    },
-  );
+  mine = addDanasNotebook(slipway.engine);
 });
 afterAll(async () => await slipway[Symbol.asyncDispose]());
 afterEach(() => {

@@ -7,7 +7,13 @@ import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
 import { digestOf, type Question } from '../support/fake-engine.ts';
 import { codes, errorCode, globalId } from '../support/images.ts';
-import { addNotebook, type NotebookFacts, SAVE, saveNotebook } from '../support/notebooks.ts';
+import {
+  addDanasNotebook,
+  addNotebook,
+  type NotebookFacts,
+  SAVE,
+  saveNotebook,
+} from '../support/notebooks.ts';
 
 let slipway: TestApp;
 let admin: ApiClient;
@@ -17,7 +23,6 @@ let mine: NotebookFacts;
 let foreign: NotebookFacts;
 /** Containers of one test. */
 const passing: string[] = [];
-const BASE = { PATH: '/usr/bin', LANG: 'C.UTF-8' };
 
 beforeAll(async () => {
   slipway = await createTestApp({ worker: false });
@@ -25,17 +30,7 @@ beforeAll(async () => {
   dana = await slipway.user('dana', { namespace: 'DEVELOPER', workspace: 'DEVELOPER' });
   owner = await slipway.user('olga', { namespace: 'OWNER', workspace: 'OWNER' });
   await admin.run('mutation { createWorkspace(input: { name: "lab" }) { workspace { id } } }');
-  slipway.engine.addImage({ id: 'sha256:base', env: BASE });
-  mine = addNotebook(
-    slipway.engine,
-    { owner: 'dana', name: 'a-mine', workspace: 'default' },
-    {
-      image: 'slipway/notebook:1',
-      imageId: 'sha256:base',
-      env: { ...BASE, LANG: 'zh_CN.UTF-8', TOKEN: 'secret' },
-      mounts: ['/data', '/home/dana'],
-    },
-  );
+  mine = addDanasNotebook(slipway.engine);
   foreign = addNotebook(slipway.engine, { owner: 'somebody', name: 'b-foreign', workspace: 'lab' });
   addNotebook(slipway.engine, { owner: 'dana', name: 'not-a-uuid', uid: 'twelve' });
   slipway.engine.addContainer({ labels: { 'slipway.owner': 'dana' } });

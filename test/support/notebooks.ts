@@ -39,6 +39,23 @@ export function addNotebook(
   return { id: Buffer.from(`Notebook:${uid}`).toString('base64url'), uid, container };
 }
 
+const BASE_ENV = { PATH: '/usr/bin', LANG: 'C.UTF-8' };
+
+/** A running notebook of dana's in the default workspace: with a variable of its own, an overridden one, and two mounts. */
+export function addDanasNotebook(engine: FakeEngine): NotebookFacts {
+  engine.addImage({ id: 'sha256:base', env: BASE_ENV });
+  return addNotebook(
+    engine,
+    { owner: 'dana', name: 'a-mine', workspace: 'default' },
+    {
+      image: 'slipway/notebook:1',
+      imageId: 'sha256:base',
+      env: { ...BASE_ENV, LANG: 'zh_CN.UTF-8', TOKEN: 'secret' },
+      mounts: ['/data', '/home/dana'],
+    },
+  );
+}
+
 export interface SavePayload {
   readonly image:
     | (ImageFacts & { readonly sourceNotebookId: string | null; readonly sourceImage: Named | null })

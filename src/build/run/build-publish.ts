@@ -30,7 +30,7 @@ const PUSH_PAUSES_MS = [1000, 3000, 8000];
 /** How often a build looks whether another one is done pushing the same reference; its own time limit bounds the wait. */
 const LOCK_LOOK_MS = 500;
 /** How long the end of a build waits for the engine to forget what was pushed; later, that is done again. */
-const REMOVE_MS = 5000;
+const RELEASE_MS = 5000;
 
 export interface PublishTools {
   readonly em: EntityManager;
@@ -42,6 +42,8 @@ export interface PublishTools {
   readonly attempt: BuildAttempt;
   readonly lines: BuildLogWriter;
   readonly signal: AbortSignal;
+  /** Has the engine forget the image, once. */
+  readonly release: (within?: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface PublishTools {
  * the build, in one transaction.
  */
 export async function publishImage(build: Build, imageId: string, tools: PublishTools): Promise<void> {
-  const { lines, attempt, store, engine } = tools;
+  const { lines, attempt, store, release } = tools;
   await enterPushing(build, tools);
   await store.change(attempt.fence, async (current, tx) => {
     await assertNameFree(tx, current);
@@ -59,7 +61,7 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
   const pushed = await pushWithRetries(build, imageId, tools);
   await attempt.enter('REGISTERING');
   // Before the end is told: who pulls the image here at once must not have it taken away meanwhile.
-  await engine.removeImage(imageId, { signal: AbortSignal.timeout(REMOVE_MS) }).catch(() => undefined);
+  await release(AbortSignal.timeout(RELEASE_MS)).catch(() => undefined);
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
   await lines.finish();
   try {

@@ -122,6 +122,10 @@ export class BuildRunner {
     const watching = this.#watch(fence, interrupt, jobSignal, ended.signal);
     const timer = setTimeout(() => interrupt.abort('timed-out' satisfies Interruption), build.timeoutMs);
     let imageId: string | null = null;
+    const release = async (within?: AbortSignal) => {
+      if (imageId !== null) await engine.removeImage(imageId, { ...(within && { signal: within }) });
+      imageId = null;
+    };
     try {
       if (build.attempt > 1) await lines.say(`Attempt ${build.attempt}.`);
       const made = await this.parts.recipes[build.kind](build, {
@@ -135,7 +139,14 @@ export class BuildRunner {
         hold: attempt.hold,
       });
       imageId = made.imageId;
-      await publishImage(build, imageId, { ...this.parts, store: this.#store, attempt, lines, signal });
+      await publishImage(build, imageId, {
+        ...this.parts,
+        store: this.#store,
+        attempt,
+        lines,
+        signal,
+        release,
+      });
       log.info('build succeeded');
     } catch (error) {
       await this.#end(error, signal, { build, lines, attempt, log });
@@ -146,11 +157,7 @@ export class BuildRunner {
       await attempt.stop();
       await watching;
       // Last, because an engine that is slow to answer must not keep the build from ending.
-      if (imageId !== null) {
-        await engine
-          .removeImage(imageId)
-          .catch((error: unknown) => log.debug({ err: error }, 'image not removed'));
-      }
+      await release().catch((error: unknown) => log.debug({ err: error }, 'image not removed'));
     }
   }
 

@@ -5,7 +5,7 @@ import type { EventBus } from '../../events/event-bus.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { Build } from '../build.entity.ts';
 import { BuildStore } from '../build.store.ts';
-import { HELD_WAIT_MS, NotebookHold } from './notebook-hold.ts';
+import { endHold, HELD_WAIT_MS } from './notebook-hold.ts';
 
 /** WORKER SIDE: lets notebooks go on that a build may have left paused which no attempt works on any more, or for now. */
 export class HeldNotebooks {
@@ -55,12 +55,7 @@ export class HeldNotebooks {
     if (!held?.containerId) return;
     const container = await this.parts.engine.container(held.containerId);
     if (container?.state === 'paused') return;
-    await this.#store.change({ buildId }, (build, _, now) => {
-      const hold = new NotebookHold(build);
-      if (hold.since === null) return;
-      hold.end(now);
-      hold.applyTo(build);
-    });
+    await this.#store.change({ buildId }, (build, _, now) => endHold(build, now));
   }
 
   async #letGo(buildId: string, containerId: string | null): Promise<boolean> {
@@ -76,9 +71,7 @@ export class HeldNotebooks {
         if (mayBeCommitted || (await isHeldByAnother(tx, build))) return false;
         await engine.resume(paused.id);
       }
-      const hold = new NotebookHold(build);
-      hold.end(now);
-      hold.applyTo(build);
+      endHold(build, now);
       return paused !== null;
     });
   }

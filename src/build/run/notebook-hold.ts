@@ -7,6 +7,13 @@ import type { Build } from '../build.entity.ts';
  */
 export const HELD_WAIT_MS = 60_000;
 
+/** Ends what a build holds, where it does: its notebook was seen to run, or to have ended. */
+export function endHold(build: Pick<Build, 'notebookHeldSince' | 'notebookPausedMs'>, at: Date): void {
+  const hold = new NotebookHold(build);
+  hold.end(at);
+  hold.applyTo(build);
+}
+
 /** The longest pause that its column takes: 24 days. */
 const MAX_PAUSED_MS = 2 ** 31 - 1;
 
