@@ -1,10 +1,41 @@
 import { join, resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
 /** Everything that an operator can set, read once at the start and passed on as values; no other file reads the environment. */
 export interface Config {
   /** Where the HTTP and WebSocket server listens. Port 0 takes any free one. */
-  readonly http: { readonly host: string; readonly port: number; readonly maxBodyBytes: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly maxBodyBytes: number;
+    /** Pages of these origins, besides our own, may call the API, e.g. `https://platform.example`. */
+    readonly origins: readonly string[];
+    /** Addresses and CIDR blocks of the proxies whose `X-Forwarded-For` is believed. */
+    readonly trustedProxies: readonly string[];
+    /** Is the GraphiQL page served? */
+    readonly graphiql: boolean;
+  };
+  /** What operations may be and cost, on both edges. */
+  readonly operations: {
+    readonly introspection: boolean;
+    /** The file of the documents that may be executed, and no others; `null`: any document. */
+    readonly documentsFile: string | null;
+    readonly maxCost: number;
+    /** How much each viewer may spend a minute, in this process; `null`: any amount. */
+    readonly costPerMinute: number | null;
+    /** Sockets that each viewer may have open in this process. */
+    readonly maxSockets: number;
+    /** Operations that each viewer may have running in this process, subscriptions among them. */
+    readonly maxRunning: number;
+  };
+  /** Whose JWTs sign in; `null`: nobody's. */
+  readonly oidc: {
+    readonly issuer: string;
+    readonly audience: string;
+    /** The claim that names a user on first sight. */
+    readonly usernameClaim: string;
+  } | null;
   /** The folder for everything that Slipway keeps on this machine: embedded database, engine, registry, generated secrets. */
   readonly dataDir: string;
   /** `null`: an embedded PostgreSQL in the data folder. */
@@ -106,6 +137,13 @@ const label = (fallback: string) =>
     .regex(/^[a-zA-Z0-9][a-zA-Z0-9._/-]*$/, 'must be a container label key')
     .default(fallback);
 
+/** On or off. */
+const isOn = (fallback: 'on' | 'off') =>
+  z
+    .enum(['on', 'off'], 'must be on or off')
+    .default(fallback)
+    .transform((word) => word === 'on');
+
 /** The parts of a list with commas; blanks around them do not count. */
 const list = z.string().transform((text) => text.split(',').map((part) => part.trim()));
 
@@ -128,6 +166,20 @@ const baseHosts = verifyHosts.refine(
   ({ hosts }) => hosts.every((host) => !host.startsWith('http://')),
   'must have hosts without http://: the engine itself decides how it asks them',
 );
+
+/** As browsers name where a page comes from: scheme, host and port, and nothing behind. */
+const isOrigin = (text: string) => /^https?:/.test(text) && URL.parse(text)?.origin === text;
+
+/** An address, or a CIDR block. */
+const isNetwork = (text: string) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
+
+const issuer = z
+  .string()
+  .refine(
+    (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
+    'must be like https://login.example/realm',
+  )
+  .optional();
 
 const registryAuths = list
   .transform((parts) => parts.map((part) => /^([^=]+)=([^:]+:.+)$/.exec(part)?.slice(1) ?? ['', '']))
@@ -172,6 +224,25 @@ const Environment = z.object({
     .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits, as `openssl rand -hex 32` prints them')
     .transform((hex) => Buffer.from(hex, 'hex'))
     .optional(),
+  OIDC_ISSUER: issuer,
+  OIDC_AUDIENCE: z.string().optional(),
+  OIDC_USERNAME_CLAIM: z.string().default('preferred_username'),
+  SLIPWAY_ORIGINS: list
+    .refine(
+      (parts) => parts.every(isOrigin),
+      'must be a list with commas of origins such as https://platform.example, without a path',
+    )
+    .default([]),
+  SLIPWAY_TRUSTED_PROXIES: list
+    .refine((parts) => parts.every(isNetwork), 'must be a list with commas of addresses and CIDR blocks')
+    .default([]),
+  SLIPWAY_GRAPHIQL: isOn('on'),
+  SLIPWAY_INTROSPECTION: isOn('on'),
+  SLIPWAY_DOCUMENTS: z.string().optional(),
+  SLIPWAY_MAX_COST: wholeNumber(100, 1_000_000, 10_000),
+  SLIPWAY_RATE_LIMIT: wholeNumber(0, 1_000_000_000, 600_000),
+  SLIPWAY_MAX_SOCKETS: wholeNumber(1, 100_000, 100),
+  SLIPWAY_MAX_RUNNING: wholeNumber(1, 100_000, 1000),
   SLIPWAY_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
     .default('warn'),
@@ -221,6 +292,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
   const tooLong =
     parsed.success &&
     parsed.data.SLIPWAY_BUILD_TIMEOUT_SECONDS > parsed.data.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS;
+  const withoutAudience =
+    parsed.success && parsed.data.OIDC_ISSUER !== undefined && parsed.data.OIDC_AUDIENCE === undefined;
   const problems = [
     ...(parsed.success
       ? []
@@ -230,12 +303,36 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
           `SLIPWAY_BUILD_TIMEOUT_SECONDS: must be at most SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS, ${parsed.data.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS}`,
         ]
       : []),
+    ...(withoutAudience
+      ? [
+          'OIDC_AUDIENCE: must be set with OIDC_ISSUER, or a token for any other service of its would sign in here',
+        ]
+      : []),
     ...misspelt,
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   const e = parsed.data;
   return {
-    http: { host: e.HOST, port: e.PORT, maxBodyBytes: e.SLIPWAY_MAX_BODY_BYTES },
+    http: {
+      host: e.HOST,
+      port: e.PORT,
+      maxBodyBytes: e.SLIPWAY_MAX_BODY_BYTES,
+      origins: e.SLIPWAY_ORIGINS,
+      trustedProxies: e.SLIPWAY_TRUSTED_PROXIES,
+      graphiql: e.SLIPWAY_GRAPHIQL,
+    },
+    operations: {
+      introspection: e.SLIPWAY_INTROSPECTION,
+      documentsFile: e.SLIPWAY_DOCUMENTS === undefined ? null : resolve(projectDir, e.SLIPWAY_DOCUMENTS),
+      maxCost: e.SLIPWAY_MAX_COST,
+      costPerMinute: e.SLIPWAY_RATE_LIMIT === 0 ? null : e.SLIPWAY_RATE_LIMIT,
+      maxSockets: e.SLIPWAY_MAX_SOCKETS,
+      maxRunning: e.SLIPWAY_MAX_RUNNING,
+    },
+    oidc:
+      e.OIDC_ISSUER === undefined || e.OIDC_AUDIENCE === undefined
+        ? null
+        : { issuer: e.OIDC_ISSUER, audience: e.OIDC_AUDIENCE, usernameClaim: e.OIDC_USERNAME_CLAIM },
     dataDir: resolve(projectDir, e.SLIPWAY_DATA_DIR),
     databaseUrl: e.DATABASE_URL ?? null,
     engineEndpoint: e.DOCKER_HOST ?? null,

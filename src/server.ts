@@ -12,7 +12,7 @@ export async function startServer(app: App): Promise<HttpServer> {
   return await startHttpServer({
     schema,
     authenticate,
-    createContext: (session, kind) => createContext(services, session, kind),
+    createContext: (session, kind, request) => createContext(services, session, kind, request),
     log,
     host: config.http.host,
     port: config.http.port,

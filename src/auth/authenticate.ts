@@ -44,13 +44,15 @@ export function createAuthenticate(db: Db, adminTokenHash: string): Authenticate
       from owner o`.execute(db);
     const [row] = rows;
     if (row === undefined) return null;
-    return new Session(
-      { id: row.id, name: row.name },
-      row.isAdmin,
-      new Map(Object.entries(row.namespaceRoles)),
-      new Map(Object.entries(row.workspaceRoles)),
-      () => authenticate(token),
-    );
+    return new Session({
+      user: { id: row.id, name: row.name },
+      isAdmin: row.isAdmin,
+      scopes: ['READ', 'WRITE'],
+      credential: { kind: 'OPERATOR_TOKEN' },
+      namespaceRoles: new Map(Object.entries(row.namespaceRoles)),
+      workspaceRoles: new Map(Object.entries(row.workspaceRoles)),
+      renew: () => authenticate(token),
+    });
   };
   return authenticate;
 }

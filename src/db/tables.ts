@@ -1,5 +1,7 @@
 import type { InferEntity } from '@mikro-orm/core';
 import type { Kysely } from 'kysely';
+import { AuditEvent } from '../audit/audit-event.entity.ts';
+import { AuditOutcome } from '../audit/audit-outcome.entity.ts';
 import type { Build } from '../build/build.entity.ts';
 import { Build as BuildEntity } from '../build/build.entity.ts';
 import { BuildEvent } from '../build/build-event.entity.ts';
@@ -33,6 +35,8 @@ export const ENTITIES = [
   BuildLogBatch,
   BuildSecret,
   BuildToken,
+  AuditEvent,
+  AuditOutcome,
 ] as const;
 
 /** The tables as the query builder sees them: entity and property names, plain rows. */
@@ -50,6 +54,8 @@ export interface Tables {
   BuildLogBatch: Row<InferEntity<typeof BuildLogBatch>>;
   BuildSecret: Row<InferEntity<typeof BuildSecret>>;
   BuildToken: Row<InferEntity<typeof BuildToken>>;
+  AuditEvent: Row<InferEntity<typeof AuditEvent>>;
+  AuditOutcome: Row<InferEntity<typeof AuditOutcome>>;
 }
 
 /** Typed SQL for reads: rows, not entities. */

@@ -1,10 +1,12 @@
 import type { Session } from '../auth/session.ts';
 import type { Services } from '../services.ts';
+import type { RequestFacts } from '../shared/request-facts.ts';
 import { createLoaders, type Loaders } from './loaders.ts';
 
 /** What a resolver works with: the viewer's session, the services, and loaders for this one operation. */
 export interface Context extends Services {
   readonly session: Session;
+  readonly request: RequestFacts;
   readonly loaders: Loaders;
 }
 
@@ -16,6 +18,8 @@ export function createContext(
   services: Services,
   session: Session,
   kind: 'request' | 'subscription',
+  request: RequestFacts,
 ): Context {
-  return { ...services, session, loaders: createLoaders(services, session, { cache: kind === 'request' }) };
+  const loaders = createLoaders(services, session, { cache: kind === 'request' });
+  return { ...services, session, request, loaders };
 }

@@ -10,12 +10,17 @@ import { GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
 import { checkVariables, parseOptions, validationRules } from '../graphql/limits.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { RequestFacts } from '../shared/request-facts.ts';
 import { readJsonBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface GraphqlOverHttpParts<Session, Context extends object> {
   readonly schema: GraphQLSchema;
-  readonly createContext: (session: Session, kind: 'request') => Context | Promise<Context>;
+  readonly createContext: (
+    session: Session,
+    kind: 'request',
+    request: RequestFacts,
+  ) => Context | Promise<Context>;
   readonly formatError: ErrorFormatter;
   readonly log: Logger;
   readonly maxBodyBytes: number;
@@ -67,10 +72,10 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
 
   return {
     async handle(exchange) {
-      const { req, res, url, requestId } = exchange;
+      const { req, res, url, requestId, address } = exchange;
       const session = await exchange.session();
       const body = req.method === 'POST' ? await readJsonBody(req, parts.maxBodyBytes) : undefined;
-      const context = await parts.createContext(session, 'request');
+      const context = await parts.createContext(session, 'request', { requestId, address });
       const headers = new HeaderMap();
       for (const [name, value] of Object.entries(req.headers)) {
         if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);

@@ -11,6 +11,8 @@ export interface Exchange<Session> {
   readonly params: Readonly<Record<string, string | undefined>>;
   /** From the request's `x-request-id` or made here; it is in the response's header and in every log line. */
   readonly requestId: string;
+  /** The client's address, as far as it is known. */
+  readonly address: string | null;
   /**
    * Who asks.
    * @throws UnauthenticatedError the request has no token, or one that is not good

@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql';
 import { createErrorFormatter } from '../graphql/format-error.ts';
 import { UnauthenticatedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { RequestFacts } from '../shared/request-facts.ts';
 import { createGraphqlOverHttp } from './apollo.ts';
 import { tokenOfHeader } from './bearer.ts';
 import { discardBody } from './body.ts';
@@ -20,7 +21,11 @@ export interface HttpServerParts<Session, Context extends object> {
   /** Whose token it is; `null` where nobody's. It is asked for each request and each operation of a socket. */
   readonly authenticate: (token: string | null) => Promise<Session | null>;
   /** Everything one operation works with; `subscription` ones live long, so theirs must not cache. */
-  readonly createContext: (session: Session, kind: 'request' | 'subscription') => Context | Promise<Context>;
+  readonly createContext: (
+    session: Session,
+    kind: 'request' | 'subscription',
+    request: RequestFacts,
+  ) => Context | Promise<Context>;
   readonly log: Logger;
   readonly host: string;
   /** 0 takes any free port. */
@@ -87,7 +92,8 @@ export async function startHttpServer<Session, Context extends object>(
       if (!url) throw new HttpError(400, 'BAD_REQUEST', 'The address is not valid.');
       const { handler, params } = route(req.method ?? 'GET', url);
       const session = () => authenticated(req);
-      await handler({ req, res, url, params, requestId, session, stopping: stopping.signal });
+      const address = req.socket.remoteAddress ?? null;
+      await handler({ req, res, url, params, requestId, address, session, stopping: stopping.signal });
     } catch (error) {
       const { status, body, headers } = refusalOf(error, (other) => formatError(other, { requestId }));
       if (res.headersSent) return void res.destroy();
@@ -108,7 +114,10 @@ export async function startHttpServer<Session, Context extends object>(
     socket.on('error', (error) => log.debug({ err: error }, 'a connection broke'));
     const problem = upgradeProblem(req, GRAPHQL_PATH, stopping.signal.aborted);
     if (problem) refuseUpgrade(socket, problem);
-    else overWebSocket.handleUpgrade(req, socket, head, requestIdOf(req));
+    else {
+      const request = { requestId: requestIdOf(req), address: req.socket.remoteAddress ?? null };
+      overWebSocket.handleUpgrade(req, socket, head, request);
+    }
   });
   await listen(server, parts.host, parts.port);
   const { port } = server.address() as AddressInfo;

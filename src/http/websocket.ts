@@ -20,12 +20,17 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
 import { checkVariables, parseOptions, validationRules } from '../graphql/limits.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { RequestFacts } from '../shared/request-facts.ts';
 import { tokenOfConnectionParams } from './bearer.ts';
 
 export interface GraphqlOverWebSocketParts<Session, Context extends object> {
   readonly schema: GraphQLSchema;
   readonly authenticate: (token: string | null) => Promise<Session | null>;
-  readonly createContext: (session: Session, kind: 'request' | 'subscription') => Context | Promise<Context>;
+  readonly createContext: (
+    session: Session,
+    kind: 'request' | 'subscription',
+    request: RequestFacts,
+  ) => Context | Promise<Context>;
   readonly formatError: ErrorFormatter;
   readonly log: Logger;
 }
@@ -33,7 +38,7 @@ export interface GraphqlOverWebSocketParts<Session, Context extends object> {
 /** GraphQL over WebSocket, protocol `graphql-transport-ws`. */
 export interface GraphqlOverWebSocket {
   /** Takes over an HTTP upgrade whose path and origin were found good. */
-  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer, request: RequestFacts): void;
   /** Closes every socket with 1012, upon which clients connect again, to another process; resolves when all are closed. */
   drain(): Promise<void>;
 }
@@ -55,7 +60,7 @@ const CLOSE_FORBIDDEN = 4403;
 
 interface Extra {
   readonly socket: WebSocket;
-  readonly requestId: string;
+  readonly request: RequestFacts;
 }
 type Connection = SocketContext<Record<string, unknown>, Extra>;
 
@@ -102,7 +107,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
       operationName: payload.operationName,
       variableValues: payload.variables,
       rootValue: undefined,
-      contextValue: await parts.createContext(session, kind),
+      contextValue: await parts.createContext(session, kind, connection.extra.request),
     };
   }
 
@@ -114,7 +119,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
         return (await authenticate(connection)) !== null;
       } catch (error) {
         log.warn(
-          { requestId: connection.extra.requestId, err: error },
+          { requestId: connection.extra.request.requestId, err: error },
           'a socket could not be authenticated',
         );
         connection.extra.socket.close(CLOSE_TRY_AGAIN, 'Try again later');
@@ -131,16 +136,17 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     onNext: ({ extra }, _id, _payload, _args, { data, errors, extensions }) => {
       if (!errors) return undefined;
       return {
-        errors: errors.map((error) => formatError(error, { requestId: extra.requestId })),
+        errors: errors.map((error) => formatError(error, { requestId: extra.request.requestId })),
         ...(data !== undefined && { data }),
         ...(extensions && { extensions }),
       };
     },
     onError: ({ extra }, _id, _payload, errors) =>
-      errors.map((error) => formatError(error, { requestId: extra.requestId })),
+      errors.map((error) => formatError(error, { requestId: extra.request.requestId })),
   });
 
-  function open(socket: WebSocket, requestId: string): void {
+  function open(socket: WebSocket, request: RequestFacts): void {
+    const { requestId } = request;
     const fault = (error: unknown) => {
       log.warn({ requestId, err: error }, 'a socket failed');
       socket.close(CLOSE_TRY_AGAIN, 'Try again later');
@@ -158,7 +164,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
             handle(data.toString()).catch(fault);
           }),
       },
-      { socket, requestId },
+      { socket, request },
     );
     const stopPinging = keepAlive(socket);
     socket.once('close', (code, reason) => {
@@ -169,8 +175,8 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
   }
 
   return {
-    handleUpgrade: (req, socket, head, requestId) =>
-      sockets.handleUpgrade(req, socket, head, (opened) => open(opened, requestId)),
+    handleUpgrade: (req, socket, head, request) =>
+      sockets.handleUpgrade(req, socket, head, (opened) => open(opened, request)),
     drain: async () => {
       const closing = [...sockets.clients].map(
         (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),

@@ -1,6 +1,6 @@
 import { LockMode } from '@mikro-orm/core';
 import { sql } from 'kysely';
-import type { Action, Session } from '../auth/session.ts';
+import type { ScopeAction, Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import { toGlobalId } from '../shared/global-id.ts';
@@ -24,7 +24,7 @@ export async function lockImage(
   tx: EntityManager,
   session: Session,
   uid: string | null,
-  action: Action,
+  action: ScopeAction,
   which: 'live' | 'deleted',
   problems: Problems,
 ): Promise<Image> {

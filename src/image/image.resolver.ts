@@ -1,5 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
-import type { Action } from '../auth/session.ts';
+import type { ScopeAction } from '../auth/session.ts';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import type { Loaders } from '../graphql/loaders.ts';
@@ -201,7 +201,7 @@ export class ImageResolver {
 
   @FieldResolver(() => [ImagePermission], { description: 'What the viewer may do with it.' })
   viewerPermissions(@Root() image: ImageRow, @Ctx() { session }: Context): ImagePermission[] {
-    const may = (action: Action) => image.type !== 'BUILD_IN' && session.can(action, image.namespaceId);
+    const may = (action: ScopeAction) => image.type !== 'BUILD_IN' && session.can(action, image.namespaceId);
     const isDeleted = image.status === 'DELETED';
     return [
       'READ',

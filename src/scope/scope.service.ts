@@ -135,7 +135,7 @@ export abstract class ScopeService<S extends Scope> {
 
   /** Makes one. Administrators only. */
   async create(session: Session, input: ScopeInput): Promise<S> {
-    session.assertAdmin();
+    session.assertCan(`${this.noun}:create`);
     const problems = new Problems();
     checkScopeName(problems, ['name'], input.name);
     checkChanges(problems, input);
@@ -171,7 +171,7 @@ export abstract class ScopeService<S extends Scope> {
     const { id: uid } = await this.#getSeen(session, id, ['id'], problems);
     session.assertCan(`${this.noun}:manage`, uid);
     const { displayName, description, quota } = changes;
-    if (quota !== undefined) session.assertAdmin();
+    if (quota !== undefined) session.assertCan(`${this.noun}:limit`);
     problems.refuseIfAny();
     return await this.writes.run(async (tx) => {
       // Waits for those who were let in under the old limits (see lockRoom), so that the next one counts them.
@@ -194,7 +194,7 @@ export abstract class ScopeService<S extends Scope> {
    */
   async delete(session: Session, id: string | null): Promise<S> {
     const scope = await this.#getSeen(session, id, ['id'], new Problems());
-    session.assertAdmin();
+    session.assertCan(`${this.noun}:delete`);
     if (this.isDefault(scope)) {
       const message = `what names no ${this.noun} belongs to the default one, which is therefore always there`;
       refuse('NOT_ALLOWED', ['id'], message);

@@ -5,6 +5,29 @@
 export const Role = { VIEWER: 'VIEWER', DEVELOPER: 'DEVELOPER', OWNER: 'OWNER' } as const;
 export type Role = keyof typeof Role;
 
+/** What a token may be used for. */
+export const TokenScope = { READ: 'READ', WRITE: 'WRITE' } as const;
+export type TokenScope = keyof typeof TokenScope;
+
+export const UserKind = { PERSON: 'PERSON', SERVICE: 'SERVICE' } as const;
+export type UserKind = keyof typeof UserKind;
+
+/** What came of a mutation. */
+export const AuditResult = {
+  DONE: 'DONE',
+  REFUSED: 'REFUSED',
+  FORBIDDEN: 'FORBIDDEN',
+  FAILED: 'FAILED',
+} as const;
+export type AuditResult = keyof typeof AuditResult;
+
+export const CredentialKind = {
+  ACCESS_TOKEN: 'ACCESS_TOKEN',
+  JWT: 'JWT',
+  OPERATOR_TOKEN: 'OPERATOR_TOKEN',
+} as const;
+export type CredentialKind = keyof typeof CredentialKind;
+
 export const Visibility = { PRIVATE: 'PRIVATE', PUBLIC: 'PUBLIC' } as const;
 export type Visibility = keyof typeof Visibility;
 

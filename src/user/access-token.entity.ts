@@ -13,6 +13,12 @@ export const AccessToken = defineEntity({
     name: p.string(),
     /** SHA-256 of the token, 64 hex digits. */
     hash: p.string().unique('access_token_hash'),
+    /** The token's first characters, by which its owner knows it; `null` for one that was made before they were kept. */
+    prefix: p.string().strictNullable(),
+    /** Is it for changing things too, or for reading alone? */
+    canWrite: p.boolean().default(true),
+    /** To the minute; `null`: never. */
+    lastUsedAt: p.datetime(3).strictNullable(),
     expiresAt: p.datetime(3).strictNullable(),
     revokedAt: p.datetime(3).strictNullable(),
     createdAt: p.datetime(3),

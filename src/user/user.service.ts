@@ -27,7 +27,17 @@ export class UserService {
     const problems = new Problems();
     checkUserName(problems, path, name);
     problems.refuseIfAny();
-    const user = { id: randomUUID(), name, isAdmin, createdAt: new Date() };
+    const user = {
+      id: randomUUID(),
+      name,
+      kind: 'PERSON' as const,
+      description: null,
+      isAdmin,
+      deactivatedAt: null,
+      issuer: null,
+      subject: null,
+      createdAt: new Date(),
+    };
     await em.upsert(User, user, { onConflictFields: ['name'], onConflictAction: 'ignore' });
     return await em.findOneOrFail(User, { name });
   }
@@ -53,7 +63,7 @@ export class UserService {
     input: { readonly name: string; readonly userName?: string | null; readonly expiresAt?: Date | null },
   ): Promise<{ accessToken: AccessToken; token: string }> {
     const forAnother = typeof input.userName === 'string' && input.userName !== session.user.name;
-    if (forAnother) session.assertAdmin();
+    if (forAnother) session.assertCan('user:manage');
     const problems = new Problems();
     if (input.name.trim() === '') problems.add('REQUIRED', ['name'], 'say what the token is for');
     checkText(problems, ['name'], input.name, MAX_TOKEN_NAME);
@@ -70,6 +80,9 @@ export class UserService {
         userId: user.id,
         name: input.name,
         hash: hashAccessToken(token),
+        prefix: null,
+        canWrite: true,
+        lastUsedAt: null,
         expiresAt: input.expiresAt ?? null,
         revokedAt: null,
         createdAt: new Date(),

@@ -1,22 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Session } from '../../src/auth/session.ts';
+import type { Session } from '../../src/auth/session.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { digestOf } from '../support/fake-engine.ts';
 import { deleteImage, fillCatalogue, makeImage } from '../support/images.ts';
 import { addNotebook } from '../support/notebooks.ts';
+import { sessionOf } from '../support/sessions.ts';
 
 let slipway: TestApp;
-const sessionOf = (name: string, { isAdmin = false, in: namespaceId = '' } = {}) =>
-  new Session(
-    { id: randomUUID(), name },
-    isAdmin,
-    new Map(namespaceId === '' ? [] : [[namespaceId, 'VIEWER']]),
-    new Map(),
-    async () => null,
-  );
-const admin = sessionOf('admin', { isAdmin: true });
-const stranger = sessionOf('stranger');
+const memberOf = (namespaceId: string) => sessionOf({ namespaceRoles: new Map([[namespaceId, 'VIEWER']]) });
+const admin = sessionOf({ isAdmin: true });
+const stranger = sessionOf();
 const DIGEST = digestOf('one');
 const OTHER = digestOf('other');
 
@@ -86,7 +79,7 @@ describe("an image by an engine's name for it", () => {
     const [namespace] = await slipway.database.query<{ id: string }>(
       "select id from namespace where name = 'default'",
     );
-    for (const session of [admin, sessionOf('viewer', { in: namespace?.id ?? '' })]) {
+    for (const session of [admin, memberOf(namespace?.id ?? '')]) {
       const statements = await slipway.statementsOf(() => found(session, `busybox@${DIGEST}`, ...names));
       expect(statements).toHaveLength(1);
       const plan = await slipway.database.query(`explain ${statements[0]?.text}`, statements[0]?.values);

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Session } from '../../src/auth/session.ts';
 import { type ContainerDetails, EngineError } from '../../src/engine/container-engine.ts';
 import { NotebookService } from '../../src/notebook/notebook.service.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
@@ -14,6 +13,7 @@ import {
   SAVE,
   saveNotebook,
 } from '../support/notebooks.ts';
+import { sessionOf } from '../support/sessions.ts';
 
 let slipway: TestApp;
 let admin: ApiClient;
@@ -369,13 +369,7 @@ describe('the engine', () => {
   it('is UNAVAILABLE where it does not answer in time; what only details or a walk take long for is left out', async () => {
     const { notebooks, workspaces } = slipway.app.services;
     const labels = slipway.app.config.notebookLabels;
-    const session = new Session(
-      { id: randomUUID(), name: 'dana' },
-      false,
-      new Map(),
-      new Map(),
-      async () => null,
-    );
+    const session = sessionOf();
     const hurried = () => new NotebookService(slipway.engine, labels, workspaces, 50);
     const never = new Promise<void>(() => {});
     const without = (...stuck: Question[]) =>

@@ -17,7 +17,23 @@ function problemsOf(env: Record<string, string>): readonly string[] {
 describe('the configuration', () => {
   it('has a default for everything', () => {
     expect(readConfig({}, '/project')).toEqual({
-      http: { host: '127.0.0.1', port: 4000, maxBodyBytes: 33_554_432 },
+      http: {
+        host: '127.0.0.1',
+        port: 4000,
+        maxBodyBytes: 33_554_432,
+        origins: [],
+        trustedProxies: [],
+        graphiql: true,
+      },
+      operations: {
+        introspection: true,
+        documentsFile: null,
+        maxCost: 10_000,
+        costPerMinute: 600_000,
+        maxSockets: 100,
+        maxRunning: 1000,
+      },
+      oidc: null,
       dataDir: '/project/.slipway/data',
       databaseUrl: null,
       engineEndpoint: null,
@@ -65,6 +81,18 @@ describe('the configuration', () => {
     SLIPWAY_INSTALL: 'no',
     SLIPWAY_BUILDER: 'buildkit',
     SLIPWAY_ADMIN_TOKEN: TOKEN,
+    OIDC_ISSUER: 'https://login.example/realm',
+    OIDC_AUDIENCE: 'slipway',
+    OIDC_USERNAME_CLAIM: 'email',
+    SLIPWAY_ORIGINS: 'https://platform.example, http://localhost:3000',
+    SLIPWAY_TRUSTED_PROXIES: '10.0.0.1,fd00::/8',
+    SLIPWAY_GRAPHIQL: 'off',
+    SLIPWAY_INTROSPECTION: 'off',
+    SLIPWAY_DOCUMENTS: 'documents.json',
+    SLIPWAY_MAX_COST: '100',
+    SLIPWAY_RATE_LIMIT: '0',
+    SLIPWAY_MAX_SOCKETS: '1',
+    SLIPWAY_MAX_RUNNING: '7',
     SLIPWAY_LOG_LEVEL: 'silent',
     SLIPWAY_MAX_BODY_BYTES: '1024',
     SLIPWAY_BUILD_SLOTS: '64',
@@ -91,7 +119,23 @@ describe('the configuration', () => {
   it('takes every variable that there is', () => {
     expect(Object.keys(WHOLE).sort()).toEqual(ENVIRONMENT_VARIABLES.toSorted());
     expect(readConfig({ ...WHOLE, HOME: '/root', PATH: '/bin' }, '/project')).toEqual({
-      http: { host: '0.0.0.0', port: 0, maxBodyBytes: 1024 },
+      http: {
+        host: '0.0.0.0',
+        port: 0,
+        maxBodyBytes: 1024,
+        origins: ['https://platform.example', 'http://localhost:3000'],
+        trustedProxies: ['10.0.0.1', 'fd00::/8'],
+        graphiql: false,
+      },
+      operations: {
+        introspection: false,
+        documentsFile: '/project/documents.json',
+        maxCost: 100,
+        costPerMinute: null,
+        maxSockets: 1,
+        maxRunning: 7,
+      },
+      oidc: { issuer: 'https://login.example/realm', audience: 'slipway', usernameClaim: 'email' },
       dataDir: '/var/lib/slipway',
       databaseUrl: 'postgresql://user:password@db:5432/slipway',
       engineEndpoint: 'unix:///run/podman/podman.sock',
@@ -165,6 +209,15 @@ describe('the configuration', () => {
     ['SLIPWAY_INSTALL', ['maybe', 'YES', 'true']],
     ['SLIPWAY_BUILDER', ['kaniko']],
     ['SLIPWAY_ADMIN_TOKEN', ['x'.repeat(31), ` ${'x'.repeat(31)} `, `${TOKEN}\n${TOKEN}`, `${TOKEN}€`]],
+    ['OIDC_ISSUER', ['login.example', 'ftp://login.example']],
+    ['SLIPWAY_ORIGINS', ['https://a.example/', 'a.example', '*', 'null', 'https://a.example/b']],
+    ['SLIPWAY_TRUSTED_PROXIES', ['proxy.example', '10.0.0.0/33', 'all']],
+    ['SLIPWAY_GRAPHIQL', ['no', 'true']],
+    ['SLIPWAY_INTROSPECTION', ['ON']],
+    ['SLIPWAY_MAX_COST', ['99', '1e4']],
+    ['SLIPWAY_RATE_LIMIT', ['-1']],
+    ['SLIPWAY_MAX_SOCKETS', ['0']],
+    ['SLIPWAY_MAX_RUNNING', ['0']],
     ['SLIPWAY_LOG_LEVEL', ['loud']],
     ['SLIPWAY_MAX_BODY_BYTES', ['1023', '1073741825']],
     ['SLIPWAY_BUILD_SLOTS', ['0', '65', 'two']],
@@ -205,6 +258,12 @@ describe('the configuration', () => {
     const verify = (hosts: string) => readConfig({ SLIPWAY_VERIFY_HOSTS: hosts }, '/').verify;
     expect(verify('none')).toEqual({ publicHosts: false, hosts: [] });
     expect(verify('docker.io,quay.io')).toEqual({ publicHosts: false, hosts: ['docker.io', 'quay.io'] });
+  });
+
+  it('refuses an issuer without an audience: any token of its would do', () => {
+    expect(problemsOf({ OIDC_ISSUER: 'https://login.example' })).toEqual([
+      expect.stringMatching('^OIDC_AUDIENCE: must '),
+    ]);
   });
 
   it('refuses a default time limit above the longest one', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Action, Session } from '../../src/auth/session.ts';
+import type { ScopeAction, Session } from '../../src/auth/session.ts';
 import type { Role } from '../../src/shared/enums.ts';
+import { sessionOf } from '../support/sessions.ts';
 
-const USER = { id: 'u', name: 'dana' };
 const ROLES = ['VIEWER', 'DEVELOPER', 'OWNER'] as const satisfies readonly Role[];
 
 function withRole(role: Role): Session {
-  return new Session(USER, false, new Map([['n', role]]), new Map([['w', role]]), async () => null);
+  return sessionOf({ namespaceRoles: new Map([['n', role]]), workspaceRoles: new Map([['w', role]]) });
 }
 
 describe('a session', () => {
@@ -21,16 +21,14 @@ describe('a session', () => {
     ['image:delete', 'n', ['DEVELOPER', 'OWNER']],
     ['build:cancel', 'n', ['DEVELOPER', 'OWNER']],
     ['notebook:save-any', 'w', ['OWNER']],
-  ] as const satisfies readonly (readonly [Action, string, readonly Role[]])[])(
+  ] as const satisfies readonly (readonly [ScopeAction, string, readonly Role[]])[])(
     'may %s on %s with %j',
     (action, id, allowed) => {
       expect(ROLES.filter((role) => withRole(role).can(action, id))).toEqual(allowed);
       // A role on a namespace is none on a workspace of the same id, and none on another namespace.
       expect(withRole('OWNER').can(action, id === 'n' ? 'w' : 'n')).toBe(false);
       expect(withRole('OWNER').can(action, 'elsewhere')).toBe(false);
-      expect(new Session(USER, true, new Map(), new Map(), async () => null).can(action, 'anything')).toBe(
-        true,
-      );
+      expect(sessionOf({ isAdmin: true }).can(action, 'anything')).toBe(true);
     },
   );
 
@@ -41,6 +39,21 @@ describe('a session', () => {
         details: { action: 'image:create', requiredRole: 'DEVELOPER' },
       }),
     );
-    expect(() => withRole('OWNER').assertAdmin()).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
+    expect(() => withRole('OWNER').assertCan('namespace:create')).toThrow(
+      expect.objectContaining({ code: 'FORBIDDEN', details: { action: 'namespace:create' } }),
+    );
+  });
+
+  it('may do no more than its token is for, whatever the roles', () => {
+    const reader = sessionOf({ isAdmin: true, scopes: ['READ'] });
+    expect(reader.can('namespace:read', 'n')).toBe(true);
+    expect(reader.can('audit:read')).toBe(true);
+    expect(reader.can('image:update', 'n')).toBe(false);
+    expect(() => reader.assertCan('namespace:create')).toThrow(
+      expect.objectContaining({
+        code: 'FORBIDDEN',
+        details: { action: 'namespace:create', requiredScope: 'WRITE' },
+      }),
+    );
   });
 });

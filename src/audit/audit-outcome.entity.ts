@@ -1,0 +1,28 @@
+import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
+import { TextArray } from '../db/text-array.ts';
+import type { AuditResult } from '../shared/enums.ts';
+import type { Row } from '../shared/row.ts';
+import { onlyGrows } from './only-grows.ts';
+
+/** What came of an {@link AuditEvent}; there is none where the process died before it was known. Rows are only ever added. */
+export const AuditOutcome = defineEntity({
+  name: 'AuditOutcome',
+  tableName: 'audit_outcome',
+  indexes: [
+    {
+      name: 'audit_outcome_object_ids',
+      expression: 'create index "audit_outcome_object_ids" on "audit_outcome" using gin (object_ids)',
+    },
+  ],
+  triggers: [onlyGrows('audit_outcome')],
+  properties: {
+    eventId: p.uuid().primary(),
+    at: p.datetime(3),
+    result: p.string().$type<AuditResult>(),
+    /** Of its userErrors, or of the error that it failed with. */
+    codes: p.type(TextArray).$type<readonly string[]>(),
+    /** The global ids of what it answered: what was made, changed or taken away. */
+    objectIds: p.type(TextArray).$type<readonly string[]>(),
+  },
+});
+export type AuditOutcome = Row<InferEntity<typeof AuditOutcome>>;
