@@ -1,10 +1,14 @@
 import { hkdfSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
 import { resolve } from 'node:path';
 import type { GraphQLSchema } from 'graphql';
 import { sql } from 'kysely';
+import { AuditService } from './audit/audit.service.ts';
 import { hashAccessToken } from './auth/access-token.ts';
-import { type Authenticate, createAuthenticate } from './auth/authenticate.ts';
+import { type Authenticate, createAuthenticate, type JwtSignIn } from './auth/authenticate.ts';
+import { createUserOf } from './auth/first-sight.ts';
+import { createJwtVerifier } from './auth/oidc.ts';
 import { BuildActivityReader } from './build/activity/build-activity.reader.ts';
 import { BuildService } from './build/build.service.ts';
 import { BuildStatusReader } from './build/build-status.reader.ts';
@@ -22,6 +26,7 @@ import { scopeContents } from './build/scope-contents.ts';
 import type { Config } from './config.ts';
 import { MIGRATIONS_DIR } from './db/migrate.ts';
 import { kysely, type OnStatement, type Orm, openOrm } from './db/orm.ts';
+import type { Db } from './db/tables.ts';
 import { WriteGate } from './db/write-gate.ts';
 import type { ContainerEngine, RegistryCredentials } from './engine/container-engine.ts';
 import { createDockerEngine } from './engine/docker/docker-engine.ts';
@@ -37,8 +42,10 @@ import { ImageExportService } from './image/transfer/image-export.service.ts';
 import { ImageImportService } from './image/transfer/image-import.service.ts';
 import { NamespaceService } from './namespace/namespace.service.ts';
 import { NotebookService } from './notebook/notebook.service.ts';
+import { createGuardedFetch } from './outgoing/guarded-fetch.ts';
 import { PgBossJobQueue } from './queue/pg-boss-job-queue.ts';
 import type { ImageRegistry } from './registry/image-registry.ts';
+import { createKnownHosts } from './registry/known-hosts.ts';
 import { createOciRegistry } from './registry/oci-registry.ts';
 import { createOciRegistryDirectory } from './registry/oci-registry-directory.ts';
 import { createFindPrivateNames, type FindPrivateNames } from './registry/private-names.ts';
@@ -46,6 +53,7 @@ import { createServerFacts } from './server/server-facts.ts';
 import type { Services } from './services.ts';
 import type { Logger } from './shared/logger.ts';
 import { SecretBox } from './shared/secret-box.ts';
+import { AccessTokenService } from './user/access-token.service.ts';
 import { UserService } from './user/user.service.ts';
 import { WorkspaceService } from './workspace/workspace.service.ts';
 
@@ -82,6 +90,8 @@ export interface Overrides {
   readonly engine?: ContainerEngine | null;
   readonly registry?: ImageRegistry | null;
   readonly findPrivateNames?: FindPrivateNames;
+  /** How the names of registries become addresses. */
+  readonly lookup?: LookupFunction;
   /** Sees every SQL statement. */
   readonly onStatement?: OnStatement;
 }
@@ -109,23 +119,27 @@ export async function createApp(
       ? overrides.engine
       : engineEndpoint === null
         ? null
-        : createDockerEngine(engineEndpoint, log, { pushSilenceMs: config.build.pushSilenceMs });
+        : createDockerEngine(engineEndpoint, log, {
+            pushSilenceMs: config.build.pushSilenceMs,
+            buildNetwork: config.build.network,
+          });
+  const elsewhere = {
+    ...config.verify,
+    auths: Object.fromEntries(
+      Object.entries(config.secrets.registryAuths).map(([host, auth]) => [host, credentialsOf(auth)]),
+    ),
+  };
   const registry =
     overrides.registry !== undefined
       ? overrides.registry
       : registryHost === null
         ? null
-        : createOciRegistry(registryHost, registryAuth);
-  const registries = createOciRegistryDirectory(registry, {
-    ...config.verify,
-    auths: Object.fromEntries(
-      Object.entries(config.secrets.registryAuths).map(([host, auth]) => [host, credentialsOf(auth)]),
-    ),
-  });
+        : createOciRegistry(registryHost, registryAuth, { known: createKnownHosts(elsewhere) });
+  const registries = createOciRegistryDirectory(registry, elsewhere, overrides.lookup);
 
   const em = orm.em;
   const writes = new WriteGate(em);
-  const users = new UserService(em);
+  const users = new UserService(em, writes);
   const namespaces = new NamespaceService(em, users, scopeContents, writes);
   const workspaces = new WorkspaceService(em, users, scopeContents, writes);
   const imageQuotas = new ImageQuotaService(em, registry?.host ?? null);
@@ -163,6 +177,8 @@ export async function createApp(
   const buildLogSource = new BuildLogSource(em, events);
   const services: Services = {
     users,
+    accessTokens: new AccessTokenService(em, users, writes),
+    audit: new AuditService(em, log),
     namespaces,
     workspaces,
     images,
@@ -211,6 +227,7 @@ export async function createApp(
     ),
   };
 
+  const db = kysely(em.fork());
   const closing = opened.move();
   return {
     config,
@@ -224,10 +241,20 @@ export async function createApp(
     buildSecrets,
     services,
     schema: createSchema(),
-    authenticate: createAuthenticate(kysely(em.fork()), hashAccessToken(connections.adminToken)),
+    authenticate: createAuthenticate(db, {
+      adminTokenHash: hashAccessToken(connections.adminToken),
+      jwt: config.oidc && createJwtSignIn(config.oidc, db, log),
+      log,
+    }),
     readiness: async () => await readiness(orm),
     [Symbol.asyncDispose]: async () => await closing.disposeAsync(),
   };
+}
+
+function createJwtSignIn(oidc: NonNullable<Config['oidc']>, db: Db, log: Logger): JwtSignIn {
+  // The operator names the issuer, so it may be at any address.
+  const fetch = createGuardedFetch(new Set([new URL(oidc.issuer).origin]));
+  return { verify: createJwtVerifier(oidc, { fetch, log }), userOf: createUserOf(db, log) };
 }
 
 /** The API can serve when the database answers; without an engine builds wait, which is no reason to send clients away. */

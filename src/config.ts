@@ -73,6 +73,11 @@ export interface Config {
     readonly drainMs: number;
     /** How long a registry may say nothing during a push before that try of it has failed. */
     readonly pushSilenceMs: number;
+    /** What the steps of builds are connected to: `default`, `none`, or the name of one of the engine's networks. */
+    readonly network: string;
+    /** The most that each step of a build may use, whatever its request asks for; `null`: as much as there is. */
+    readonly mostMemoryBytes: number | null;
+    readonly mostCpus: number | null;
     /** How long a build may wait for a worker before it is EXPIRED. */
     readonly queueTimeoutMs: number;
     /** How many builds of one namespace run at once, on all workers; `null`: as many as there are slots. */
@@ -170,15 +175,17 @@ const baseHosts = verifyHosts.refine(
 /** As browsers name where a page comes from: scheme, host and port, and nothing behind. */
 const isOrigin = (text: string) => /^https?:/.test(text) && URL.parse(text)?.origin === text;
 
-/** An address, or a CIDR block. */
-const isNetwork = (text: string) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
+/** An address, or a CIDR block; not one of all there are, which would have everybody believed. */
+const isNetwork = (text: string) =>
+  ipaddr.isValid(text) || (ipaddr.isValidCIDR(text) && !text.endsWith('/0'));
 
 const issuer = z
   .string()
-  .refine(
-    (text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
-    'must be like https://login.example/realm',
-  )
+  .max(255, 'must have at most 255 characters')
+  .refine((text) => {
+    const url = URL.parse(text);
+    return /^https?:$/.test(url?.protocol ?? '') && url?.search === '' && url.hash === '';
+  }, 'must be like https://login.example/realm, without ? and #')
   .optional();
 
 const registryAuths = list
@@ -252,6 +259,16 @@ const Environment = z.object({
   SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS: wholeNumber(1, 82_800, 21_600),
   SLIPWAY_DRAIN_SECONDS: wholeNumber(0, 3600, 20),
   SLIPWAY_PUSH_SILENCE_SECONDS: wholeNumber(1, 3600, 60),
+  SLIPWAY_BUILD_NETWORK: z
+    .string()
+    .regex(/^[a-zA-Z0-9][\w.-]*$/, 'must be default, none or the name of a network of the engine')
+    .refine(
+      (name) => name !== 'host',
+      "must not be host: steps would reach what listens on this machine's loopback, the registry and the database among it",
+    )
+    .default('default'),
+  SLIPWAY_BUILD_MEMORY_BYTES: wholeNumber(0, 2 ** 50, 0),
+  SLIPWAY_BUILD_CPUS: wholeNumber(0, 1024, 0),
   SLIPWAY_QUEUE_TIMEOUT_SECONDS: wholeNumber(1, 2_592_000, 86_400),
   SLIPWAY_NAMESPACE_SLOTS: wholeNumber(0, 10_000, 0),
   SLIPWAY_MAX_LOG_BYTES: wholeNumber(65_536, 1_099_511_627_776, 1_073_741_824),
@@ -347,6 +364,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
       maxTimeoutMs: e.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS * 1000,
       drainMs: e.SLIPWAY_DRAIN_SECONDS * 1000,
       pushSilenceMs: e.SLIPWAY_PUSH_SILENCE_SECONDS * 1000,
+      network: e.SLIPWAY_BUILD_NETWORK,
+      mostMemoryBytes: e.SLIPWAY_BUILD_MEMORY_BYTES === 0 ? null : e.SLIPWAY_BUILD_MEMORY_BYTES,
+      mostCpus: e.SLIPWAY_BUILD_CPUS === 0 ? null : e.SLIPWAY_BUILD_CPUS,
       queueTimeoutMs: e.SLIPWAY_QUEUE_TIMEOUT_SECONDS * 1000,
       namespaceSlots: e.SLIPWAY_NAMESPACE_SLOTS === 0 ? null : e.SLIPWAY_NAMESPACE_SLOTS,
       maxLogBytes: e.SLIPWAY_MAX_LOG_BYTES,

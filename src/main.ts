@@ -100,7 +100,12 @@ async function runAll(config: Config, { demoNotebook }: Command): Promise<number
   await using worker = await startWorker(app);
   if (demoNotebook) await tryDemoNotebook(config, local);
   local.announce(server.url);
-  say(`Slipway is ready: ${server.url}/graphiql#token=${encodeURIComponent(local.adminToken)}`);
+  const { adminToken } = local;
+  say(
+    config.http.graphiql
+      ? `Slipway is ready: ${server.url}/graphiql#token=${encodeURIComponent(adminToken)}`
+      : `Slipway is ready: ${server.url}/graphql, with the token ${adminToken}`,
+  );
   await stopped;
   say('Stopping; running builds go back to the queue.');
   await Promise.all([server.drain(), worker?.stop()]);

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { App } from './app.ts';
+import type { Session } from './auth/session.ts';
 import { buildLogRoute } from './build/log/build-log.route.ts';
 import { createContext } from './graphql/context.ts';
+import { createOperationGuard } from './graphql/create-operation-guard.ts';
+import { openOperationDocuments } from './graphql/operation-documents.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
 import { imageExportRoute } from './image/transfer/image-export.route.ts';
 
@@ -13,11 +16,22 @@ export async function startServer(app: App): Promise<HttpServer> {
     schema,
     authenticate,
     createContext: (session, kind, request) => createContext(services, session, kind, request),
+    documents: await openOperationDocuments(schema, config.operations),
+    guard: createOperationGuard<Session>({
+      schema,
+      limits: config.operations,
+      viewerOf: ({ user }) => user.id,
+      assertMayWrite: (session) => session.assertScope('WRITE'),
+    }),
+    viewerOf: ({ user }) => user.id,
+    maxSockets: config.operations.maxSockets,
     log,
     host: config.http.host,
     port: config.http.port,
     maxBodyBytes: config.http.maxBodyBytes,
-    graphiqlDir: graphiqlDir(),
+    origins: config.http.origins,
+    trustedProxies: config.http.trustedProxies,
+    graphiqlDir: config.http.graphiql ? graphiqlDir() : null,
     readiness,
     routes: [
       imageExportRoute(schema, services.imageExports),

@@ -1,3 +1,4 @@
+import type { AuditService } from './audit/audit.service.ts';
 import type { BuildActivityReader } from './build/activity/build-activity.reader.ts';
 import type { BuildService } from './build/build.service.ts';
 import type { BuildStatusReader } from './build/build-status.reader.ts';
@@ -16,12 +17,15 @@ import type { ImageImportService } from './image/transfer/image-import.service.t
 import type { NamespaceService } from './namespace/namespace.service.ts';
 import type { NotebookService } from './notebook/notebook.service.ts';
 import type { ServerFacts } from './server/server-facts.ts';
+import type { AccessTokenService } from './user/access-token.service.ts';
 import type { UserService } from './user/user.service.ts';
 import type { WorkspaceService } from './workspace/workspace.service.ts';
 
 /** What the API is made of; built once in app.ts, and given to every resolver with its context. */
 export interface Services {
   readonly users: UserService;
+  readonly accessTokens: AccessTokenService;
+  readonly audit: AuditService;
   readonly namespaces: NamespaceService;
   readonly workspaces: WorkspaceService;
   readonly images: ImageService;

@@ -27,6 +27,7 @@ export async function startWorker(app: App): Promise<Worker | null> {
   if (engine === null || registry === null) return null;
   const dockerfileRecipe = createDockerfileRecipe({
     builder: config.builder,
+    most: { memoryBytes: config.build.mostMemoryBytes, cpus: config.build.mostCpus },
     registryAuths: registryAuth === null ? {} : { [registry.host]: registryAuth },
     sourceOf: async (buildId) => await buildSource(kysely(orm.em.fork()), buildId),
     secretsOf: async (buildId) => await app.buildSecrets.of(kysely(orm.em.fork()), buildId),

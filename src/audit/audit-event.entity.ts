@@ -5,6 +5,12 @@ import type { Row } from '../shared/row.ts';
 import { onlyGrows } from './only-grows.ts';
 
 /**
+ * The values in an input that say who gets which rights: `userName`, `role`, `visibility` and the like. Without them a trail could not tell
+ * who made whom an owner.
+ */
+export type GrantFacts = Readonly<Record<string, unknown>>;
+
+/**
  * A mutation that somebody has begun. Rows are only ever added, which triggers of the database see to; so nothing here refers to
  * rows that may go.
  */
@@ -14,6 +20,9 @@ export const AuditEvent = defineEntity({
   indexes: [
     { name: 'audit_event_at', properties: ['at', 'id'] },
     { name: 'audit_event_user', properties: ['userId', 'at', 'id'] },
+    { name: 'audit_event_action', properties: ['action', 'at', 'id'] },
+    { name: 'audit_event_address', properties: ['address', 'at', 'id'] },
+    { name: 'audit_event_request', properties: ['requestId'] },
     {
       name: 'audit_event_input_ids',
       expression: 'create index "audit_event_input_ids" on "audit_event" using gin (input_ids)',
@@ -33,6 +42,8 @@ export const AuditEvent = defineEntity({
     action: p.string(),
     /** The global ids that stand in its input. */
     inputIds: p.type(TextArray).$type<readonly string[]>(),
+    /** What its input says of rights, see {@link GrantFacts}; `null`: nothing. */
+    grants: p.json().$type<GrantFacts>().strictNullable(),
     /** Where the request came from. */
     address: p.string().strictNullable(),
     requestId: p.string(),

@@ -10,6 +10,11 @@ export const AuditOutcome = defineEntity({
   tableName: 'audit_outcome',
   indexes: [
     {
+      name: 'audit_outcome_unusual',
+      expression:
+        'create index "audit_outcome_unusual" on "audit_outcome" (result, at) where result not in (\'DONE\', \'CHECKED\')',
+    },
+    {
       name: 'audit_outcome_object_ids',
       expression: 'create index "audit_outcome_object_ids" on "audit_outcome" using gin (object_ids)',
     },

@@ -3,10 +3,11 @@ import { ForbiddenError } from '../shared/errors.ts';
 
 const RANK = { VIEWER: 1, DEVELOPER: 2, OWNER: 3 } as const satisfies Record<Role, number>;
 
-/** What an action is done on: a namespace, a workspace, or the server as a whole, which takes an administrator. */
+/** What an action is done on: a namespace, a workspace, what belongs to a user, or the server as a whole. */
 interface Requirement {
-  readonly on: 'namespace' | 'workspace' | 'server';
-  readonly role: Role | 'ADMIN';
+  readonly on: 'namespace' | 'workspace' | 'user' | 'server';
+  /** SELF: the user whose it is. ANYONE: everybody who is signed in. */
+  readonly role: Role | 'SELF' | 'ADMIN' | 'ANYONE';
   /** The scope that a token needs for it. */
   readonly scope: TokenScope;
 }
@@ -21,29 +22,45 @@ export const ACTIONS = {
   'workspace:read': { on: 'workspace', role: 'VIEWER', scope: 'READ' },
   'workspace:work': { on: 'workspace', role: 'DEVELOPER', scope: 'WRITE' },
   'workspace:manage': { on: 'workspace', role: 'OWNER', scope: 'WRITE' },
+  // The default workspace is where those who have no other work.
+  'default-workspace:read': { on: 'server', role: 'ANYONE', scope: 'READ' },
+  'default-workspace:work': { on: 'server', role: 'ANYONE', scope: 'WRITE' },
   'image:create': { on: 'namespace', role: 'DEVELOPER', scope: 'WRITE' },
   'image:update': { on: 'namespace', role: 'DEVELOPER', scope: 'WRITE' },
   'image:share': { on: 'namespace', role: 'DEVELOPER', scope: 'WRITE' },
   'image:delete': { on: 'namespace', role: 'DEVELOPER', scope: 'WRITE' },
   'image:purge': { on: 'namespace', role: 'OWNER', scope: 'WRITE' },
+  // The operator's registry: to build on and tell of what is below any path, and to remove what is below no namespace.
+  'registry:use-any': { on: 'server', role: 'ADMIN', scope: 'READ' },
+  'registry:remove-unowned': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'build:cancel': { on: 'namespace', role: 'DEVELOPER', scope: 'WRITE' },
+  'build:cancel-own': { on: 'user', role: 'SELF', scope: 'WRITE' },
   'build:prioritise': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
-  'notebook:save-any': { on: 'workspace', role: 'OWNER', scope: 'READ' },
+  // Notebooks of others; one's own are found by the name that their labels give.
+  'notebook:read': { on: 'workspace', role: 'OWNER', scope: 'READ' },
+  'notebook:read-any': { on: 'server', role: 'ADMIN', scope: 'READ' },
+  // Also by putting an image into one that is not there.
   'namespace:create': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'namespace:delete': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'namespace:limit': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'workspace:create': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'workspace:delete': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'workspace:limit': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
+  // What a user may do and signs in with.
+  'account:read': { on: 'user', role: 'SELF', scope: 'READ' },
+  'token:revoke': { on: 'user', role: 'SELF', scope: 'WRITE' },
   'user:read': { on: 'server', role: 'ADMIN', scope: 'READ' },
   'user:manage': { on: 'server', role: 'ADMIN', scope: 'WRITE' },
   'audit:read': { on: 'server', role: 'ADMIN', scope: 'READ' },
 } as const satisfies Record<string, Requirement>;
 export type Action = keyof typeof ACTIONS;
+type ActionOn<On> = { [A in Action]: (typeof ACTIONS)[A]['on'] extends On ? A : never }[Action];
 /** Actions that are done on nothing in particular. */
-export type ServerAction = { [A in Action]: (typeof ACTIONS)[A]['on'] extends 'server' ? A : never }[Action];
+export type ServerAction = ActionOn<'server'>;
+/** Actions on what belongs to a user. */
+export type UserAction = ActionOn<'user'>;
 /** Actions on a namespace or workspace. */
-export type ScopeAction = Exclude<Action, ServerAction>;
+export type ScopeAction = ActionOn<'namespace' | 'workspace'>;
 
 /** With what somebody has signed in. */
 export type Credential =
@@ -91,16 +108,34 @@ export class Session implements SessionFacts {
     this.renew = facts.renew;
   }
 
-  /** May this viewer do `action` on the namespace or workspace (whichever the action is about) with this id? */
+  /**
+   * May this viewer do `action`?
+   *
+   * @param id of the namespace, workspace or user that the action is about; `null`: of a user who is gone
+   */
   can(action: ServerAction): boolean;
   can(action: ScopeAction, id: string): boolean;
-  can(action: Action, id?: string): boolean {
+  can(action: UserAction, id: string | null): boolean;
+  can(action: Action, id: string | null = null): boolean {
     const { on, role, scope } = ACTIONS[action];
     if (!this.scopes.includes(scope)) return false;
-    if (this.isAdmin) return true;
-    if (on === 'server' || id === undefined) return false;
-    const held = (on === 'namespace' ? this.namespaceRoles : this.workspaceRoles).get(id);
+    if (this.isAdmin || role === 'ANYONE') return true;
+    if (role === 'ADMIN' || id === null) return false;
+    if (role === 'SELF') return id === this.user.id;
+    const held = this.#rolesOn(on).get(id);
     return held !== undefined && RANK[held] >= RANK[role];
+  }
+
+  /** On which namespaces or workspaces {@link can} allows `action`, for conditions in SQL; `null`: on all. */
+  allowedOn(action: ScopeAction): readonly string[] | null {
+    const { on, role, scope } = ACTIONS[action];
+    if (!this.scopes.includes(scope)) return [];
+    if (this.isAdmin) return null;
+    return [...this.#rolesOn(on)].filter(([, held]) => RANK[held] >= RANK[role]).map(([id]) => id);
+  }
+
+  #rolesOn(on: Requirement['on']): ReadonlyMap<string, Role> {
+    return on === 'namespace' ? this.namespaceRoles : this.workspaceRoles;
   }
 
   /** @throws ForbiddenError naming the action and the role, or the scope, that it takes */

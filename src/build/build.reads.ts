@@ -3,6 +3,7 @@ import type { Session } from '../auth/session.ts';
 import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
 import type { KeysetOrder } from '../db/keyset-query.ts';
 import type { Db } from '../db/tables.ts';
+import { ofReadableScopes } from '../scope/readable-scopes.ts';
 import type { ImageBuildKind, ImageBuildStatus } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { Build } from './build.entity.ts';
@@ -83,25 +84,8 @@ export interface BuildSorting {
   readonly direction: 'ASC' | 'DESC';
 }
 
-/**
- * The rows that a viewer may read, as a condition on the table `build`: the one place that says so for lists. It takes a role
- * that holds now: who made a build and has left the namespace and the workspace since sees no more of it.
- */
-export function readableBuilds(session: Session): RawBuilder<boolean> {
-  if (session.isAdmin) return sql<boolean>`true`;
-  return sql<boolean>`(build.namespace_id = any(${[...session.namespaceRoles.keys()]}::uuid[])
-    or build.workspace_id = any(${[...session.workspaceRoles.keys()]}::uuid[]))`;
-}
-
-/** The same for a row at hand. */
-export function isReadable(
-  session: Session,
-  { namespaceId, workspaceId }: Pick<BuildRow, 'namespaceId' | 'workspaceId'>,
-): boolean {
-  return (
-    session.isAdmin || session.namespaceRoles.has(namespaceId) || session.workspaceRoles.has(workspaceId)
-  );
-}
+/** The rows that a viewer may read, as a condition on the table `build`: the one place that says so. */
+export const readableBuilds = (session: Session): RawBuilder<boolean> => ofReadableScopes(session, 'build');
 
 function matching(criteria: BuildCriteria): RawBuilder<boolean> {
   const conditions: RawBuilder<unknown>[] = [];

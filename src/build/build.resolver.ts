@@ -1,4 +1,16 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import {
+  Arg,
+  Args,
+  Ctx,
+  Extensions,
+  FieldResolver,
+  ID,
+  Int,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
 import type { ContainerState } from '../engine/container-engine.ts';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
@@ -7,6 +19,7 @@ import { SafeInt } from '../graphql/scalars.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import { ImageObject } from '../image/image.types.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
+import { NotebookPermission } from '../notebook/notebook.enums.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
 import { NotebookObject } from '../notebook/notebook.types.ts';
 import { UnavailableError } from '../shared/errors.ts';
@@ -29,6 +42,7 @@ import {
 } from './build.inputs.ts';
 import type { BuildCriteria, BuildRow } from './build.reads.ts';
 import { completedSteps, isFinal, percentOf, timeOf } from './build.rules.ts';
+import { mayCancel } from './build.service.ts';
 import {
   BuildConnection,
   BuildNotebookObject,
@@ -108,6 +122,7 @@ export class BuildResolver {
     return await answer<BuildAnswer>(input, REFUSED, run, ids);
   }
 
+  @Extensions({ cost: 50 })
   @Mutation(() => SaveImageFromNotebookPayload, {
     description:
       'Saves a running notebook as an image; follow it with `imageBuildStatus` and `imageBuildLogs`.',
@@ -162,6 +177,7 @@ export class BuildResolver {
     return build.id;
   }
 
+  @Extensions({ cost: 5 })
   @FieldResolver(() => String, {
     nullable: true,
     description: 'The Dockerfile as it is built; null for a notebook.',
@@ -203,6 +219,7 @@ export class BuildResolver {
     });
   }
 
+  @Extensions({ cost: 5 })
   @FieldResolver(() => QueuePositionObject, {
     nullable: true,
     description: 'Where it waits; null unless it is QUEUED, and while a worker is just taking it.',
@@ -310,17 +327,12 @@ export class BuildResolver {
   })
   async viewerPermissions(
     @Root() build: BuildRow,
-    @Ctx() { session, loaders }: Context,
+    @Ctx() { session, loaders, workspaces }: Context,
   ): Promise<ImageBuildPermission[]> {
-    if (!isFinal(build.status)) {
-      const mayCancel =
-        build.createdById === session.user.id || session.can('build:cancel', build.namespaceId);
-      return mayCancel ? ['READ', 'CANCEL'] : ['READ'];
-    }
+    if (!isFinal(build.status)) return mayCancel(session, build) ? ['READ', 'CANCEL'] : ['READ'];
     if (build.status === 'SUCCEEDED' || !session.can('image:create', build.namespaceId)) return ['READ'];
     const workspace = await loaders.workspace.load(build.workspaceId);
-    const mayWork = workspace?.isDefault === true || session.can('workspace:work', build.workspaceId);
-    if (!mayWork) return ['READ'];
+    if (workspace === null || !workspaces.mayWork(session, workspace)) return ['READ'];
     return build.kind !== 'NOTEBOOK' || (await seesNotebook(build, loaders)) ? ['READ', 'RETRY'] : ['READ'];
   }
 }
@@ -389,5 +401,14 @@ export class NotebookSavesResolver {
   async status(@Root() notebook: Notebook, @Ctx() { loaders }: Context): Promise<NotebookStatus> {
     if ((await loaders.notebookSave.load(notebook.id)) !== null) return 'SAVING';
     return STATUSES[notebook.state];
+  }
+
+  @FieldResolver(() => [NotebookPermission], { description: 'What the viewer may do with it.' })
+  async viewerPermissions(
+    @Root() notebook: Notebook,
+    @Ctx() { notebooks, session, loaders }: Context,
+  ): Promise<NotebookPermission[]> {
+    if (!notebooks.maySave(session, notebook)) return ['READ'];
+    return (await loaders.notebookSave.load(notebook.id)) === null ? ['READ', 'SAVE'] : ['READ'];
   }
 }

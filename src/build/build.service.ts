@@ -27,6 +27,11 @@ import { canceledFailure, endBuild } from './run/build-settle.ts';
 
 const MAX_REASON = 512;
 
+/** May the viewer, who sees the build, cancel it? */
+export function mayCancel(session: Session, build: Pick<BuildRow, 'createdById' | 'namespaceId'>): boolean {
+  return session.can('build:cancel-own', build.createdById) || session.can('build:cancel', build.namespaceId);
+}
+
 /** Finding builds and cancelling them. Asking for them is build-request.service.ts, running them build.runner.ts. */
 export class BuildService {
   constructor(
@@ -108,7 +113,7 @@ export class BuildService {
     checkText(problems, ['reason'], reason, MAX_REASON);
     const seen = id === null ? null : await this.find(session, id);
     if (seen === null) return problems.refuse('NOT_FOUND', ['id'], 'there is no such build');
-    if (seen.createdById !== session.user.id) session.assertCan('build:cancel', seen.namespaceId);
+    if (!mayCancel(session, seen)) session.assertCan('build:cancel', seen.namespaceId);
     problems.refuseIfAny();
     const canceled = await this.writes.run(async (tx) => {
       const build = await tx.findOneOrFail(Build, { id: seen.id }, { lockMode: LockMode.PESSIMISTIC_WRITE });

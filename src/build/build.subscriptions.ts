@@ -1,14 +1,14 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import { Arg, ID, Int, Resolver, Root, Subscription } from 'type-graphql';
-import type { Session } from '../auth/session.ts';
 import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
+import { isOfReadableScope } from '../scope/readable-scopes.ts';
 import { BadInputError } from '../shared/errors.ts';
 import { NO_SUCH_UID, uidOf } from '../shared/global-id.ts';
 import type { ChangeNotice } from './activity/build-activity.reads.ts';
-import { type BuildRow, isReadable } from './build.reads.ts';
+import type { BuildRow } from './build.reads.ts';
 import type { BuildStatusEvent } from './build-status.reader.ts';
-import { whileAllowed, whileVisible } from './build-visibility.ts';
+import { whileNoRoleEnds, whileVisible } from './build-visibility.ts';
 import { BuildLogEventUnion, BuildStatusEventObject } from './log/build-log.types.ts';
 
 interface SubscribeParams<A> {
@@ -32,31 +32,27 @@ async function statusEvents(params: SubscribeParams<{ buildId: string; afterVers
   const after = args.afterVersion ?? 0;
   assertNotNegative(after, 'afterVersion');
   const build = await visibleBuild(params);
-  return whileVisible(context, build.id, (signal) => context.buildStatuses.follow(build, after, signal));
+  return whileVisible(context, build, (signal) => context.buildStatuses.follow(build, after, signal));
 }
 
 async function logEvents(params: SubscribeParams<{ buildId: string; afterSeq: number | null }>) {
   const { args, context } = params;
   const after = args.afterSeq ?? 0;
   assertNotNegative(after, 'afterSeq');
-  const { id, logLineCount } = await visibleBuild(params);
+  const build = await visibleBuild(params);
+  const { id, logLineCount } = build;
   // What a client has of this log was stored before it asked: so the count that was read since has it.
   if (after > logLineCount) {
     const message = `\`afterSeq\` is after the end of this log, which has ${logLineCount} lines by now; give the last seq seen of this build.`;
     throw new BadInputError(message, ['afterSeq'], { max: logLineCount, current: after });
   }
-  return whileVisible(context, id, (signal) => logEventsWithBuild(context, id, after, signal));
+  return whileVisible(context, build, (signal) => logEventsWithBuild(context, id, after, signal));
 }
 
 /** With the log's end comes the build as it ended. */
-async function* logEventsWithBuild(
-  { builds, buildLogs, session }: Context,
-  id: string,
-  after: number,
-  signal: AbortSignal,
-) {
-  for await (const event of buildLogs.follow(id, after, signal)) {
-    if (event.kind === 'end') yield { ...event, build: await builds.get(session, id) };
+async function* logEventsWithBuild(context: Context, id: string, after: number, signal: AbortSignal) {
+  for await (const event of context.buildLogs.follow(id, after, signal)) {
+    if (event.kind === 'end') yield { ...event, build: await context.builds.get(context.session, id) };
     else yield event;
   }
 }
@@ -70,22 +66,18 @@ function activityEvents({ args, context }: SubscribeParams<ActivityArgs>) {
   const workspaceUid = args.workspaceId
     ? (uidOf('Workspace', args.workspaceId, ['workspaceId']) ?? NO_SUCH_UID)
     : null;
-  let viewer = context.session;
-  const renew = (renewed: Session) => {
-    viewer = renewed;
-  };
   const sees = (notice: ChangeNotice) =>
-    isReadable(viewer, notice) &&
+    isOfReadableScope(context.session, notice) &&
     (workspaceUid === null || notice.workspaceId === workspaceUid) &&
     (!args.namespace || notice.namespaceName === args.namespace);
-  return whileAllowed(viewer, renew, (signal) => context.buildActivity.follow(sees, signal));
+  return whileNoRoleEnds(context, (signal) => context.buildActivity.follow(sees, signal));
 }
 
 @Resolver()
 export class BuildSubscriptions {
   @Subscription(() => BuildStatusEventObject, {
     description:
-      'Every build that the viewer may see as it starts, moves or ends, for a dashboard. Nothing is sent for builds that do not change: subscribe first, then ask for `imageBuilds`, and of each build keep the higher version (changes of the last seconds before the subscription may come first). The versions of a build rise; a client that reads too slowly gets only the newest of each build, and is sent away with UNAVAILABLE where more than 500 builds wait for it.',
+      'Every build that the viewer may see as it starts, moves or ends, for a dashboard. Nothing is sent for builds that do not change: subscribe first, then ask for `imageBuilds`, and of each build keep the higher version (changes of the last seconds before the subscription may come first). The versions of a build rise; a client that reads too slowly gets only the newest of each build, and is sent away with UNAVAILABLE where more than 500 builds wait for it. When the viewer loses a role it ends with FORBIDDEN: subscribe again to what is left.',
     subscribe: activityEvents,
   })
   imageBuildActivity(

@@ -124,5 +124,5 @@ function advice(refused: string | null): string {
     return `${refused} refuses this user: join its group (on Debian: sudo usermod -aG docker "$USER", and sign in again), ${rest}`;
   }
   if (isRoot()) return `install Docker or Podman (on Debian: apt-get install docker.io), ${rest}`;
-  return `install Podman, which needs no root to run (on Debian: sudo apt-get install podman uidmap), ${rest}`;
+  return `install Podman, which needs no root to run (on Debian: sudo apt-get install podman uidmap slirp4netns), ${rest}`;
 }

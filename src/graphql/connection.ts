@@ -1,4 +1,4 @@
-import { ArgsType, type ClassType, Field, Int, ObjectType } from 'type-graphql';
+import { ArgsType, type ClassType, Extensions, Field, Int, ObjectType } from 'type-graphql';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { SafeInt } from './scalars.ts';
 
@@ -72,6 +72,7 @@ export function connectionOf<T extends object>(name: string, node: ClassType<T>)
     @Field(() => PageInfo, { description: 'Where this page stands in the list.' })
     pageInfo!: PageInfo;
 
+    @Extensions({ cost: 50 })
     @Field(() => SafeInt, { description: 'How many rows the whole list has; counted only when asked for.' })
     totalCount!: number;
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Session } from '../auth/session.ts';
 import type { Services } from '../services.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
@@ -8,6 +9,8 @@ export interface Context extends Services {
   readonly session: Session;
   readonly request: RequestFacts;
   readonly loaders: Loaders;
+  /** Goes on as the viewer is by now: a subscription may outlive rights that what its events show hangs on. */
+  readonly continueAs: (viewer: Session) => void;
 }
 
 /**
@@ -20,6 +23,24 @@ export function createContext(
   kind: 'request' | 'subscription',
   request: RequestFacts,
 ): Context {
-  const loaders = createLoaders(services, session, { cache: kind === 'request' });
-  return { ...services, session, request, loaders };
+  const of = (viewer: Session) => ({
+    session: viewer,
+    loaders: createLoaders(services, viewer, { cache: kind === 'request' }),
+  });
+  const context: Context = {
+    ...services,
+    ...of(session),
+    request,
+    continueAs: (viewer) => {
+      // Its roles are all that changes, and seldom do.
+      if (!isDeepStrictEqual(rolesOf(viewer), rolesOf(context.session))) Object.assign(context, of(viewer));
+    },
+  };
+  return context;
 }
+
+const rolesOf = ({ isAdmin, namespaceRoles, workspaceRoles }: Session) => ({
+  isAdmin,
+  namespaceRoles,
+  workspaceRoles,
+});

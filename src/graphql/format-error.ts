@@ -43,7 +43,11 @@ const UNSTORABLE_MESSAGE = 'A text in the request holds the character U+0000, wh
 // GraphQL quotes a bad value whole, so that a 10 MB variable would come back as a 10 MB message.
 const MAX_MESSAGE_LENGTH = 2000;
 
-export function createErrorFormatter(log: Logger): ErrorFormatter {
+/** @param settings `hidesSchema`: what GraphQL says of a document suggests no names of the schema */
+export function createErrorFormatter(
+  log: Logger,
+  settings: { readonly hidesSchema: boolean } = { hidesSchema: false },
+): ErrorFormatter {
   return (error, facts = {}) => {
     const where = error instanceof GraphQLError ? position(error) : {};
     const causes = causesOf(error);
@@ -54,7 +58,9 @@ export function createErrorFormatter(log: Logger): ErrorFormatter {
     }
     const code = publicCode(error);
     if (error instanceof GraphQLError && code) {
-      return { message: shorten(error.message), ...where, extensions: extensions(code, detailsOf(error)) };
+      const shown = withoutSecret(error.message);
+      const message = settings.hidesSchema ? withoutSuggestion(shown) : shown;
+      return { message: shorten(message), ...where, extensions: extensions(code, detailsOf(error)) };
     }
     const isAway = causes.some(isLostConnection);
     if (isAway || causes.some(isGivenUp)) {
@@ -79,6 +85,17 @@ export function createErrorFormatter(log: Logger): ErrorFormatter {
   };
 }
 
+/** The code under which an {@link ErrorFormatter} lets an error go out. */
+export function codeOf(error: unknown): string {
+  const causes = causesOf(error);
+  const domain = causes.find((cause) => cause instanceof DomainError);
+  if (domain) return domain.code;
+  const code = publicCode(error);
+  if (code) return code;
+  if (causes.some(isLostConnection) || causes.some(isGivenUp)) return 'UNAVAILABLE';
+  return causes.some(isUnstorableText) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR';
+}
+
 function position(error: GraphQLError): Pick<GraphQLFormattedError, 'locations' | 'path'> {
   return {
     ...(error.locations && { locations: error.locations }),
@@ -87,12 +104,32 @@ function position(error: GraphQLError): Pick<GraphQLFormattedError, 'locations' 
 }
 
 function extensions(code: string, details: ErrorDetails): Record<string, unknown> {
-  return Object.keys(details).length > 0 ? { code, details } : { code };
+  // Where clients that know of rate limits, but not of us, look for it.
+  const { retryAfter } = details;
+  return {
+    code,
+    ...(retryAfter !== undefined && { retryAfter }),
+    ...(Object.keys(details).length > 0 && { details }),
+  };
 }
 
 function detailsOf(error: GraphQLError): ErrorDetails {
   const details = error.extensions['details'];
   return details !== null && typeof details === 'object' ? { ...details } : {};
+}
+
+/** Without the "Did you mean …?" that graphql-js ends its messages with. */
+const withoutSuggestion = (message: string) => message.replace(/ ?Did you mean [^?]*\?$/, '');
+
+const BAD_SECRET =
+  /^(Variable "\$\w+" got) invalid value .* at "([^"]*\.(?:secrets|registryAuths)\b[^"]*)"; (.*)$/s;
+
+/** Of a variable's value that is write-only it is said what is wrong, but not with which value. */
+function withoutSecret(message: string): string {
+  const [, variable, place, why = ''] = BAD_SECRET.exec(message) ?? [];
+  if (variable === undefined) return message;
+  const reason = /^(?:Field|Expected) /.test(why) ? why : 'it is not of the right type.';
+  return `${variable} an invalid value at "${place}"; ${reason}`;
 }
 
 function shorten(message: string): string {
@@ -114,6 +151,8 @@ function publicCode(error: unknown): string | null {
  */
 function isCoercionError(error: GraphQLError): boolean {
   if (error.nodes?.length === 1 && error.nodes[0]?.kind === Kind.VARIABLE_DEFINITION) return true;
+  // After fifty of those it says this, of no place at all.
+  if (error.message.startsWith('Too many errors processing variables')) return true;
   const original = error.originalError;
   return original instanceof GraphQLError && original.nodes !== undefined && original.path === undefined;
 }

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { AuditRow } from '../audit/audit.reads.ts';
 import type { Session } from '../auth/session.ts';
 import type { BuildCriteria, BuildParent, BuildRow } from '../build/build.reads.ts';
 import type { Parents } from '../db/keyset-page.ts';
@@ -14,6 +15,7 @@ import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
+import type { AccessToken } from '../user/access-token.entity.ts';
 import type { User } from '../user/user.entity.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 
@@ -36,6 +38,9 @@ type PerScope<T> = Readonly<Record<ScopeKind, DataLoader<string, T | null>>>;
 export interface Loaders {
   readonly user: DataLoader<string, User | null>;
   readonly userByName: DataLoader<string, User | null>;
+  /** Good ones by the user's id; `null`: none, or not for the viewer to see. */
+  readonly accessTokens: DataLoader<string, readonly AccessToken[] | null>;
+  readonly auditEvent: DataLoader<string, AuditRow | null>;
   readonly namespace: DataLoader<string, Namespace | null>;
   readonly workspace: DataLoader<string, Workspace | null>;
   /** Members by the namespace's or the workspace's id; `null` for who may not see them. */
@@ -103,6 +108,9 @@ export function createLoaders(services: Services, session: Session, options: { c
     userByName: keyed(
       async (names) => new Map((await services.users.byNames(names)).map((user) => [user.name, user])),
     ),
+    // Not cached: a mutation earlier in the operation may have made or revoked one.
+    accessTokens: keyed((ids) => services.accessTokens.byUsers(session, ids), { cache: false }),
+    auditEvent: byId((ids) => services.audit.byIds(session, ids)),
     namespace: byId((ids) => services.namespaces.byIds(ids)),
     workspace: byId((ids) => services.workspaces.byIds(ids)),
     namespaceMembers: keyed((ids) => services.namespaces.members(session, ids)),

@@ -18,6 +18,7 @@ const FINDERS: Readonly<Record<NodeType, (uid: string, context: Context) => Prom
   Notebook: async (uid, { loaders }) => await loaders.notebook.load(uid),
   User: async (uid, { loaders }) => await loaders.user.load(uid),
   AccessToken: async () => null,
+  AuditEvent: async (uid, { loaders }) => await loaders.auditEvent.load(uid),
 };
 
 async function find(id: string, context: Context, path?: readonly string[]): Promise<object | null> {

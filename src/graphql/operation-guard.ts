@@ -24,6 +24,12 @@ export interface AdmittedOperation extends Disposable {
 /** The limits that every operation is held to, whichever edge it comes in by. */
 export interface OperationGuard<Session> {
   /**
+   * To be asked before a request is read: reading is work, too.
+   *
+   * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds: the viewer has spent everything
+   */
+  assertMayAsk(session: Session): Promise<void>;
+  /**
    * Lets an operation in.
    *
    * @throws GraphQLError with the code BAD_USER_INPUT (variables nest too deep), FORBIDDEN (a mutation with a token that is for
@@ -36,4 +42,10 @@ export interface OperationGuard<Session> {
    * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
    */
   countRefused(session: Session): Promise<void>;
+  /**
+   * Counts a request that is no operation, such as a download.
+   *
+   * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
+   */
+  charge(session: Session, cost: number): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { type GraphQLSchema, getNamedType } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { AuditResolver } from '../audit/audit.resolver.ts';
 import {
   BuildNotebookResolver,
   BuildResolver,
@@ -23,8 +24,10 @@ import { ImageTransferResolver } from '../image/transfer/image-transfer.resolver
 import { NamespaceResolver, ViewerNamespacesResolver } from '../namespace/namespace.resolver.ts';
 import { NotebookResolver } from '../notebook/notebook.resolver.ts';
 import { ServerResolver } from '../server/server.resolver.ts';
-import { AccessTokenResolver, UserResolver, ViewerResolver } from '../user/user.resolver.ts';
+import { AccessTokenResolver } from '../user/access-token.resolver.ts';
+import { UserResolver, ViewerResolver } from '../user/user.resolver.ts';
 import { ViewerWorkspacesResolver, WorkspaceResolver } from '../workspace/workspace.resolver.ts';
+import { auditMutations } from './audited-mutations.ts';
 import { NodeResolver } from './node.resolver.ts';
 import { DateTime } from './scalars.ts';
 
@@ -46,6 +49,7 @@ export function createSchema(): GraphQLSchema {
       ViewerResolver,
       UserResolver,
       AccessTokenResolver,
+      AuditResolver,
       NamespaceResolver,
       ViewerNamespacesResolver,
       WorkspaceResolver,
@@ -76,6 +80,7 @@ export function createSchema(): GraphQLSchema {
     pubSub: NO_PUB_SUB,
   });
   describe(schema);
+  auditMutations(schema);
   return schema;
 }
 

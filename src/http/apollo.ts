@@ -1,4 +1,10 @@
-import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
+import {
+  ApolloServer,
+  type ApolloServerPlugin,
+  type GraphQLRequestContext,
+  HeaderMap,
+  type HTTPGraphQLRequest,
+} from '@apollo/server';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -6,13 +12,15 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import { GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
-import { checkVariables, parseOptions, validationRules } from '../graphql/limits.ts';
+import type { OperationDocuments } from '../graphql/operation-documents.ts';
+import type { OperationGuard } from '../graphql/operation-guard.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
-import { readJsonBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
+import { GuardedOperation } from './guarded-operation.ts';
+import { readOperationRequest } from './operation-request.ts';
 
 export interface GraphqlOverHttpParts<Session, Context extends object> {
   readonly schema: GraphQLSchema;
@@ -21,6 +29,8 @@ export interface GraphqlOverHttpParts<Session, Context extends object> {
     kind: 'request',
     request: RequestFacts,
   ) => Context | Promise<Context>;
+  readonly documents: OperationDocuments;
+  readonly guard: OperationGuard<Session>;
   readonly formatError: ErrorFormatter;
   readonly log: Logger;
   readonly maxBodyBytes: number;
@@ -28,7 +38,7 @@ export interface GraphqlOverHttpParts<Session, Context extends object> {
 
 /** GraphQL over HTTP. */
 export interface GraphqlOverHttp<Session> {
-  /** Answers one request; throws what has to be refused before GraphQL sees it (no viewer, no JSON, too large). */
+  /** Answers one request; throws what has to be refused before GraphQL sees it (no viewer, no JSON, too large, too often). */
   handle(exchange: Exchange<Session>): Promise<void>;
   stop(): Promise<void>;
 }
@@ -40,21 +50,25 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
 ): Promise<GraphqlOverHttp<Session>> {
   // Which request an error belongs to: Apollo formats errors without saying so.
   const requestOfError = new WeakMap<object, string>();
+  const operations = new WeakMap<HTTPGraphQLRequest, GuardedOperation<Session>>();
+  const { documents, guard, formatError } = parts;
   const apollo = new ApolloServer<Context>({
     schema: parts.schema,
     // Everything below is said outright: its default hangs on the environment (NODE_ENV, APOLLO_KEY) of whoever starts us.
     nodeEnv: 'production',
     includeStacktraceInErrorResponses: false,
+    // Switched off, it is refused by our own rules, which the socket has as well; so are persisted queries by our own list.
     introspection: true,
+    persistedQueries: false,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
     stopOnTerminationSignals: false,
-    parseOptions,
-    validationRules: [...validationRules],
+    parseOptions: documents.parseOptions,
+    validationRules: [...documents.validationRules],
     logger: parts.log,
     formatError: (_formatted, error) => {
       const requestId = error instanceof Error ? requestOfError.get(error) : undefined;
-      return parts.formatError(error, { requestId });
+      return formatError(error, { requestId });
     },
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
@@ -63,26 +77,33 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       rememberRequestOfErrors(requestOfError),
-      answerJsonClientsWith200,
-      refuseDeepVariables,
-      sendSubscriptionsToTheSocket,
+      guardOperations(operations),
     ],
   });
   await apollo.start();
 
   return {
     async handle(exchange) {
-      const { req, res, url, requestId, address } = exchange;
+      const { req, res, requestId, address } = exchange;
       const session = await exchange.session();
-      const body = req.method === 'POST' ? await readJsonBody(req, parts.maxBodyBytes) : undefined;
+      await guard.assertMayAsk(session);
+      const { search, body } = await readOperationRequest(exchange, documents, parts.maxBodyBytes).catch(
+        async (error: unknown) => {
+          await guard.countRefused(session);
+          throw error;
+        },
+      );
+      using operation = new GuardedOperation(guard, session, (error) => formatError(error, { requestId }));
       const context = await parts.createContext(session, 'request', { requestId, address });
       const headers = new HeaderMap();
       for (const [name, value] of Object.entries(req.headers)) {
         if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
       }
       headers.set(REQUEST_ID, requestId);
+      const httpGraphQLRequest = { method: req.method ?? 'GET', headers, search, body };
+      operations.set(httpGraphQLRequest, operation);
       const answer = await apollo.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: { method: req.method ?? 'GET', headers, search: url.search, body },
+        httpGraphQLRequest,
         context: async () => context,
       });
       res.statusCode = answer.status ?? 200;
@@ -111,51 +132,45 @@ function rememberRequestOfErrors(requestOfError: WeakMap<object, string>): Apoll
   };
 }
 
+function guardOperations(
+  operations: WeakMap<HTTPGraphQLRequest, GuardedOperation<unknown>>,
+): ApolloServerPlugin<object> {
+  return {
+    requestDidStart: async ({ request: { http } }) => {
+      const operation = http && operations.get(http);
+      if (!operation) throw new Error('Apollo runs an operation that came in by no request of ours');
+      return {
+        didResolveOperation: async (request) => await operation.admit(request),
+        willSendResponse: async (request) => {
+          await operation.complete(request);
+          answerJsonClientsWith200(request);
+        },
+      };
+    },
+  };
+}
+
 const WELL_FORMED_BUT_REFUSED: ReadonlySet<unknown> = new Set([
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'OPERATION_RESOLUTION_FAILURE',
   'BAD_USER_INPUT',
+  'QUERY_TOO_COSTLY',
 ]);
 
 /**
  * GraphQL over HTTP asks for 200, errors in the body, when a well-formed request cannot be executed and the client accepts only
- * `application/json`: to such a client any other status is a broken server. All others get 400.
+ * `application/json`: to such a client any other status is a broken server. All others get 400. That somebody may not do this
+ * (403) or asks too often (429) is not about the document, and every client gets those.
  *
  * @see https://graphql.github.io/graphql-over-http/draft/#sec-application-json
  */
-const answerJsonClientsWith200: ApolloServerPlugin = {
-  requestDidStart: async () => ({
-    willSendResponse: async ({ request, response }) => {
-      if (response.http.status !== 400 || response.body.kind !== 'single' || !acceptsOnlyJson(request.http))
-        return;
-      const codes = (response.body.singleResult.errors ?? []).map((error) => error.extensions?.['code']);
-      if (codes.every((code) => WELL_FORMED_BUT_REFUSED.has(code))) response.http.status = 200;
-    },
-  }),
-};
-
-const refuseDeepVariables: ApolloServerPlugin = {
-  requestDidStart: async () => ({
-    didResolveOperation: async ({ request }) => {
-      const refused = checkVariables(request.variables);
-      if (refused !== null) throw refused;
-    },
-  }),
-};
-
-/** Apollo would execute a subscription as if it were a query, and what comes of that would look like a fault of ours. */
-const sendSubscriptionsToTheSocket: ApolloServerPlugin = {
-  requestDidStart: async () => ({
-    didResolveOperation: async ({ operation }) => {
-      if (operation?.operation !== OperationTypeNode.SUBSCRIPTION) return;
-      throw new GraphQLError(
-        'Subscriptions run over WebSocket at this address, sub-protocol graphql-transport-ws.',
-        { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } },
-      );
-    },
-  }),
-};
+function answerJsonClientsWith200({ request, response }: GraphQLRequestContext<object>): void {
+  if (response.http.status !== 400 || response.body?.kind !== 'single' || !acceptsOnlyJson(request.http))
+    return;
+  const codes = (response.body.singleResult.errors ?? []).map((error) => error.extensions?.['code']);
+  if (codes.every((code) => WELL_FORMED_BUT_REFUSED.has(code))) response.http.status = 200;
+}
 
 function acceptsOnlyJson(request: HTTPGraphQLRequest | undefined): boolean {
   const accepted = request?.headers

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Logger } from '../shared/logger.ts';
+import type { RequestFacts } from '../shared/request-facts.ts';
 
 /** One request and its response, as route handlers see them. A handler may throw: see {@link Route}. */
 export interface Exchange<Session> {
@@ -11,11 +12,12 @@ export interface Exchange<Session> {
   readonly params: Readonly<Record<string, string | undefined>>;
   /** From the request's `x-request-id` or made here; it is in the response's header and in every log line. */
   readonly requestId: string;
-  /** The client's address, as far as it is known. */
+  /** The client's address, as far as it is known: behind a proxy that is not trusted, the proxy's. */
   readonly address: string | null;
   /**
    * Who asks.
    * @throws UnauthenticatedError the request has no token, or one that is not good
+   * @throws GraphQLError RATE_LIMITED the viewer has spent what the route costs
    */
   readonly session: () => Promise<Session>;
   /** Aborts when the server is about to stop: what may go on for hours breaks off then. */
@@ -27,9 +29,11 @@ export interface Exchange<Session> {
  * the status of its code, an {@link HttpError} under its own, anything else masked under 500.
  */
 export interface Route<Session> {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
   /** A path as `URLPattern` has it, e.g. `/builds/:id/log`; HEAD is answered where GET is. */
   readonly pattern: string;
+  /** What a request costs its viewer, in the units of operations; absent: nothing, or what the handler itself counts. */
+  readonly cost?: number;
   readonly handler: (exchange: Exchange<Session>) => Promise<void> | void;
 }
 
@@ -80,13 +84,12 @@ export function logWhenDone(
   log: Logger,
   req: IncomingMessage,
   res: ServerResponse,
-  requestId: string,
-  path: string,
+  facts: RequestFacts & { readonly path: string },
 ): void {
   const start = performance.now();
   res.once('close', () => {
     const durationMs = Math.round(performance.now() - start);
-    const line = { requestId, method: req.method, path, status: res.statusCode, durationMs };
+    const line = { ...facts, method: req.method, status: res.statusCode, durationMs };
     if (!res.writableFinished) log.info(line, 'request given up by the client');
     else if (res.statusCode >= 500) log.warn(line, 'request failed');
     else log.info(line, 'request answered');

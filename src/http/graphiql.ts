@@ -31,8 +31,8 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 const PAGE_HEADERS = {
+  // On its scripts as well, since a worker goes by the policy of its own script.
   'content-security-policy': CONTENT_SECURITY_POLICY,
-  'x-frame-options': 'DENY',
   'cross-origin-opener-policy': 'same-origin',
 };
 
@@ -72,7 +72,7 @@ export async function graphiqlRoutes(dir: string): Promise<Route<unknown>[]> {
       new Headers({
         'content-type': CONTENT_TYPES[extname(name)] ?? 'application/octet-stream',
         'cache-control': hashed ? 'public, max-age=31536000, immutable' : 'no-cache',
-        ...(hashed ? {} : PAGE_HEADERS),
+        ...PAGE_HEADERS,
         vary: 'accept-encoding',
       }),
     );

@@ -2,17 +2,27 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
 import { createErrorFormatter } from '../graphql/format-error.ts';
+import type { OperationDocuments } from '../graphql/operation-documents.ts';
+import type { OperationGuard } from '../graphql/operation-guard.ts';
 import { UnauthenticatedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 import { createGraphqlOverHttp } from './apollo.ts';
 import { tokenOfHeader } from './bearer.ts';
 import { discardBody } from './body.ts';
+import { createAddressOf } from './client-address.ts';
+import { headProblem, LIMITS, limitConnections } from './connection-limits.ts';
+import { withCors } from './cors.ts';
 import { HttpError, logWhenDone, type Route, requestIdOf, sendJson, urlOf } from './exchange.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes, type Readiness } from './health.ts';
-import { refusalOf, refuseUpgrade, upgradeProblem } from './refusal.ts';
+import { answerWhatIsNoRequest } from './not-a-request.ts';
+import { createOriginCheck } from './origins.ts';
+import { refusalOf, refuseOnSocket, upgradeProblem } from './refusal.ts';
 import { createRouter } from './router.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+import { breakOffStalled } from './send-stream.ts';
+import { createSignIn } from './sign-in.ts';
 import { createGraphqlOverWebSocket } from './websocket.ts';
 
 /** What the HTTP edge is made of. It knows nothing of sessions and contexts but that they are handed on. */
@@ -26,13 +36,23 @@ export interface HttpServerParts<Session, Context extends object> {
     kind: 'request' | 'subscription',
     request: RequestFacts,
   ) => Context | Promise<Context>;
+  /** Which documents may be executed, and what an operation may cost: the same on both edges. */
+  readonly documents: OperationDocuments;
+  readonly guard: OperationGuard<Session>;
+  /** What tells one viewer from another, and how many sockets each may have open at once. */
+  readonly viewerOf: (session: Session) => string;
+  readonly maxSockets: number;
   readonly log: Logger;
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
   readonly maxBodyBytes: number;
-  /** The folder of the built GraphiQL page; without it the page answers 503. */
-  readonly graphiqlDir: string;
+  /** Pages of these origins, besides our own, may use GraphQL and the further routes. */
+  readonly origins: readonly string[];
+  /** Addresses and CIDR blocks of the proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** The folder of the built GraphiQL page, which answers 503 where there is none; `null`: there is to be no page. */
+  readonly graphiqlDir: string | null;
   readonly readiness: () => Promise<Readiness>;
   /** Plain routes beside GraphQL, e.g. downloads. */
   readonly routes?: readonly Route<Session>[];
@@ -51,73 +71,98 @@ export interface HttpServer extends AsyncDisposable {
 
 const GRAPHQL_PATH = '/graphql';
 const DRAIN_TIMEOUT_MS = 10_000;
-// A body of the largest size within it asks for 85 KB/s.
-const REQUEST_TIMEOUT_MS = 120_000;
 
 /** Listens and serves GraphQL over HTTP and WebSocket, the GraphiQL page, health and further routes. */
 export async function startHttpServer<Session, Context extends object>(
   parts: HttpServerParts<Session, Context>,
 ): Promise<HttpServer> {
   const { log } = parts;
-  const formatError = createErrorFormatter(log);
+  const formatError = createErrorFormatter(log, parts.documents);
+  const isAllowedOrigin = createOriginCheck(parts.origins);
+  const addressOf = createAddressOf(parts.trustedProxies);
+  const signIn = createSignIn(parts.authenticate);
   const overHttp = await createGraphqlOverHttp({ ...parts, formatError });
-  const overWebSocket = createGraphqlOverWebSocket({ ...parts, formatError });
+  const overWebSocket = createGraphqlOverWebSocket({
+    ...parts,
+    authenticate: signIn,
+    renew: parts.authenticate,
+    formatError,
+  });
   const stopping = new AbortController();
   const underWay = new Set<Promise<void>>();
 
   const handleGraphql: Route<Session>['handler'] = (exchange) => overHttp.handle(exchange);
-  const route = createRouter<Session>([
+  const api: Route<Session>[] = [
     { method: 'POST', pattern: GRAPHQL_PATH, handler: handleGraphql },
     { method: 'GET', pattern: GRAPHQL_PATH, handler: handleGraphql },
-    ...healthRoutes(parts.readiness, () => stopping.signal.aborted),
-    ...(await graphiqlRoutes(parts.graphiqlDir)),
     ...(parts.routes ?? []),
+  ];
+  const route = createRouter<Session>([
+    ...withCors(api, isAllowedOrigin),
+    ...healthRoutes(parts.readiness, () => stopping.signal.aborted),
+    ...(parts.graphiqlDir === null ? [] : await graphiqlRoutes(parts.graphiqlDir)),
   ]);
 
-  async function authenticated(req: IncomingMessage): Promise<Session> {
-    const session = await parts.authenticate(tokenOfHeader(req.headers.authorization));
-    if (session === null) throw new UnauthenticatedError();
-    return session;
+  async function authenticated(token: string | null, address: string | null): Promise<Session> {
+    const session = await signIn(token, address);
+    if (session !== null) return session;
+    throw token === null
+      ? new UnauthenticatedError()
+      : new UnauthenticatedError('The token is not valid: it is unknown, or it has expired or was revoked.');
   }
 
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestId = requestIdOf(req);
+    const address = addressOf(req);
     const url = urlOf(req);
-    logWhenDone(log, req, res, requestId, url?.pathname ?? '?');
+    const token = tokenOfHeader(req.headers.authorization);
+    logWhenDone(log, req, res, { requestId, address, path: url?.pathname ?? '?' });
+    breakOffStalled(res);
     res.setHeader('x-request-id', requestId);
-    res.setHeader('x-content-type-options', 'nosniff');
-    res.setHeader('referrer-policy', 'no-referrer');
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) res.setHeader(name, value);
     if (stopping.signal.aborted) res.setHeader('connection', 'close');
     try {
+      const problem = headProblem(req);
+      if (problem !== null) throw problem;
       if (!url) throw new HttpError(400, 'BAD_REQUEST', 'The address is not valid.');
-      const { handler, params } = route(req.method ?? 'GET', url);
-      const session = () => authenticated(req);
-      const address = req.socket.remoteAddress ?? null;
+      const { handler, params, cost } = route(req.method ?? 'GET', url);
+      const session = async () => {
+        const viewer = await authenticated(token, address);
+        if (cost > 0) await parts.guard.charge(viewer, cost);
+        return viewer;
+      };
       await handler({ req, res, url, params, requestId, address, session, stopping: stopping.signal });
     } catch (error) {
-      const { status, body, headers } = refusalOf(error, (other) => formatError(other, { requestId }));
+      const format = (other: unknown) => formatError(other, { requestId });
+      const { status, body, headers } = refusalOf(error, format, token !== null);
       if (res.headersSent) return void res.destroy();
       await discardBody(req);
       sendJson(res, status, body, headers);
     }
   }
 
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (req, res) => {
+  function onRequest(req: IncomingMessage, res: ServerResponse): void {
     const answered = answer(req, res).catch((error: unknown) => {
       log.error({ err: error }, 'a response could not be sent');
       res.destroy();
     });
     underWay.add(answered);
     answered.finally(() => underWay.delete(answered)).catch(() => {});
-  });
+  }
+
+  const server = createServer(LIMITS, onRequest);
+  server.on('checkExpectation', onRequest);
+  limitConnections(server);
+  answerWhatIsNoRequest(server);
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', (error) => log.debug({ err: error }, 'a connection broke'));
-    const problem = upgradeProblem(req, GRAPHQL_PATH, stopping.signal.aborted);
-    if (problem) refuseUpgrade(socket, problem);
-    else {
-      const request = { requestId: requestIdOf(req), address: req.socket.remoteAddress ?? null };
-      overWebSocket.handleUpgrade(req, socket, head, request);
-    }
+    const problem = upgradeProblem(req, GRAPHQL_PATH, isAllowedOrigin, stopping.signal.aborted);
+    if (problem) refuseOnSocket(socket, problem);
+    else
+      overWebSocket.handleUpgrade(req, socket, head, {
+        requestId: requestIdOf(req),
+        address: addressOf(req),
+      });
   });
   await listen(server, parts.host, parts.port);
   const { port } = server.address() as AddressInfo;

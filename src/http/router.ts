@@ -1,9 +1,10 @@
 import { HttpError, type Route } from './exchange.ts';
 
-/** What answers a path: the handler for the method, and the values of the pattern's named groups. */
+/** What answers a path: the handler for the method, the values of the pattern's named groups, and what it costs. */
 export interface Match<Session> {
   readonly handler: Route<Session>['handler'];
   readonly params: Readonly<Record<string, string | undefined>>;
+  readonly cost: number;
 }
 
 /**
@@ -24,13 +25,13 @@ export function createRouter<Session>(
   return (method, url) => {
     const wanted = method === 'HEAD' ? 'GET' : method;
     const direct = literal.get(url.pathname)?.find((route) => route.method === wanted);
-    if (direct) return { handler: direct.handler, params: {} };
+    if (direct) return { handler: direct.handler, params: {}, cost: direct.cost ?? 0 };
     const matches = table.flatMap(({ route, pattern }) => {
       const result = pattern.exec({ pathname: url.pathname });
       return result ? [{ route, params: result.pathname.groups }] : [];
     });
     const match = matches.find(({ route }) => route.method === wanted);
-    if (match) return { handler: match.route.handler, params: match.params };
+    if (match) return { handler: match.route.handler, params: match.params, cost: match.route.cost ?? 0 };
     if (matches.length === 0) throw new HttpError(404, 'NOT_FOUND', 'There is nothing at this address.');
     const allowed = [...new Set(matches.map(({ route }) => route.method))].join(', ');
     throw new HttpError(405, 'METHOD_NOT_ALLOWED', `Use ${allowed} here.`, { allow: allowed });

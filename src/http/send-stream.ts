@@ -16,15 +16,20 @@ export async function sendStream(
   source: AsyncIterable<Uint8Array | string>,
   stalledMs = STALLED_MS,
 ): Promise<void> {
-  // The socket's own timer is pushed back by every write and by every part of one that the client takes.
-  res.setTimeout(stalledMs, () => {
-    if (res.socket !== null && res.socket.writableLength > 0) res.destroy();
-  });
+  breakOffStalled(res, stalledMs);
   try {
     await pipeline(source, res);
   } catch (error) {
     if (!res.destroyed || !isClosedEarly(error)) throw error;
   }
+}
+
+/** Breaks the connection of a client that stops reading, which would keep its answer in memory. */
+export function breakOffStalled(res: ServerResponse, stalledMs = STALLED_MS): void {
+  // The socket's own timer is pushed back by every write and by every part of one that the client takes.
+  res.setTimeout(stalledMs, () => {
+    if (res.socket !== null && res.socket.writableLength > 0) res.destroy();
+  });
 }
 
 const isClosedEarly = (error: unknown) =>

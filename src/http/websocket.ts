@@ -1,36 +1,37 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import {
-  type DocumentNode,
-  type ExecutionArgs,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-  parse,
-  specifiedRules,
-  validate,
-} from 'graphql';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
 import {
   handleProtocols,
+  MessageType,
   makeServer,
   type Context as SocketContext,
   type SubscribePayload,
 } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
-import { checkVariables, parseOptions, validationRules } from '../graphql/limits.ts';
+import type { OperationCost } from '../graphql/operation-guard.ts';
+import { AccessEndedError, RateLimitedError, UnauthenticatedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 import { tokenOfConnectionParams } from './bearer.ts';
+import { HttpError } from './exchange.ts';
+import { refuseOnSocket } from './refusal.ts';
+import type { SignIn } from './sign-in.ts';
+import { CLOSE_TIMEOUT_MS, CLOSINGS, closeSocket } from './socket-closings.ts';
+import { keepAlive, send } from './socket-flow.ts';
+import { MessageMeter, MessageMeters, OF_STRANGER, type SocketPlace, SocketPlaces } from './socket-limits.ts';
+import { codedError, createAdmission, errorsOf, type SocketOperationParts } from './socket-operation.ts';
 
-export interface GraphqlOverWebSocketParts<Session, Context extends object> {
-  readonly schema: GraphQLSchema;
-  readonly authenticate: (token: string | null) => Promise<Session | null>;
-  readonly createContext: (
-    session: Session,
-    kind: 'request' | 'subscription',
-    request: RequestFacts,
-  ) => Context | Promise<Context>;
+export interface GraphqlOverWebSocketParts<Session, Context extends object>
+  extends SocketOperationParts<Session, Context> {
+  readonly authenticate: SignIn<Session>;
+  /** The same for who is in already: whatever others do at their address, a token that has ended is seen to have ended. */
+  readonly renew: (token: string | null) => Promise<Session | null>;
+  /** What tells one viewer from another. */
+  readonly viewerOf: (session: Session) => string;
+  /** Sockets that each viewer may have open at once. */
+  readonly maxSockets: number;
   readonly formatError: ErrorFormatter;
   readonly log: Logger;
 }
@@ -45,130 +46,244 @@ export interface GraphqlOverWebSocket {
 
 const MAX_MESSAGE_BYTES = 1024 * 1024;
 const MAX_OPERATIONS_PER_SOCKET = 100;
+/** Sockets of one address on which nobody has signed in yet: a proxy's clients may all come again at once. */
+const MAX_HANDSHAKES = 1000;
 const INIT_TIMEOUT_MS = 3000;
-const PING_INTERVAL_MS = 12_000;
-const DRAIN_TIMEOUT_MS = 2000;
-// A subscription waits for its last message to leave, so only a hundred of them, or a flood of pings, can pile up this much
-// in front of a client that does not read.
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/**
+ * How often a socket's token is looked up. What runs on it asks more often by itself, and each new operation asks at once; so this is
+ * for sockets that do nothing, and a thousand of them cost a hundred look-ups a second.
+ */
+const RENEWAL_MS = 10_000;
 
-// Which codes a client of graphql-ws tries again after: 1012, 1013 and 4403 yes; 4401 no.
-const CLOSE_RESTARTING = 1012;
-const CLOSE_TRY_AGAIN = 1013;
-const CLOSE_UNAUTHORIZED = 4401;
-const CLOSE_FORBIDDEN = 4403;
+/** An operation that runs or is about to. */
+interface RunningOperation {
+  /** What it holds until it has ended. */
+  readonly held: DisposableStack;
+  /** What its answer says it cost; `null`: it gives more than one answer, or has not been let in. */
+  cost: OperationCost | null;
+}
 
 interface Extra {
   readonly socket: WebSocket;
   readonly request: RequestFacts;
+  /** By id. One is in here until it has really ended, also when its client has left it or the socket has closed. */
+  readonly operations: Map<string, RunningOperation>;
+  /** What is given back when the socket has closed. */
+  readonly whileOpen: DisposableStack;
+  /** Among the viewer's; `null` until somebody has signed in. */
+  place: SocketPlace | null;
+  meter: MessageMeter;
+  /** Bytes of the message that is being handled. */
+  messageBytes: number;
 }
 type Connection = SocketContext<Record<string, unknown>, Extra>;
 
 export function createGraphqlOverWebSocket<Session, Context extends object>(
   parts: GraphqlOverWebSocketParts<Session, Context>,
 ): GraphqlOverWebSocket {
-  const { schema, formatError, log } = parts;
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, handleProtocols });
+  const { viewerOf, formatError, log } = parts;
+  const admit = createAdmission(parts);
+  const places = new SocketPlaces(parts.maxSockets);
+  const handshakes = new SocketPlaces(MAX_HANDSHAKES);
+  const meters = new MessageMeters();
+  const limits = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CLOSE_TIMEOUT_MS };
+  const sockets = new WebSocketServer({ noServer: true, handleProtocols, ...limits });
+  sockets.on('wsClientError', ({ message }, socket) =>
+    refuseOnSocket(socket, new HttpError(400, 'BAD_REQUEST', `This is no WebSocket handshake: ${message}.`)),
+  );
 
-  /** The viewer behind the connection's token; `null` after it has closed the connection because there is none. */
-  async function authenticate({ connectionParams, extra }: Connection): Promise<Session | null> {
-    const token = tokenOfConnectionParams(connectionParams);
-    const session = await parts.authenticate(token);
-    if (session !== null) return session;
-    if (token === null)
-      extra.socket.close(CLOSE_UNAUTHORIZED, 'Unauthorized: send a token in connectionParams');
-    else extra.socket.close(CLOSE_FORBIDDEN, 'Forbidden: the token is not valid');
-    return null;
+  const signIn = ({ connectionParams, extra }: Connection): Promise<Session | null> =>
+    parts.authenticate(tokenOfConnectionParams(connectionParams), extra.request.address);
+
+  /** Tells every operation of a socket, but for the one that knows, that its token has ended, and closes it. */
+  function endAccess({ subscriptions, extra }: Connection, told?: string): void {
+    const { socket, request } = extra;
+    const error = new UnauthenticatedError('The access token is no longer good.');
+    const payload = [formatError(error, { requestId: request.requestId })];
+    for (const id of Object.keys(subscriptions)) {
+      if (id !== told) void send(socket, JSON.stringify({ id, type: MessageType.Error, payload }));
+    }
+    closeSocket(socket, CLOSINGS.badToken);
   }
 
-  /** What an operation needs to run, or why it is refused: the same guards as over HTTP. */
+  /** Looks now and then whether the token of a socket is still good. */
+  function keepLooking(connection: Connection): void {
+    const { whileOpen } = connection.extra;
+    const timer = setInterval(() => {
+      parts.renew(tokenOfConnectionParams(connection.connectionParams)).then(
+        (session) => session === null && endAccess(connection),
+        // Nobody's rights end because they cannot be looked up for a moment.
+        () => undefined,
+      );
+    }, RENEWAL_MS);
+    whileOpen.defer(() => clearInterval(timer));
+  }
+
+  /** Lets a socket in; what it may not have, it is closed for. */
+  async function connect(connection: Connection, handshake: SocketPlace): Promise<boolean> {
+    const { extra } = connection;
+    const { socket, whileOpen } = extra;
+    const session = await signIn(connection);
+    if (socket.readyState !== socket.OPEN) return false;
+    if (session === null) {
+      const hasToken = tokenOfConnectionParams(connection.connectionParams) !== null;
+      closeSocket(socket, hasToken ? CLOSINGS.badToken : CLOSINGS.noToken);
+      return false;
+    }
+    const place = places.take(viewerOf(session));
+    if (place === null) {
+      closeSocket(socket, CLOSINGS.tooManySockets);
+      return false;
+    }
+    handshake[Symbol.dispose]();
+    extra.place = whileOpen.use(place);
+    extra.meter = meters.of(viewerOf(session));
+    keepLooking(connection);
+    return true;
+  }
+
+  /** What an operation needs to run, or why it is refused. */
   async function prepare(
     connection: Connection,
+    id: string,
     payload: SubscribePayload,
   ): Promise<ExecutionArgs | GraphQLError[]> {
-    if (Object.keys(connection.subscriptions).length > MAX_OPERATIONS_PER_SOCKET) {
+    const { operations, place, messageBytes, request } = connection.extra;
+    // Its client has left it, but it still runs: graphql-ws would take its end for that of the new one.
+    if (operations.has(id))
+      return [codedError('What ran under this id has not ended yet; use another id.', 'BAD_REQUEST')];
+    if (operations.size >= MAX_OPERATIONS_PER_SOCKET) {
       const message = `At most ${MAX_OPERATIONS_PER_SOCKET} operations run on one connection at a time.`;
       return [codedError(message, 'RATE_LIMITED', { limit: MAX_OPERATIONS_PER_SOCKET })];
     }
-    // Anew for each operation: a socket may live for days, and its token may be revoked meanwhile.
-    const session = await authenticate(connection);
-    if (session === null) return [codedError('The token is not valid.', 'UNAUTHENTICATED')];
-    const document = checkedDocument(schema, payload.query);
-    if (Array.isArray(document)) return document;
-    const operation = getOperationAST(document, payload.operationName);
-    if (!operation)
-      return [codedError('Name one of the operations of the document.', 'OPERATION_RESOLUTION_FAILURE')];
-    const refused = checkVariables(payload.variables);
-    if (refused !== null) return [refused];
-    const kind = operation.operation === 'subscription' ? 'subscription' : 'request';
-    return {
-      schema,
-      document,
-      operationName: payload.operationName,
-      variableValues: payload.variables,
-      rootValue: undefined,
-      contextValue: await parts.createContext(session, kind, connection.extra.request),
-    };
+    const memory = place?.hold(messageBytes) ?? null;
+    if (memory === null)
+      return [codedError('Your operations that run are too large together; end some.', 'RATE_LIMITED')];
+    const running: RunningOperation = { held: new DisposableStack(), cost: null };
+    running.held.use(memory);
+    operations.set(id, running);
+    try {
+      // Anew for each operation: a socket may live for days, and its token may be revoked meanwhile.
+      const session = await signIn(connection);
+      if (session === null) endAccess(connection);
+      // Its client has left it, or the socket is closing: nobody will hear what this says.
+      if (session === null || !(id in connection.subscriptions)) throw new UnauthenticatedError();
+      const { args, admitted, isSubscription } = await admit(session, payload, request);
+      running.held.use(admitted);
+      if (!isSubscription) running.cost = admitted.cost;
+      return args;
+    } catch (error) {
+      end(connection, id);
+      return errorsOf(error);
+    }
   }
 
-  const server = makeServer<Record<string, unknown>, Extra>({
-    schema,
+  function end({ extra: { operations } }: Pick<Connection, 'extra'>, id: string): void {
+    operations.get(id)?.held.dispose();
+    operations.delete(id);
+  }
+
+  const server = makeServer<Record<string, unknown>, Extra & { readonly handshake: SocketPlace }>({
+    schema: parts.schema,
     connectionInitWaitTimeout: INIT_TIMEOUT_MS,
     onConnect: async (connection) => {
+      const { socket, request, handshake } = connection.extra;
       try {
-        return (await authenticate(connection)) !== null;
+        return await connect(connection, handshake);
       } catch (error) {
-        log.warn(
-          { requestId: connection.extra.request.requestId, err: error },
-          'a socket could not be authenticated',
-        );
-        connection.extra.socket.close(CLOSE_TRY_AGAIN, 'Try again later');
+        // Whoever tries tokens must not fill the log as well.
+        if (!(error instanceof RateLimitedError)) {
+          log.warn({ requestId: request.requestId, err: error }, 'a socket could not be authenticated');
+        }
+        closeSocket(socket, CLOSINGS.tryAgain);
         return false;
       }
     },
-    onSubscribe: async (connection, _id, payload) => {
-      try {
-        return await prepare(connection, payload);
-      } catch (error) {
-        return [new GraphQLError('The operation could not be started.', { originalError: asError(error) })];
-      }
-    },
-    onNext: ({ extra }, _id, _payload, _args, { data, errors, extensions }) => {
-      if (!errors) return undefined;
+    onSubscribe: prepare,
+    onNext: ({ extra }, id, _payload, _args, { data, errors, extensions }) => {
+      const cost = extra.operations.get(id)?.cost ?? null;
+      if (!errors && cost === null) return undefined;
+      const { requestId } = extra.request;
       return {
-        errors: errors.map((error) => formatError(error, { requestId: extra.request.requestId })),
+        ...(errors && { errors: errors.map((error) => formatError(error, { requestId })) }),
         ...(data !== undefined && { data }),
-        ...(extensions && { extensions }),
+        ...((extensions || cost) && { extensions: { ...extensions, ...(cost && { cost }) } }),
       };
     },
-    onError: ({ extra }, _id, _payload, errors) =>
-      errors.map((error) => formatError(error, { requestId: extra.request.requestId })),
+    onError: (connection, id, _payload, errors) => {
+      const { socket, request } = connection.extra;
+      const ended = errors.map((error) => error.originalError).find((e) => e instanceof AccessEndedError);
+      if (ended) {
+        // When the error, which is sent at the end of this turn, is on its way.
+        setImmediate(() => {
+          if (ended.code === 'UNAUTHENTICATED') endAccess(connection, id);
+          else closeSocket(socket, CLOSINGS.rightsEnded);
+        });
+      }
+      return errors.map((error) => formatError(error, { requestId: request.requestId }));
+    },
+    onComplete: end,
   });
+
+  /** Counts a message, and closes the socket for one too many. */
+  function mayCome({ socket, meter }: Extra, bytes: number): boolean {
+    if (socket.readyState !== socket.OPEN) return false;
+    if (!meter.isTooMuch(bytes)) return true;
+    closeSocket(socket, CLOSINGS.tooManyMessages);
+    return false;
+  }
 
   function open(socket: WebSocket, request: RequestFacts): void {
     const { requestId } = request;
-    const fault = (error: unknown) => {
-      log.warn({ requestId, err: error }, 'a socket failed');
-      socket.close(CLOSE_TRY_AGAIN, 'Try again later');
-    };
     socket.on('error', (error) =>
       log.info({ requestId, err: error }, 'a socket was closed for a broken message'),
     );
+    const handshake = handshakes.take(request.address ?? 'unknown');
+    if (handshake === null) {
+      closeSocket(socket, CLOSINGS.tooManyHandshakes);
+      return;
+    }
+    const whileOpen = new DisposableStack();
+    whileOpen.use(handshake);
+    whileOpen.defer(keepAlive(socket));
+    const extra = {
+      socket,
+      request,
+      handshake,
+      operations: new Map<string, RunningOperation>(),
+      whileOpen,
+      place: null,
+      meter: new MessageMeter(OF_STRANGER),
+      messageBytes: 0,
+    };
+    const fault = (error: unknown, message?: string) => {
+      if (isUnexpectedType(error)) return closeSocket(socket, CLOSINGS.badMessage);
+      log.warn({ requestId, err: error }, 'a socket failed');
+      closeSocket(socket, CLOSINGS.tryAgain);
+      // An operation that began with it has ended without `onComplete`.
+      const { id } = JSON.parse(message ?? '{}') as { readonly id?: string };
+      if (id !== undefined) end({ extra }, id);
+    };
     const closed = server.opened(
       {
         protocol: socket.protocol,
-        close: (code, reason) => socket.close(code, reason),
+        close: (code = 1000, reason = '') => closeSocket(socket, { code, reason }),
         send: (data) => send(socket, data),
         onMessage: (handle) =>
-          socket.on('message', (data) => {
-            handle(data.toString()).catch(fault);
+          socket.on('message', (data: Buffer, isBinary) => {
+            if (!mayCome(extra, data.length)) return;
+            if (isBinary) return closeSocket(socket, CLOSINGS.badMessage);
+            extra.messageBytes = data.length;
+            const message = data.toString();
+            handle(message).catch((error: unknown) => fault(error, message));
           }),
       },
-      { socket, request },
+      extra,
     );
-    const stopPinging = keepAlive(socket);
+    socket.on('ping', (data) => void mayCome(extra, data.length));
+    socket.on('pong', (data) => void mayCome(extra, data.length));
     socket.once('close', (code, reason) => {
-      stopPinging();
+      whileOpen.dispose();
       Promise.resolve(closed(code, reason.toString())).catch(fault);
       log.debug({ requestId, code }, 'socket closed');
     });
@@ -181,61 +296,13 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
       const closing = [...sockets.clients].map(
         (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
       );
-      for (const socket of sockets.clients) socket.close(CLOSE_RESTARTING, 'Service restart');
-      const timeUp = setTimeout(() => {
-        for (const socket of sockets.clients) socket.terminate();
-      }, DRAIN_TIMEOUT_MS);
+      for (const socket of sockets.clients) closeSocket(socket, CLOSINGS.restart);
       await Promise.all(closing);
-      clearTimeout(timeUp);
     },
   };
 }
 
-function checkedDocument(schema: GraphQLSchema, query: string): DocumentNode | GraphQLError[] {
-  let document: DocumentNode;
-  try {
-    document = parse(query, parseOptions);
-  } catch (error) {
-    return [recoded(error, 'GRAPHQL_PARSE_FAILED')];
-  }
-  const errors = validate(schema, document, [...specifiedRules, ...validationRules]);
-  return errors.length > 0 ? errors.map((error) => recoded(error, 'GRAPHQL_VALIDATION_FAILED')) : document;
-}
-
-function recoded(error: unknown, code: string): GraphQLError {
-  if (!(error instanceof GraphQLError)) throw error;
-  const { nodes = null, source = null, positions = null, extensions } = error;
-  return new GraphQLError(error.message, { nodes, source, positions, extensions: { ...extensions, code } });
-}
-
-function codedError(message: string, code: string, details = {}): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, details } });
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-/** Resolves when the message has left for the network: a subscription asks its source for no more until then. */
-function send(socket: WebSocket, data: string): Promise<void> {
-  if (socket.readyState !== socket.OPEN) return Promise.resolve();
-  if (socket.bufferedAmount > MAX_BUFFERED_BYTES) socket.terminate();
-  return new Promise((resolve) => {
-    // A send fails only because the socket is closing, which 'close' reports and cleans up after.
-    socket.send(data, () => resolve());
-  });
-}
-
-/** Drops a client that has not answered a ping by the time of the next one: it is gone or reads too slowly, and may resume. */
-function keepAlive(socket: WebSocket): () => void {
-  let alive = true;
-  socket.on('pong', () => {
-    alive = true;
-  });
-  const timer = setInterval(() => {
-    if (!alive) return socket.terminate();
-    alive = false;
-    socket.ping();
-  }, PING_INTERVAL_MS);
-  return () => clearInterval(timer);
+/** Is it graphql-ws's error for a message that only servers send? It answers every other message that it does not take itself. */
+function isUnexpectedType(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Unexpected message of type');
 }

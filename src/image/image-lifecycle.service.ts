@@ -200,7 +200,8 @@ export class ImageLifecycleService {
   async #checkOwner(tx: EntityManager, session: Session, repository: string): Promise<void> {
     const owner = repository.slice(0, Math.max(0, repository.indexOf('/')));
     const namespace = await tx.findOne(Namespace, { name: owner });
-    const isOwner = namespace === null ? session.isAdmin : session.can('image:purge', namespace.id);
+    const isOwner =
+      namespace === null ? session.can('registry:remove-unowned') : session.can('image:purge', namespace.id);
     if (isOwner && owner !== PLATFORM_NAMESPACE) return;
     const message = `what lies below ${owner || 'no namespace'} in the registry is not yours to remove`;
     refuse('NOT_ALLOWED', ['removeFromRegistry'], message);

@@ -101,7 +101,7 @@ export class ImageService {
     repositories: readonly string[],
     em: EntityManager = this.em.fork(),
   ): Promise<ReadonlySet<string>> {
-    if (session.isAdmin) return new Set(repositories);
+    if (session.can('registry:use-any')) return new Set(repositories);
     // A path of one segment is below no namespace.
     const ownerOf = (repository: string) => repository.slice(0, Math.max(0, repository.indexOf('/')));
     const owners = await this.namespaces.readableNames(session, repositories.map(ownerOf), em);

@@ -8,6 +8,7 @@ import { Role } from '../shared/enums.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
 import type { Namespace } from './namespace.entity.ts';
+import { NamespacePermission } from './namespace.enums.ts';
 import {
   CreateNamespaceInput,
   CreateNamespacePayload,
@@ -145,6 +146,19 @@ export class NamespaceResolver {
   @FieldResolver(() => Role, { nullable: true, description: "The viewer's own role; null: none." })
   viewerRole(@Root() namespace: Namespace, @Ctx() { session }: Context): Role | null {
     return session.namespaceRoles.get(namespace.id) ?? null;
+  }
+
+  @FieldResolver(() => [NamespacePermission], {
+    description: 'What the viewer may do with it; empty where they know it only through an image of it.',
+  })
+  viewerPermissions(
+    @Root() namespace: Namespace,
+    @Ctx() { namespaces, session }: Context,
+  ): NamespacePermission[] {
+    return [
+      ...namespaces.permissions(session, namespace),
+      ...(session.can('image:create', namespace.id) ? (['CREATE_IMAGE'] as const) : []),
+    ];
   }
 }
 

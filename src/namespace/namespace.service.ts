@@ -22,8 +22,8 @@ export class NamespaceService extends ScopeService<Namespace> {
     return session.can('namespace:read', namespace.id);
   }
 
-  protected override readable(session: Session) {
-    return { id: { $in: [...session.namespaceRoles.keys()] } };
+  protected override readable(ids: readonly string[]) {
+    return { id: { $in: [...ids] } };
   }
 
   protected override make(scope: Scope): Namespace {
@@ -63,7 +63,7 @@ export class NamespaceService extends ScopeService<Namespace> {
     if (!SCOPE_NAME.test(name)) return null;
     const namespace = await this.find(session, { name }, em);
     if (namespace !== null) session.assertCan('image:create', namespace.id);
-    else if (!session.isAdmin) {
+    else if (!session.can('namespace:create')) {
       problems.add(
         'NOT_FOUND',
         path,

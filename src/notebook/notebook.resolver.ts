@@ -1,4 +1,4 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, Extensions, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { SafeInt } from '../graphql/scalars.ts';
@@ -17,6 +17,7 @@ const ASKED =
 
 @Resolver(() => NotebookObject)
 export class NotebookResolver {
+  @Extensions({ cost: 50 })
   @Query(() => NotebookConnection, {
     description:
       "Notebook instances that the container engine reports: the viewer's own, and for owners all of their workspaces'.",
@@ -34,6 +35,7 @@ export class NotebookResolver {
     return toConnection(await notebooks.page(session, uid, args, loaders.containers()));
   }
 
+  @Extensions({ cost: 50 })
   @Query(() => NotebookObject, {
     nullable: true,
     description: 'A notebook by id; null where there is none that the viewer may see.',
@@ -89,6 +91,7 @@ export class NotebookResolver {
     throw new UnavailableError('The container engine does not say what is mounted; try again in a while.');
   }
 
+  @Extensions({ cost: 40 })
   @FieldResolver(() => SafeInt, {
     nullable: true,
     description: `What it has written since it was started from its image, in bytes before compression: what a save's new layer takes. ${ASKED}`,
@@ -97,6 +100,7 @@ export class NotebookResolver {
     return (await loaders.footprint.load(notebook))?.writtenBytes ?? null;
   }
 
+  @Extensions({ cost: 40 })
   @FieldResolver(() => SafeInt, {
     nullable: true,
     description: `All its files, those of its image included, in bytes before compression; what is mounted does not count. ${ASKED}`,

@@ -123,6 +123,12 @@ export class NotebookService {
     return await notebooksOf(await this.#visible(session, new Set(uids), containers), containers);
   }
 
+  /** May the viewer, who sees the notebook, save it as it is now? It takes a namespace to save it into; work may begin anywhere. */
+  maySave(session: Session, { state, layerCount }: Notebook): boolean {
+    const isSavable = state === 'running' && layerCount !== null;
+    return isSavable && session.allowedOn('image:create')?.length !== 0;
+  }
+
   /** What a notebook's files take, as of half a minute ago at the most; `null` where the engine does not say in time, or cannot. */
   async footprint(notebook: Notebook, deadline: AbortSignal): Promise<ContainerFootprint | null> {
     return await this.#files.footprint(notebook, deadline);
@@ -151,25 +157,28 @@ export class NotebookService {
   ): Promise<Seen[]> {
     const claims = (await containers.all()).flatMap((container) => {
       const claim = readClaim(this.labels, container.labels);
-      const isWanted = claim.id !== null && isUuid(claim.id) && (wanted?.has(claim.id) ?? true);
-      return isWanted ? [{ container, claim }] : [];
+      return claim.id !== null && isUuid(claim.id) ? [{ container, claim, id: claim.id }] : [];
     });
     if (claims.length === 0) return [];
+    // Of all of them: whether one notebook is asked for that there is shows in no statement.
     const names = claims.flatMap(({ claim }) => claim.workspace ?? []);
     const [byName, fallback] = await Promise.all([this.workspaces.byNames(names), this.workspaces.default()]);
+    const seesAll = session.can('notebook:read-any');
     const mayBeSeen = (claim: NotebookClaim) => {
       // A name that no workspace has: its owners are nobody.
       const workspace = claim.workspace === null ? fallback : byName.get(claim.workspace);
       const isTheirs =
-        claim.isPlaced && workspace !== undefined && session.can('notebook:save-any', workspace.id);
-      return session.isAdmin || claim.owner === session.user.name || isTheirs;
+        claim.isPlaced && workspace !== undefined && session.can('notebook:read', workspace.id);
+      return seesAll || claim.owner === session.user.name || isTheirs;
     };
-    const open = claims.filter(({ claim }) => mayBeSeen(claim)).map(({ container }) => container);
+    const open = claims
+      .filter(({ id, claim }) => (wanted?.has(id) ?? true) && mayBeSeen(claim))
+      .map(({ container }) => container);
     const images = await imagesOf(session, open, containers);
     const seen = open.flatMap((container): Seen[] => {
       const image = images.get(container.imageId) ?? null;
       // All its labels may be that image's. Nothing can be saved of it anyway.
-      if (image === null && !session.isAdmin) return [];
+      if (image === null && !seesAll) return [];
       const claim = readClaim(this.labels, container.labels, image?.labels);
       if (claim.id === null || !mayBeSeen(claim)) return [];
       const workspace = byName.get(claim.workspace ?? '') ?? fallback;
@@ -191,7 +200,7 @@ async function imagesOf(
   const images = await inParallel(ids, AT_A_TIME, async (id) => {
     const image = containers.image(id);
     // Administrators see all containers whatever their images say; to others it matters.
-    return session.isAdmin ? await unlessUnavailable(image, null) : await image;
+    return session.can('notebook:read-any') ? await unlessUnavailable(image, null) : await image;
   });
   return new Map(ids.map((id, index) => [id, images[index] ?? null]));
 }

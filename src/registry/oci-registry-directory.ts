@@ -1,20 +1,15 @@
 import type { LookupFunction } from 'node:net';
+import { createGuardedFetch } from '../outgoing/guarded-fetch.ts';
 import { isSameRegistry } from '../shared/registry-host.ts';
-import { createGuardedFetch } from './guarded-fetch.ts';
 import { type ImageRegistry, RegistryError, type RegistryReader } from './image-registry.ts';
+import { createKnownHosts, type KnownHostsOptions } from './known-hosts.ts';
 import { createOciRegistry } from './oci-registry.ts';
-import type { Credentials } from './registry-client.ts';
 import type { RegistryDirectory } from './registry-directory.ts';
-import { registryOrigin } from './registry-origin.rules.ts';
 
 /** What the operator says about registries other than the platform's own. */
-export interface DirectoryOptions {
+export interface DirectoryOptions extends KnownHostsOptions {
   /** May every host at public addresses be asked? */
   readonly publicHosts: boolean;
-  /** Hosts that may be asked wherever they are: `host[:port]`, or `http://host[:port]` for plain HTTP. */
-  readonly hosts: readonly string[];
-  /** Credentials by `host[:port]`. Each is for its own host and for no other. */
-  readonly auths: Readonly<Record<string, Credentials>>;
 }
 
 // A person waits for it. It is the time for all of one reading: sign-in, redirects, index, manifest, configuration.
@@ -31,30 +26,17 @@ export function createOciRegistryDirectory(
   options: DirectoryOptions,
   lookup?: LookupFunction,
 ): RegistryDirectory {
-  const listed = new Set(options.hosts.flatMap((host) => listedOrigin(host) ?? []));
-  const auths = new Map(Object.entries(options.auths).map(([host, auth]) => [originOf(host), auth]));
-  const fetch = createGuardedFetch(listed, lookup, lookup);
-  const maySendOn = (url: URL) => url.protocol === 'https:' || listed.has(url.origin);
-
-  function originOf(host: string): string | null {
-    const origin = registryOrigin(host);
-    const plain = origin?.replace(/^https:/, 'http:');
-    return plain !== undefined && listed.has(plain) ? plain : origin;
-  }
+  const known = createKnownHosts(options);
+  const fetch = createGuardedFetch(known.listed, lookup, lookup);
 
   function readerOf(host: string): RegistryReader {
     if (own !== null && isSameRegistry(host, own.host)) return own;
-    const origin = originOf(host);
-    if (origin === null || !(options.publicHosts || listed.has(origin))) return closed(host);
-    const auth = auths.get(origin) ?? null;
-    return createOciRegistry(host, auth, { origin, fetch, maySendOn, deadlineMs: DEADLINE_MS });
+    const origin = known.originOf(host);
+    if (origin === null || !(options.publicHosts || known.listed.has(origin))) return closed(host);
+    return createOciRegistry(host, known.authOf(origin), { origin, known, fetch, deadlineMs: DEADLINE_MS });
   }
 
   return { readerOf };
-}
-
-function listedOrigin(host: string): string | null {
-  return host.startsWith('http://') ? new URL(host).origin : registryOrigin(host);
 }
 
 /** A registry that is not asked at all. */

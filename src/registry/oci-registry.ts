@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createGuardedFetch, type Fetch } from '../outgoing/guarded-fetch.ts';
 import { isDockerHub } from '../shared/registry-host.ts';
-import type { Fetch } from './guarded-fetch.ts';
 import { type ImageRegistry, RegistryError } from './image-registry.ts';
+import { createKnownHosts, type KnownHosts } from './known-hosts.ts';
 import {
   architecturesOf,
   entriesOf,
@@ -14,7 +15,8 @@ import {
   pickEntry,
   sizeOf,
 } from './manifest.rules.ts';
-import { type Credentials, createRegistryClient, type RegistryAccess, readBody } from './registry-client.ts';
+import { isOwnSite } from './own-site.rules.ts';
+import { type Credentials, createRegistryClient, readBody } from './registry-client.ts';
 import { registryOrigin } from './registry-origin.rules.ts';
 
 // A registry answers in milliseconds; one that takes longer than this holds up a build's end.
@@ -25,25 +27,41 @@ const MAX_NESTED_INDEXES = 8;
 const HASHES: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512']);
 const OWN_ARCHITECTURE = process.arch === 'x64' ? 'amd64' : process.arch;
 
+/** How else a registry is reached. */
+export interface OciRegistryOptions {
+  /** Where its API is; absent: as engines would find it. */
+  readonly origin?: string;
+  /** The hosts that the operator has named besides this one. */
+  readonly known?: KnownHosts;
+  /** Absent: one that asks this registry and the known hosts wherever they are, and others at public addresses only. */
+  readonly fetch?: Fetch;
+  /** For each call, in milliseconds. */
+  readonly deadlineMs?: number;
+}
+
 /**
- * ADAPTER: a registry that speaks the OCI distribution API, over plain HTTP on this machine and HTTPS elsewhere.
+ * ADAPTER: a registry that speaks the OCI distribution API, over plain HTTP on this machine and HTTPS elsewhere. Where it sends
+ * us on, we go over HTTPS to public addresses, and to hosts that the operator has named.
  *
  * @param host `host[:port]`, as it stands in references
- * @param auth for registries that ask; handed to the registry itself, and to the token service it names only where that
- *   is on the same host or speaks HTTPS
- * @param options how else it is reached; `deadlineMs` is that of each call
+ * @param auth for registries that ask; shown to the registry itself, and to the token service it names only where that is
+ *   of its own site ({@link isOwnSite}) or the operator has given the same for that host
  */
 export function createOciRegistry(
   host: string,
   auth: Credentials | null,
-  options: Partial<Omit<RegistryAccess, 'host' | 'auth'>> & { readonly deadlineMs?: number } = {},
+  options: OciRegistryOptions = {},
 ): ImageRegistry {
+  const { known = createKnownHosts({ hosts: [], auths: {} }), deadlineMs = DEADLINE_MS } = options;
+  const origin = options.origin ?? registryOrigin(host) ?? `https://${host}`;
   const client = createRegistryClient({
     host,
     auth,
-    origin: options.origin ?? registryOrigin(host) ?? `https://${host}`,
-    fetch: options.fetch ?? (fetch as Fetch),
-    maySendOn: options.maySendOn ?? ((url) => url.protocol === 'https:'),
+    origin,
+    fetch: options.fetch ?? createGuardedFetch(new Set([origin, ...known.listed])),
+    maySendOn: (url) => url.protocol === 'https:' || known.listed.has(url.origin),
+    maySeePassword: (url) =>
+      isOwnSite(url, host, origin) || (auth !== null && known.hasAuth(url.origin, auth)),
   });
 
   // A reference to Docker Hub may leave out the first part of an official image's path.
@@ -185,7 +203,7 @@ export function createOciRegistry(
     outer: AbortSignal | undefined,
     call: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const deadline = AbortSignal.timeout(options.deadlineMs ?? DEADLINE_MS);
+    const deadline = AbortSignal.timeout(deadlineMs);
     try {
       return await call(outer ? AbortSignal.any([outer, deadline]) : deadline);
     } catch (cause) {

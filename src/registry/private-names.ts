@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
-import { createNameServerLookup } from './name-server-lookup.ts';
-import { isPublicAddress } from './public-address.rules.ts';
+import { createNameServerLookup } from '../outgoing/name-server-lookup.ts';
+import { isPublicAddress } from '../outgoing/public-address.rules.ts';
 
 /**
  * Of these names of hosts, those with any address that is not on the public internet. A name without an address is not among

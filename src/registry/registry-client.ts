@@ -1,4 +1,5 @@
-import { AddressRefusedError, type Fetch } from './guarded-fetch.ts';
+import { AddressRefusedError, type Fetch } from '../outgoing/guarded-fetch.ts';
+import { AnswerTooLargeError, readBytes } from '../outgoing/read-bytes.ts';
 import { RegistryError } from './image-registry.ts';
 
 export interface RegistryClient {
@@ -30,6 +31,8 @@ export interface RegistryAccess {
   readonly fetch: Fetch;
   /** May requests go here, where the registry itself sends us? Its own origin is never asked about. */
   readonly maySendOn: (url: URL) => boolean;
+  /** May the token service here, where requests may go, see `auth`? The registry itself may. */
+  readonly maySeePassword: (url: URL) => boolean;
 }
 
 const MAX_REDIRECTS = 3;
@@ -37,6 +40,8 @@ const MAX_REDIRECTS = 3;
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 // The specification's default where the token's answer names no life time; a little is kept back for the way.
 const TOKEN_SECONDS = 60;
+const WITHHELD =
+  ': it asks for the sign-in at another site, which does not see the password unless the operator gives it for that host as well';
 
 /** The part of the distribution API that is about reaching a registry: sign-in, redirects, what an answer means. */
 export function createRegistryClient(access: RegistryAccess): RegistryClient {
@@ -50,7 +55,7 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
     url: URL,
     headers: Record<string, string>,
     signal: AbortSignal,
-  ): Promise<Response> {
+  ): Promise<{ response: Response; from: URL }> {
     let target = url;
     let sent = headers;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
@@ -59,7 +64,8 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
         throw notReached(target, cause);
       });
       const location = response.headers.get('location');
-      if (response.status < 300 || response.status >= 400 || location === null) return response;
+      if (response.status < 300 || response.status >= 400 || location === null)
+        return { response, from: target };
       await response.body?.cancel();
       if (!URL.canParse(location, target.href))
         throw new RegistryError('PROTOCOL', `the registry ${host} redirects to no address`);
@@ -105,8 +111,10 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
       const value = fields.get(name);
       if (value !== undefined) realm.searchParams.set(name, value);
     }
-    const response = await follow('GET', realm, basic ? { authorization: basic } : {}, signal);
-    await assertUsable(response, host);
+    const showsPassword = basic !== null && (realm.origin === origin || access.maySeePassword(realm));
+    const sent = showsPassword ? { authorization: basic } : {};
+    const { response } = await follow('GET', realm, sent, signal);
+    await assertUsable(response, host, basic !== null && !showsPassword ? WITHHELD : undefined);
     const { token, access_token, expires_in } = parseObject(
       (await readBody(response, `the sign-in at ${host}`)).toString('utf8'),
     );
@@ -121,15 +129,18 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
   return {
     async send(method, path, headers, signal) {
       const url = new URL(`${origin}/v2/${path}`);
-      const first = await follow(method, url, { ...headers }, signal);
+      const { response: first, from } = await follow(method, url, { ...headers }, signal);
       const asked = first.headers.get('www-authenticate');
-      if (first.status !== 401 || asked === null) return await assertUsable(first, host);
+      // Where the registry has sent us on, it is somebody else who asks, and would name a place of theirs.
+      if (first.status !== 401 || asked === null || from.origin !== origin)
+        return await assertUsable(first, host);
       await first.body?.cancel();
       const bearer = bearerOf(asked);
       const authorization = bearer === null ? basic : `Bearer ${await fetchToken(bearer, signal)}`;
       if (!authorization)
         throw new RegistryError('DENIED', `the registry ${host} asks for a user and a password`);
-      return await assertUsable(await follow(method, url, { ...headers, authorization }, signal), host);
+      const { response } = await follow(method, url, { ...headers, authorization }, signal);
+      return await assertUsable(response, host);
     },
   };
 }
@@ -141,23 +152,21 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
  * @throws RegistryError it has more than 4 MiB
  */
 export async function readBody(response: Response, name: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new RegistryError('PROTOCOL', `${name} has more than 4 MiB`);
-    chunks.push(chunk);
+  try {
+    return await readBytes(response, MAX_BODY_BYTES);
+  } catch (cause) {
+    if (!(cause instanceof AnswerTooLargeError)) throw cause;
+    throw new RegistryError('PROTOCOL', `${name} has more than 4 MiB`, { cause });
   }
-  return Buffer.concat(chunks);
 }
 
-async function assertUsable(response: Response, host: string): Promise<Response> {
+async function assertUsable(response: Response, host: string, hint = ''): Promise<Response> {
   const { status } = response;
   const isDenied = status === 401 || status === 403;
   if (!isDenied && status !== 429 && status < 500) return response;
   await response.body?.cancel();
   throw isDenied
-    ? new RegistryError('DENIED', `the registry ${host} refuses the access`)
+    ? new RegistryError('DENIED', `the registry ${host} refuses the access${hint}`)
     : new RegistryError('REGISTRY_UNAVAILABLE', `the registry ${host} answers with status ${status}`);
 }
 

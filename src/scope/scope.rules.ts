@@ -67,3 +67,6 @@ export function checkScopeName(problems: Problems, path: readonly string[], name
   const rule = `${JSON.stringify(excerpt(name))} is no such name: give a lower-case letter, then at most 63 letters, digits, hyphens, underscores or dots`;
   problems.add('PATTERN', path, rule, { pattern: SCOPE_NAME.source });
 }
+
+/** What may be done with a namespace and with a workspace alike. */
+export type ScopePermission = 'READ' | 'UPDATE' | 'MANAGE_MEMBERS' | 'LIMIT' | 'DELETE';

@@ -24,6 +24,7 @@ import {
   type QuotaInput,
   type ScopeKind,
   type ScopeLimits,
+  type ScopePermission,
 } from './scope.rules.ts';
 import type { ScopeContents, ScopeUse } from './scope-contents.ts';
 
@@ -71,8 +72,12 @@ export abstract class ScopeService<S extends Scope> {
   /** May the viewer know of it? */
   abstract mayRead(session: Session, scope: S): boolean;
 
-  /** The condition of {@link mayRead} for lists; administrators read all and are not asked about. */
-  protected abstract readable(session: Session): FilterQuery<S>;
+  /**
+   * The condition of {@link mayRead} for lists.
+   *
+   * @param ids those on which the viewer has a role
+   */
+  protected abstract readable(ids: readonly string[]): FilterQuery<S>;
 
   /** A new one, of what all have in common. */
   protected abstract make(scope: Scope): S;
@@ -104,7 +109,8 @@ export abstract class ScopeService<S extends Scope> {
   async page(session: Session, args: PageArgs): Promise<Page<S>> {
     const list = `${this.noun}s`;
     const window = readWindow(list, 'text', args);
-    const visible = session.isAdmin ? {} : this.readable(session);
+    const ids = session.allowedOn(`${this.noun}:read`);
+    const visible = ids === null ? {} : this.readable(ids);
     const beyond = (place: Place | null, operator: '$gt' | '$lt') =>
       place === null ? [] : [{ name: { [operator]: String(place.value) } }];
     const where = { $and: [visible, ...beyond(window.after, '$gt'), ...beyond(window.before, '$lt')] };
@@ -131,6 +137,18 @@ export abstract class ScopeService<S extends Scope> {
       select ${scopeId} as "scopeId", user_id as "userId", role from ${sql.table(`${this.noun}_member`)}
       where ${scopeId} = any(${readable}::uuid[]) order by user_id`.execute(kysely(this.em.fork()));
     return Map.groupBy(rows, (row) => row.scopeId);
+  }
+
+  /** What the viewer may do with it. */
+  permissions(session: Session, scope: S): ScopePermission[] {
+    const { noun } = this;
+    const mayManage = session.can(`${noun}:manage`, scope.id);
+    return [
+      ...(this.mayRead(session, scope) ? (['READ'] as const) : []),
+      ...(mayManage ? (['UPDATE', 'MANAGE_MEMBERS'] as const) : []),
+      ...(mayManage && session.can(`${noun}:limit`) ? (['LIMIT'] as const) : []),
+      ...(session.can(`${noun}:delete`) && !this.isDefault(scope) ? (['DELETE'] as const) : []),
+    ];
   }
 
   /** Makes one. Administrators only. */

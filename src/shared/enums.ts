@@ -15,6 +15,7 @@ export type UserKind = keyof typeof UserKind;
 /** What came of a mutation. */
 export const AuditResult = {
   DONE: 'DONE',
+  CHECKED: 'CHECKED',
   REFUSED: 'REFUSED',
   FORBIDDEN: 'FORBIDDEN',
   FAILED: 'FAILED',

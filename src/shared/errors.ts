@@ -4,6 +4,7 @@ export type DomainErrorCode =
   | 'FORBIDDEN'
   | 'NOT_FOUND'
   | 'BAD_USER_INPUT'
+  | 'RATE_LIMITED'
   | 'UNAVAILABLE';
 
 /** Facts for a program, sent to the caller as they are: never a secret, a host of ours or a piece of SQL. */
@@ -68,5 +69,26 @@ export class UnavailableError extends DomainError {
     options?: ErrorOptions,
   ) {
     super('UNAVAILABLE', message, { retryable: true }, options);
+  }
+}
+
+/** Somebody asks too often. */
+export class RateLimitedError extends DomainError {
+  override readonly name = 'RateLimitedError';
+  /** @param retryAfter in how many seconds it may be tried again, 1 or more */
+  constructor(message: string, retryAfter: number) {
+    super('RATE_LIMITED', `${message} Try again in ${retryAfter} s.`, { retryAfter });
+  }
+}
+
+/**
+ * What somebody follows has ended because they may not have it any longer: their credential or a right of theirs has ended. The
+ * edge closes a socket upon it, where every other error ends one operation alone.
+ */
+export class AccessEndedError extends DomainError {
+  override readonly name = 'AccessEndedError';
+  /** @param reason what they would be told if they asked for it now */
+  constructor(reason: DomainError) {
+    super(reason.code, reason.message, reason.details, { cause: reason });
   }
 }

@@ -9,6 +9,7 @@ export const NODE_TYPES = [
   'Notebook',
   'User',
   'AccessToken',
+  'AuditEvent',
 ] as const;
 export type NodeType = (typeof NODE_TYPES)[number];
 

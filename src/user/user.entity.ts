@@ -12,7 +12,7 @@ export const User = defineEntity({
     name: p.string().unique('user_account_name'),
     kind: p.string().$type<UserKind>().default('PERSON'),
     /** What a service account is for. */
-    description: p.string().strictNullable(),
+    description: p.text().strictNullable(),
     isAdmin: p.boolean(),
     /** Since then none of their credentials is good; `null`: they may sign in. */
     deactivatedAt: p.datetime(3).strictNullable(),

@@ -1,57 +1,151 @@
-import { Arg, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { type Connection, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
+import { DateTime } from '../graphql/scalars.ts';
+import { UserKind } from '../shared/enums.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import type { AccessToken } from './access-token.entity.ts';
+import { AccessTokenObject } from './access-token.types.ts';
 import type { User } from './user.entity.ts';
 import {
-  AccessTokenObject,
-  CreateAccessTokenInput,
-  CreateAccessTokenPayload,
-  RevokeAccessTokenInput,
-  RevokeAccessTokenPayload,
+  CreateServiceAccountInput,
+  CreateServiceAccountPayload,
+  UpdateUserInput,
+  UpdateUserPayload,
+  UserConnection,
   UserObject,
+  UsersArgs,
   ViewerObject,
 } from './user.types.ts';
 
-@Resolver(() => UserObject)
-export class UserResolver {
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() user: User): string {
-    return toGlobalId('User', user.id);
-  }
+/** The viewer is known by id and name, and read whole only where more is asked for. */
+type KnownUser = User | Context['session']['user'];
+
+async function whole(user: KnownUser, { loaders }: Context): Promise<User> {
+  return 'kind' in user ? user : ((await loaders.user.load(user.id)) as User);
 }
 
-@Resolver(() => AccessTokenObject)
-export class AccessTokenResolver {
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() token: AccessToken): string {
-    return toGlobalId('AccessToken', token.id);
+/** The user, where the viewer may see what they may do and sign in with. */
+async function accountOf(user: KnownUser, context: Context): Promise<User | null> {
+  return context.users.mayReadAccount(context.session, user.id) ? await whole(user, context) : null;
+}
+
+@Resolver(() => UserObject)
+export class UserResolver {
+  @Query(() => UserConnection, { description: 'All users, by name. Administrators only.' })
+  users(
+    @Args(() => UsersArgs) { kind, ...page }: UsersArgs,
+    @Ctx() { users, session }: Context,
+  ): Connection<User> {
+    return toConnection(users.page(session, kind ?? null, page));
   }
 
-  @Mutation(() => CreateAccessTokenPayload, {
-    description: 'Makes an access token; it is shown this one time.',
+  @Query(() => UserObject, {
+    nullable: true,
+    description: 'A user by name; null where there is none. Administrators only.',
   })
-  async createAccessToken(
-    @Arg('input', () => CreateAccessTokenInput) input: CreateAccessTokenInput,
+  async user(
+    @Arg('name', () => String, { description: "The user's name." }) name: string,
+    @Ctx() { users, session }: Context,
+  ): Promise<User | null> {
+    return await users.find(session, name);
+  }
+
+  @Mutation(() => CreateServiceAccountPayload, {
+    description:
+      'Makes a service account: a user for a program, that signs in with access tokens alone. It has no roles at first. Administrators only.',
+  })
+  async createServiceAccount(
+    @Arg('input', () => CreateServiceAccountInput) input: CreateServiceAccountInput,
     @Ctx() { users, session }: Context,
   ) {
-    return await answer<{ accessToken: AccessToken | null; token: string | null }>(
-      input,
-      { accessToken: null, token: null },
-      () => users.createAccessToken(session, input),
-    );
+    return await answer<{ user: User | null }>(input, { user: null }, async () => ({
+      user: await users.createServiceAccount(session, input),
+    }));
   }
 
-  @Mutation(() => RevokeAccessTokenPayload, { description: 'Ends an access token at once.' })
-  async revokeAccessToken(
-    @Arg('input', () => RevokeAccessTokenInput) input: RevokeAccessTokenInput,
-    @Ctx() { users, session }: Context,
+  @Mutation(() => UpdateUserPayload, {
+    description:
+      "Changes what a user is, and whether they may sign in. What somebody made stays when they are deactivated; what they watch ends within seconds. The user admin, the operator's way in, stays as it is. Administrators only.",
+  })
+  async updateUser(
+    @Arg('input', () => UpdateUserInput) input: UpdateUserInput,
+    @Ctx() { users, session, loaders }: Context,
   ) {
     const ids = new InputIds();
-    const uid = ids.uid('AccessToken', input.id, ['id']);
-    const run = async () => ({ accessToken: await users.revokeAccessToken(session, uid) });
-    return await answer<{ accessToken: AccessToken | null }>(input, { accessToken: null }, run, ids);
+    const id = ids.uid('User', input.id, ['id']);
+    const run = async () => {
+      const user = await users.update(session, id, input);
+      loaders.user.clear(user.id);
+      loaders.userByName.clear(user.name);
+      return { user };
+    };
+    return await answer<{ user: User | null }>(input, { user: null }, run, ids);
+  }
+
+  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
+  id(@Root() user: KnownUser): string {
+    return toGlobalId('User', user.id);
+  }
+
+  @FieldResolver(() => UserKind, { description: 'A person or a service account.' })
+  async kind(@Root() user: KnownUser, @Ctx() context: Context): Promise<UserKind> {
+    return (await whole(user, context)).kind;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description: 'What a service account is for; null: nobody has said, or it is a person.',
+  })
+  async description(@Root() user: KnownUser, @Ctx() context: Context): Promise<string | null> {
+    return (await whole(user, context)).description;
+  }
+
+  @FieldResolver(() => Boolean, {
+    nullable: true,
+    description: 'May they do everything? null: this is not for the viewer to see.',
+  })
+  async isAdmin(@Root() user: KnownUser, @Ctx() context: Context): Promise<boolean | null> {
+    return (await accountOf(user, context))?.isAdmin ?? null;
+  }
+
+  @FieldResolver(() => Boolean, {
+    nullable: true,
+    description: 'May they sign in? null: this is not for the viewer to see.',
+  })
+  async isActive(@Root() user: KnownUser, @Ctx() context: Context): Promise<boolean | null> {
+    const account = await accountOf(user, context);
+    return account && account.deactivatedAt === null;
+  }
+
+  @FieldResolver(() => DateTime, {
+    nullable: true,
+    description:
+      'When they were deactivated; null: they were not, or this is not for the viewer to see: see isActive.',
+  })
+  async deactivatedAt(@Root() user: KnownUser, @Ctx() context: Context): Promise<Date | null> {
+    return (await accountOf(user, context))?.deactivatedAt ?? null;
+  }
+
+  @FieldResolver(() => DateTime, {
+    nullable: true,
+    description: 'When there was a user of this name first; null: this is not for the viewer to see.',
+  })
+  async createdAt(@Root() user: KnownUser, @Ctx() context: Context): Promise<Date | null> {
+    return (await accountOf(user, context))?.createdAt ?? null;
+  }
+
+  @FieldResolver(() => [AccessTokenObject], {
+    nullable: true,
+    description:
+      'Their access tokens that are neither revoked nor expired, newest first; null: these are not for the viewer to see.',
+  })
+  async accessTokens(
+    @Root() user: KnownUser,
+    @Ctx() { users, session, loaders }: Context,
+  ): Promise<readonly AccessToken[] | null> {
+    return users.mayReadAccount(session, user.id) ? ((await loaders.accessTokens.load(user.id)) ?? []) : null;
   }
 }
 
@@ -59,13 +153,13 @@ export class AccessTokenResolver {
 export class ViewerResolver {
   @Query(() => ViewerObject, { description: 'Who is asking, and what they may do.' })
   viewer(@Ctx() { session }: Context) {
-    return { user: session.user, isAdmin: session.isAdmin };
+    return { user: session.user, isAdmin: session.isAdmin, scopes: session.scopes };
   }
 
   @FieldResolver(() => [AccessTokenObject], {
-    description: "The viewer's own tokens that are not revoked, newest first.",
+    description: "The viewer's own tokens that are neither revoked nor expired, newest first.",
   })
-  async accessTokens(@Ctx() { users, session }: Context): Promise<AccessToken[]> {
-    return await users.accessTokens(session);
+  async accessTokens(@Ctx() { session, loaders }: Context): Promise<readonly AccessToken[]> {
+    return (await loaders.accessTokens.load(session.user.id)) ?? [];
   }
 }

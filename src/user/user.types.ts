@@ -1,13 +1,15 @@
-import { Field, ID, InputType, ObjectType } from 'type-graphql';
+import { ArgsType, Field, ID, InputType, ObjectType } from 'type-graphql';
+import { connectionOf, ForwardArgs } from '../graphql/connection.ts';
 import { NodeInterface } from '../graphql/node.types.ts';
 import { MutationInput, Payload } from '../graphql/payload.types.ts';
-import { DateTime } from '../graphql/scalars.ts';
-import type { AccessToken } from './access-token.entity.ts';
+import { TokenScope, UserKind } from '../shared/enums.ts';
 import type { User } from './user.entity.ts';
+import './user.enums.ts';
 
 @ObjectType('User', {
   implements: NodeInterface,
-  description: 'Somebody, or a service account, that signs in.',
+  description:
+    'Somebody, or a service account, that signs in. What they may do and sign in with is for administrators and for themselves.',
   simpleResolvers: true,
 })
 export class UserObject extends NodeInterface implements Pick<User, 'id' | 'name'> {
@@ -15,74 +17,79 @@ export class UserObject extends NodeInterface implements Pick<User, 'id' | 'name
   name!: string;
 }
 
-@ObjectType('AccessToken', {
-  description: "A user's key to the API. The token itself is shown once, when it is made.",
-  simpleResolvers: true,
-})
-export class AccessTokenObject
-  implements Pick<AccessToken, 'id' | 'name' | 'createdAt' | 'expiresAt' | 'revokedAt'>
-{
-  @Field(() => ID, { description: 'To revoke it with.' })
-  id!: string;
-
-  @Field(() => String, { description: 'What it is for.' })
-  name!: string;
-
-  @Field(() => DateTime, { description: 'When it was made.' })
-  createdAt!: Date;
-
-  @Field(() => DateTime, { nullable: true, description: 'When it ends by itself; null: never.' })
-  expiresAt!: Date | null;
-
-  @Field(() => DateTime, { nullable: true, description: 'When it was revoked; null: it was not.' })
-  revokedAt!: Date | null;
-}
+export const UserConnection = connectionOf('User', UserObject);
 
 @ObjectType('Viewer', { description: 'Who is asking, and what they may do.', simpleResolvers: true })
 export class ViewerObject {
   @Field(() => UserObject, { description: 'The signed-in user.' })
   user!: User;
 
-  @Field(() => Boolean, { description: 'Administrators may do everything, whatever their roles.' })
+  @Field(() => Boolean, {
+    description: 'Administrators may do everything, whatever their roles, as far as the scopes go.',
+  })
   isAdmin!: boolean;
+
+  @Field(() => [TokenScope], {
+    description: 'What the token may be used for that the viewer has signed in with.',
+  })
+  scopes!: readonly TokenScope[];
 }
 
-@InputType({ description: 'What the access token is for, and for whom.' })
-export class CreateAccessTokenInput extends MutationInput {
-  @Field(() => String, { description: 'What the token is for, e.g. "nightly CI".' })
+@ArgsType()
+export class UsersArgs extends ForwardArgs {
+  @Field(() => UserKind, {
+    nullable: true,
+    description: 'Only people, or only service accounts; null: both.',
+  })
+  kind?: UserKind | null;
+}
+
+@InputType({ description: 'A new service account.' })
+export class CreateServiceAccountInput extends MutationInput {
+  @Field(() => String, {
+    description:
+      'A letter or digit, then at most 63 letters, digits, dots, hyphens, underscores or @ signs. Unique among all users.',
+  })
   name!: string;
+
+  @Field(() => String, { nullable: true, description: 'What it is for; at most 512 characters.' })
+  description?: string | null;
+}
+
+@InputType({ description: 'What changes about a user: what is absent stays.' })
+export class UpdateUserInput extends MutationInput {
+  @Field(() => ID, { description: "The user's id." })
+  id!: string;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description: 'May they do everything? Absent and null keep it. Nobody takes this from themself.',
+  })
+  isAdmin?: boolean | null;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description:
+      'May they sign in? false ends everything that they have signed in with, and is for others only; true makes their tokens that were not revoked good again. Absent and null keep it.',
+  })
+  isActive?: boolean | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      "Whose token; absent: the viewer's own. Administrators only; the user is made on first sight.",
+      'What a service account is for; at most 512 characters. Absent keeps what there is, null clears it.',
   })
-  userName?: string | null;
-
-  @Field(() => DateTime, { nullable: true, description: 'When it ends by itself; absent: never.' })
-  expiresAt?: Date | null;
+  description?: string | null;
 }
 
-@ObjectType({ description: 'A new access token.', simpleResolvers: true })
-export class CreateAccessTokenPayload extends Payload {
-  @Field(() => AccessTokenObject, { nullable: true, description: 'Null where the input was refused.' })
-  accessToken!: AccessToken | null;
-
-  @Field(() => String, {
-    nullable: true,
-    description: 'The token itself, to be sent as `Authorization: Bearer …`. It is never shown again.',
-  })
-  token!: string | null;
+@ObjectType({ simpleResolvers: true })
+abstract class UserPayload extends Payload {
+  @Field(() => UserObject, { nullable: true, description: 'Null where the input was refused.' })
+  user!: User | null;
 }
 
-@InputType({ description: 'Which access token to revoke.' })
-export class RevokeAccessTokenInput extends MutationInput {
-  @Field(() => ID, { description: "The access token's id." })
-  id!: string;
-}
+@ObjectType({ description: 'The new service account.', simpleResolvers: true })
+export class CreateServiceAccountPayload extends UserPayload {}
 
-@ObjectType({ description: 'The revoked access token.', simpleResolvers: true })
-export class RevokeAccessTokenPayload extends Payload {
-  @Field(() => AccessTokenObject, { nullable: true, description: 'Null where the input was refused.' })
-  accessToken!: AccessToken | null;
-}
+@ObjectType({ description: 'The user as they are now.', simpleResolvers: true })
+export class UpdateUserPayload extends UserPayload {}

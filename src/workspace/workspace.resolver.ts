@@ -9,6 +9,7 @@ import { BadInputError } from '../shared/errors.ts';
 import { toGlobalId, uidOf } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
 import type { Workspace } from './workspace.entity.ts';
+import { WorkspacePermission } from './workspace.enums.ts';
 import {
   CreateWorkspaceInput,
   CreateWorkspacePayload,
@@ -154,6 +155,19 @@ export class WorkspaceResolver {
   @FieldResolver(() => Role, { nullable: true, description: "The viewer's own role; null: none." })
   viewerRole(@Root() workspace: Workspace, @Ctx() { session }: Context): Role | null {
     return session.workspaceRoles.get(workspace.id) ?? null;
+  }
+
+  @FieldResolver(() => [WorkspacePermission], {
+    description: 'What the viewer may do with it; empty where they know it only through an image of it.',
+  })
+  viewerPermissions(
+    @Root() workspace: Workspace,
+    @Ctx() { workspaces, session }: Context,
+  ): WorkspacePermission[] {
+    return [
+      ...workspaces.permissions(session, workspace),
+      ...(workspaces.mayWork(session, workspace) ? (['WORK'] as const) : []),
+    ];
   }
 }
 

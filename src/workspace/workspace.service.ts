@@ -14,12 +14,17 @@ export class WorkspaceService extends ScopeService<Workspace> {
   }
 
   /** Everyone may know the default workspace: it is where those who have no other work. */
-  override mayRead(session: Session, workspace: Workspace): boolean {
-    return workspace.isDefault || session.can('workspace:read', workspace.id);
+  override mayRead(session: Session, { id, isDefault }: Workspace): boolean {
+    return (isDefault && session.can('default-workspace:read')) || session.can('workspace:read', id);
   }
 
-  protected override readable(session: Session) {
-    return { $or: [{ isDefault: true }, { id: { $in: [...session.workspaceRoles.keys()] } }] };
+  protected override readable(ids: readonly string[]) {
+    return { $or: [{ isDefault: true }, { id: { $in: [...ids] } }] };
+  }
+
+  /** May the viewer put images and builds into it? Everyone may into the default one. */
+  mayWork(session: Session, { id, isDefault }: Workspace): boolean {
+    return (isDefault && session.can('default-workspace:work')) || session.can('workspace:work', id);
   }
 
   protected override make(scope: Scope): Workspace {
@@ -61,7 +66,7 @@ export class WorkspaceService extends ScopeService<Workspace> {
     if (uid === undefined) return await this.default(em);
     const workspace = uid === null ? null : await this.find(session, { id: uid }, em);
     if (workspace === null) problems.add('NOT_FOUND', path, 'there is no such workspace');
-    else if (!workspace.isDefault) session.assertCan('workspace:work', workspace.id);
+    else if (!this.mayWork(session, workspace)) session.assertCan('workspace:work', workspace.id);
     return workspace;
   }
 }

@@ -17,9 +17,15 @@ afterAll(async () => await slipway[Symbol.asyncDispose]());
 
 describe('many who follow one build', () => {
   const FOLLOWERS = 200;
+  const MANY_SOCKETS = { SLIPWAY_MAX_SOCKETS: `${FOLLOWERS}` };
 
   it('cost one read of each batch, and each gets every line once, in order', async () => {
-    const api = await createTestApp({ database: slipway.database, engine: slipway.engine, worker: false });
+    const api = await createTestApp({
+      database: slipway.database,
+      engine: slipway.engine,
+      worker: false,
+      env: MANY_SOCKETS,
+    });
     const batches = 8;
     const gates = Array.from({ length: batches }, gate);
     slipway.engine.onBuild(async function* () {
@@ -67,7 +73,12 @@ describe('many who follow one build', () => {
   }, 60_000);
 
   it('cost one look at each change of its state, and each sees every version once', async () => {
-    const api = await createTestApp({ database: slipway.database, engine: slipway.engine, worker: false });
+    const api = await createTestApp({
+      database: slipway.database,
+      engine: slipway.engine,
+      worker: false,
+      env: MANY_SOCKETS,
+    });
     const steps = 6;
     const gates = Array.from({ length: steps }, gate);
     slipway.engine.onBuild(async function* () {

@@ -98,7 +98,7 @@ describe('the log of a build that has ended', () => {
       'content-length': String(whole.byteLength),
       'content-disposition': expect.stringMatching(/^inline; filename="[-0-9a-f]{36}\.log"$/),
       'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'; sandbox",
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
       'accept-ranges': 'bytes',
       'cache-control': 'private, no-cache',
       etag: expect.stringMatching(/^"[^"]+"$/),

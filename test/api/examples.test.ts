@@ -21,6 +21,13 @@ describe('the examples', () => {
     expect((await take('catalogue', slipway)).stdout).toContain('All as promised.');
   });
 
+  it('take the tour of rights as it stands', async () => {
+    await using slipway = await createTestApp({ worker: false });
+    const { stdout } = await take('access', slipway);
+    expect(stdout).toContain('closed with 4403');
+    expect(stdout).toContain('All as promised.');
+  });
+
   it('take the tour of notebooks as it stands, and say what to do where none runs', async () => {
     await using slipway = await createTestApp();
     await expect(take('notebooks', slipway)).rejects.toMatchObject({

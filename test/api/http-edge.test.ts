@@ -1,17 +1,26 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getIntrospectionQuery } from 'graphql';
+import { createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
-import { NotFoundError } from '../../src/shared/errors.ts';
+import { WebSocket } from 'ws';
+import { ForbiddenError, NotFoundError } from '../../src/shared/errors.ts';
 import { type EdgeBody, GOOD_TOKEN, post, startEdgeServer } from '../support/edge-server.ts';
+
+/** What every answer says of its cost where nothing costs anything. */
+const FREE = { extensions: { cost: { requested: 0, limit: 10_000 } } };
 
 describe('a GraphQL request over HTTP', () => {
   it('answers a query with the viewer of its token', async () => {
     await using server = await startEdgeServer();
     const { status, body, headers } = await server.query('{ me kind }');
-    expect({ status, body }).toEqual({ status: 200, body: { data: { me: 'ada', kind: 'request' } } });
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: { data: { me: 'ada', kind: 'request' }, ...FREE },
+    });
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
   });
@@ -33,7 +42,7 @@ describe('a GraphQL request over HTTP', () => {
     };
     const get = (query: string, more: Record<string, string> = headers) =>
       fetch(`${server.url}/graphql?query=${encodeURIComponent(query)}`, { headers: more });
-    expect(await (await get('{ me }')).json()).toEqual({ data: { me: 'ada' } });
+    expect(await (await get('{ me }')).json()).toEqual({ data: { me: 'ada' }, ...FREE });
     expect((await get('{ me }', { authorization: headers.authorization })).status).toBe(400);
     const mutation = await get('mutation { touch }');
     expect([mutation.status, mutation.headers.get('allow')]).toEqual([405, 'POST']);
@@ -61,7 +70,7 @@ describe('a GraphQL request over HTTP', () => {
     // A byte for each character, as fetch sends them, and UTF-8, as a terminal does.
     for (const sent of [token, Buffer.from(token).toString('latin1')]) {
       const answer = await server.query('{ me }', { headers: { authorization: `bearer   ${sent}  ` } });
-      expect(answer.body).toEqual({ data: { me: 'ada' } });
+      expect(answer.body).toEqual({ data: { me: 'ada' }, ...FREE });
     }
   });
 
@@ -134,16 +143,16 @@ describe('a GraphQL request over HTTP', () => {
     expect(response.status).toBe(413);
   });
 
-  it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS'])('answers 405 with Allow to %s', async (method) => {
+  it.each(['PUT', 'DELETE', 'PATCH'])('answers 405 with Allow to %s', async (method) => {
     await using server = await startEdgeServer();
     const response = await fetch(`${server.url}/graphql`, { method });
-    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST, GET']);
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST, GET, OPTIONS']);
     expect(await codesOf(response)).toEqual(['METHOD_NOT_ALLOWED']);
   });
 
   it('refuses a document of too many tokens, too deep, malformed or unknown to the schema', async () => {
     await using server = await startEdgeServer();
-    const tokens = await server.query(`{ ${'me '.repeat(10_001)} }`);
+    const tokens = await server.query(`{ ${'me '.repeat(4001)} }`);
     const deep = await server.query(`${'{ nested '.repeat(15)} { me } ${'}'.repeat(15)}`);
     const malformed = await server.query('{ me');
     const unknown = await server.query('{ nobody }');
@@ -170,7 +179,7 @@ describe('a GraphQL request over HTTP', () => {
       `{ ...F0 } ${fragments.join(' ')} fragment F20 on Query { me }`,
     );
     expect(status).toBe(400);
-    expect(body.errors?.at(-1)?.message).toContain('nests 21 levels');
+    expect(body.errors?.[0]?.message).toContain('nests 21 levels');
   });
 
   it('answers 200 with errors to a refused document of a client that takes only application/json', async () => {
@@ -188,6 +197,106 @@ describe('a GraphQL request over HTTP', () => {
     const odd = await server.query('{ me }', { headers: { 'x-request-id': 'a "quoted" id' } });
     expect(own.headers.get('x-request-id')).toBe('req-42');
     expect(odd.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe('a request without a valid token', () => {
+  const ask = (url: string, authorization?: string) =>
+    fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
+      body: '{"query":"{ me }"}',
+    });
+
+  it('is told how to sign in, and where it has sent a token that this one is not good', async () => {
+    await using server = await startEdgeServer();
+    const without = await ask(server.url);
+    const wrong = await ask(server.url, 'Bearer nobody-knows-this-one');
+    expect(without.headers.get('www-authenticate')).toBe('Bearer realm="slipway"');
+    expect(wrong.headers.get('www-authenticate')).toBe(
+      'Bearer realm="slipway", error="invalid_token", error_description="The token is unknown, expired or revoked"',
+    );
+  });
+
+  it('is answered 429 when there were too many from its address, which keeps no good token out', async () => {
+    await using server = await startEdgeServer({ trustedProxies: ['127.0.0.1'] });
+    const from = async (address: string, token: string) =>
+      await fetch(`${server.url}/graphql?query={me}`, {
+        headers: {
+          authorization: `Bearer ${token}`,
+          'apollo-require-preflight': 'yes',
+          'x-forwarded-for': address,
+        },
+      });
+    const statuses = new Map<number, number>();
+    for (let n = 0; n < 310; n += 1) {
+      const { status } = await from('203.0.113.7', `bad-${n}`);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(statuses)).toEqual({ 401: 300, 429: 10 });
+    const refused = await from('203.0.113.7', 'bad');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(await codesOf(refused)).toEqual(['RATE_LIMITED']);
+    expect((await from('203.0.113.7', GOOD_TOKEN)).status).toBe(200);
+    expect((await from('203.0.113.8', 'bad')).status).toBe(401);
+    const socket = (address: string, token: string) =>
+      closeOf(server.url, token, { 'x-forwarded-for': address });
+    expect(await socket('203.0.113.7', 'bad')).toBe(1013);
+    expect(await socket('203.0.113.7', GOOD_TOKEN)).toBe('acknowledged');
+    expect(await socket('203.0.113.8', 'bad')).toBe(4403);
+  });
+
+  it('is told which scope it takes where its token is good, but not for that', async () => {
+    const refuse = async () => {
+      throw new ForbiddenError('This takes a token with the scope WRITE.', { requiredScope: 'WRITE' });
+    };
+    const nothing = async () => {};
+    await using server = await startEdgeServer({
+      guard: { assertMayAsk: nothing, countRefused: nothing, charge: nothing, admit: refuse },
+    });
+    const { status, headers } = await server.query('mutation { touch }');
+    expect([status, headers.get('www-authenticate')]).toEqual([
+      403,
+      'Bearer realm="slipway", error="insufficient_scope", scope="WRITE"',
+    ]);
+  });
+});
+
+describe('the address of a client', () => {
+  it.each([
+    ['is that of the connection, whatever it says of itself', [], '127.0.0.1'],
+    ['is what a trusted proxy says', ['127.0.0.0/8'], '203.0.113.7'],
+  ])('%s', async (_case, trustedProxies, expected) => {
+    const addresses: (string | null)[] = [];
+    await using server = await startEdgeServer({
+      trustedProxies,
+      createContext: (session, kind, { address }) => {
+        addresses.push(address);
+        return { session, kind };
+      },
+      routes: [
+        {
+          method: 'GET',
+          pattern: '/address',
+          handler: ({ res, address }) => void res.end(address),
+        },
+      ],
+    });
+    const headers = { 'x-forwarded-for': '203.0.113.7' };
+    await server.query('{ me }', { headers });
+    const socket = createClient({
+      url: `${server.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: class extends WebSocket {
+        constructor(url: string, protocol: string) {
+          super(url, protocol, { headers });
+        }
+      },
+      connectionParams: { token: GOOD_TOKEN },
+    });
+    for await (const _ of socket.iterate({ query: 'subscription { count(to: 1) }' })) break;
+    await socket.dispose();
+    const route = await (await fetch(`${server.url}/address`, { headers })).text();
+    expect([...addresses, route]).toEqual([expected, expected, expected]);
   });
 });
 
@@ -260,6 +369,14 @@ describe('the other addresses', () => {
     }
   });
 
+  it('has no page at all where there is to be none', async () => {
+    await using server = await startEdgeServer({ graphiqlDir: null });
+    for (const path of ['/', '/graphiql', '/graphiql/', '/graphiql/index.html']) {
+      const response = await fetch(`${server.url}${path}`, { redirect: 'manual' });
+      expect([path, response.status, await codesOf(response)]).toEqual([path, 404, ['NOT_FOUND']]);
+    }
+  });
+
   it('serves the page with a strict policy and its hashed files for good, and nothing outside its folder', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'slipway-page-'));
     await mkdir(join(dir, 'site', 'assets'), { recursive: true });
@@ -317,7 +434,7 @@ describe('a server that drains', () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
     expect(drained).toBe(false);
     server.release();
-    expect((await slow).body).toEqual({ data: { slow: 'done' } });
+    expect((await slow).body).toEqual({ data: { slow: 'done' }, ...FREE });
     await draining;
   });
 
@@ -331,6 +448,23 @@ describe('a server that drains', () => {
 async function codesOf(response: Response): Promise<unknown[]> {
   const body = (await response.json()) as EdgeBody;
   return (body.errors ?? []).map((error) => error.extensions['code']);
+}
+
+/** What becomes of a socket that signs in: the code that it is closed with, or that it is not. */
+async function closeOf(
+  url: string,
+  token: string,
+  headers: Record<string, string>,
+): Promise<number | 'acknowledged'> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { token } }));
+  const outcome = await Promise.race([
+    once(socket, 'close').then(([code]) => code as number),
+    once(socket, 'message').then(() => 'acknowledged' as const),
+  ]);
+  socket.terminate();
+  return outcome;
 }
 
 /** The status of a request whose path is sent as it stands; `fetch` would tidy it up. */

@@ -1,9 +1,14 @@
 import { request } from 'node:http';
+import { GraphQLError } from 'graphql';
 import { type Client, createClient } from 'graphql-ws';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import type { OperationGuard } from '../../src/graphql/operation-guard.ts';
 import { UnavailableError } from '../../src/shared/errors.ts';
+import type { EdgeSession } from '../support/edge-schema.ts';
 import { type EdgeServer, GOOD_TOKEN, startEdgeServer } from '../support/edge-server.ts';
+import { init, openSignedIn, openSocket, subscribe } from '../support/raw-socket.ts';
+import { until } from '../support/until.ts';
 
 describe('an operation over the WebSocket', () => {
   it.each([{ Authorization: `Bearer ${GOOD_TOKEN}` }, { authorization: GOOD_TOKEN }, { token: GOOD_TOKEN }])(
@@ -22,7 +27,7 @@ describe('an operation over the WebSocket', () => {
   it('tells the context whether it lives for one answer or for many', async () => {
     await using server = await startEdgeServer();
     using client = connect(server);
-    expect(await results(client, '{ kind }')).toEqual([{ data: { kind: 'request' } }]);
+    expect(await results(client, '{ kind }')).toMatchObject([{ data: { kind: 'request' } }]);
     expect(await results(client, 'subscription { kind }')).toEqual([{ data: { kind: 'subscription' } }]);
   });
 
@@ -95,85 +100,182 @@ describe('an operation over the WebSocket', () => {
     expect(server.running()).toBe(100);
     await streams[0]?.return?.();
     await expect.poll(() => server.running()).toBe(99);
-    expect(await results(client, '{ me }')).toEqual([{ data: { me: 'ada' } }]);
+    expect(await results(client, '{ me }')).toMatchObject([{ data: { me: 'ada' } }]);
   });
 });
 
-describe('a socket is closed', () => {
-  it.each([
-    ['without a token', undefined, 4401],
-    ['with a wrong token', { token: 'nobody-knows-this-one' }, 4403],
-  ])('at its init %s', async (_case, payload, code) => {
-    await using server = await startEdgeServer();
-    const socket = open(server);
-    await once(socket, 'open');
-    socket.send(JSON.stringify({ type: 'connection_init', payload }));
-    expect(await closeCode(socket)).toBe(code);
+describe('the guard', () => {
+  /** Counts what is let in and what is refused before. */
+  function counting() {
+    const counts = { running: 0, admitted: 0, refused: 0 };
+    const guard: OperationGuard<EdgeSession> = {
+      assertMayAsk: async () => {},
+      countRefused: async () => {
+        counts.refused += 1;
+      },
+      charge: async () => {},
+      admit: async () => {
+        counts.admitted += 1;
+        counts.running += 1;
+        const ended = new DisposableStack();
+        ended.defer(() => {
+          counts.running -= 1;
+        });
+        return { cost: { requested: 7, limit: 100 }, [Symbol.dispose]: () => ended.dispose() };
+      },
+    };
+    return { guard, counts };
+  }
+
+  it('is told of the end of every operation, however it ends', async () => {
+    const { guard, counts } = counting();
+    await using server = await startEdgeServer({ guard });
+    const queries = [
+      'subscription { count(to: 2) }',
+      'subscription { faultAfterOne }',
+      'subscription { away }',
+      '{ me }',
+      '{ secretFault }',
+      'mutation { touch }',
+      'subscription { endless }',
+      'subscription ($n: Int!) { count(to: $n) }',
+    ];
+    for (let round = 0; round < 125 / 5; round += 1) {
+      const socket = await openSignedIn(server.url, GOOD_TOKEN);
+      const ids = Array.from({ length: 5 * queries.length }, (_, i) => `${i}`);
+      for (const [i, id] of ids.entries()) socket.send(subscribe(id, queries[i % queries.length] as string));
+      // Some are left before they have begun, some while they run, and the rest end by themselves or with the socket.
+      for (const id of ids.slice(0, 12)) socket.send({ id, type: 'complete' });
+      await socket.received('next', '14');
+      for (const id of ids.slice(12, 16)) socket.send({ id, type: 'complete' });
+      await socket.received('next', '38');
+      if (round % 2 === 0) socket.socket.terminate();
+      else socket.socket.close();
+      await socket.closed;
+    }
+    await until('nothing to run', () => counts.running === 0 && server.running() === 0);
+    expect(counts.admitted).toBeGreaterThan(500);
+  }, 30_000);
+
+  it('is told of the end of what breaks the socket, and of what ran beside it', async () => {
+    const { guard, counts } = counting();
+    await using server = await startEdgeServer({ guard });
+    const socket = await openSignedIn(server.url, GOOD_TOKEN);
+    socket.send(subscribe('1', 'subscription { endless }'), subscribe('2', '{ unsendable }'));
+    expect((await socket.closed).code).toBe(1013);
+    await until('nothing to run', () => counts.running === 0 && server.running() === 0);
+    expect(counts.admitted).toBe(2);
   });
 
-  it('with a code to try again after while the tokens cannot be looked up', async () => {
+  it('says in the answer of a query or a mutation what it cost, and nothing in a stream', async () => {
+    await using server = await startEdgeServer({ guard: counting().guard });
+    using client = connect(server);
+    const extensions = { cost: { requested: 7, limit: 100 } };
+    expect(await results(client, '{ me }')).toEqual([{ data: { me: 'ada' }, extensions }]);
+    expect(await results(client, 'mutation { touch }')).toEqual([{ data: { touch: true }, extensions }]);
+    expect(await results(client, '{ secretFault }')).toMatchObject([{ errors: [{}], extensions }]);
+    expect(await results(client, 'subscription { count(to: 1) }')).toEqual([{ data: { count: 1 } }]);
+  });
+
+  it('counts documents that are refused, and refuses with what it says', async () => {
+    const { guard, counts } = counting();
+    const spent = new GraphQLError('Too much.', { extensions: { code: 'RATE_LIMITED', retryAfter: 3 } });
     await using server = await startEdgeServer({
-      authenticate: async () => {
-        throw new UnavailableError();
+      guard: {
+        ...guard,
+        admit: async () => {
+          throw spent;
+        },
       },
     });
-    const socket = open(server);
-    await once(socket, 'open');
-    socket.send('{"type":"connection_init"}');
-    expect(await closeCode(socket)).toBe(1013);
+    using client = connect(server);
+    for (const query of ['{', '{ nobody }', 'query A { me } query B { me }']) await refusal(client, query);
+    expect(counts).toEqual({ refused: 3, admitted: 0, running: 0 });
+    expect(await refusal(client, '{ me }')).toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }]);
+  });
+});
+
+describe('a viewer', () => {
+  it('has so many sockets, whatever token they sign in with, and one more when one is closed', async () => {
+    await using server = await startEdgeServer({
+      maxSockets: 2,
+      authenticate: async (token) => (token === null ? null : { name: token.split('-')[0] as string }),
+    });
+    const [first] = [await openSignedIn(server.url, 'ada-1'), await openSignedIn(server.url, 'ada-2')];
+    const third = await openSocket(server.url);
+    third.send(init('ada-1'));
+    expect(await third.closed).toMatchObject({ code: 1013, reason: expect.stringContaining('Too many') });
+    await openSignedIn(server.url, 'grace-1');
+    first.socket.close();
+    await first.closed;
+    await openSignedIn(server.url, 'ada-3');
   });
 
-  it('at the next operation after its token was revoked', async () => {
-    await using server = await startEdgeServer();
-    const socket = await openReady(server);
-    server.revoked.add(GOOD_TOKEN);
-    socket.send(subscribe('1', '{ me }'));
-    expect(await closeCode(socket)).toBe(4403);
-  });
-
-  it('without the sub-protocol, or with the old one only', async () => {
-    await using server = await startEdgeServer();
-    expect(await closeCode(open(server, []))).toBe(4406);
-    const old = open(server, ['graphql-ws']);
-    expect(await once(old, 'error')).toBeInstanceOf(Error); // the client gives up: no protocol was agreed on
-  });
-
-  it.each([
-    ['a message that is no JSON', ['nonsense'], 4400],
-    ['a subscribe before the init', [subscribe('1', '{ me }')], 4401],
-    ['a second init', [init(), init()], 4429],
-    [
-      'an id that is in use',
-      [init(), subscribe('1', 'subscription { endless }'), subscribe('1', '{ me }')],
-      4409,
-    ],
-    ['a message over 1 MiB', ['x'.repeat(2_000_000)], 1009],
-  ])('for %s', async (_case, messages, code) => {
-    await using server = await startEdgeServer();
-    const socket = open(server);
-    await once(socket, 'open');
-    for (const [n, message] of messages.entries()) {
-      socket.send(message);
-      if (n === 0 && message === init()) await once(socket, 'message');
+  it('who floods one socket has it closed, and no fresh count on the next; others notice nothing', async () => {
+    await using server = await startEdgeServer({
+      authenticate: async (token) => (token === null ? null : { name: token }),
+    });
+    const quiet = await openSignedIn(server.url, 'grace');
+    for (let tries = 0; tries < 2; tries += 1) {
+      const flooding = await openSignedIn(server.url, 'ada');
+      for (let i = 0; i < 6000; i += 1) flooding.send('{"type":"ping"}');
+      expect((await flooding.closed).code).toBe(1008);
+      // Of the second flood, what was counted off since the first is answered.
+      const answered = flooding.messages.filter(({ type }) => type === 'pong').length;
+      expect(answered).toBeLessThan(tries === 0 ? 6000 : 5000);
     }
-    expect(await closeCode(socket)).toBe(code);
+    quiet.send({ type: 'ping' });
+    await quiet.received('pong');
   });
 
-  it('when no init comes in time', { timeout: 10_000 }, async () => {
+  it('who floods with subscriptions that are left at once has the socket closed, and none goes on', async () => {
     await using server = await startEdgeServer();
-    expect(await closeCode(open(server))).toBe(4408);
+    const socket = await openSignedIn(server.url, GOOD_TOKEN);
+    for (let i = 0; i < 4000; i += 1)
+      socket.send(subscribe(`${i}`, 'subscription { endless }'), { id: `${i}`, type: 'complete' });
+    expect((await socket.closed).code).toBe(1008);
+    await until('nothing to run', () => server.running() === 0);
   });
 
-  it('with 1012 when the server drains, upon which the client connects again', async () => {
+  it('may not let operations hold more than 32 MiB', async () => {
     await using server = await startEdgeServer();
-    const socket = await openReady(server);
+    const sockets = await Promise.all([1, 2].map(() => openSignedIn(server.url, GOOD_TOKEN)));
+    const padding = { padding: 'x'.repeat(1_040_000) };
+    for (const { send } of sockets)
+      for (let i = 0; i < 17; i += 1) send(subscribe(`${i}`, 'subscription { endless }', padding));
+    await until('one to be refused', () =>
+      sockets.some(({ messages }) => messages.some(({ type }) => type === 'error')),
+    );
+    const errors = sockets.flatMap(({ messages }) => messages).filter(({ type }) => type === 'error');
+    for (const { payload } of errors)
+      expect(payload).toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }]);
+    for (const { socket } of sockets) socket.close();
+    await until('nothing to run', () => server.running() === 0);
+    const again = await openSignedIn(server.url, GOOD_TOKEN);
+    again.send(subscribe('1', '{ me }', padding));
+    await again.received('next', '1');
+  }, 20_000);
+});
+
+describe('a server that stops', () => {
+  it('closes sockets with 1012, upon which clients connect again', async () => {
+    await using server = await startEdgeServer();
+    const socket = await openSignedIn(server.url, GOOD_TOKEN);
     socket.send(subscribe('1', 'subscription { endless }'));
-    await expect.poll(() => server.running()).toBe(1);
-    const code = closeCode(socket);
+    await socket.received('next', '1');
     await server.http.drain();
-    expect(await code).toBe(1012);
-    await expect.poll(() => server.running()).toBe(0);
+    expect((await socket.closed).code).toBe(1012);
+    await until('nothing to run', () => server.running() === 0);
     expect(await upgradeStatus(server, { path: '/graphql' })).toBe(503);
+  });
+
+  it('cuts off a client that does not close its side', async () => {
+    await using server = await startEdgeServer();
+    const socket = await openSignedIn(server.url, GOOD_TOKEN);
+    socket.socket.pause();
+    await server.http.drain();
+    socket.socket.resume();
+    expect((await socket.closed).code).toBe(1012);
   });
 });
 
@@ -224,34 +326,6 @@ async function refusal(client: Client, query: string): Promise<unknown> {
     () => expect.unreachable('the operation was not refused'),
     (errors: unknown) => errors,
   );
-}
-
-function init(): string {
-  return JSON.stringify({ type: 'connection_init', payload: { token: GOOD_TOKEN } });
-}
-
-function subscribe(id: string, query: string): string {
-  return JSON.stringify({ id, type: 'subscribe', payload: { query } });
-}
-
-function open(server: EdgeServer, protocols = ['graphql-transport-ws']): WebSocket {
-  return new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, protocols);
-}
-
-async function openReady(server: EdgeServer): Promise<WebSocket> {
-  const socket = open(server);
-  await once(socket, 'open');
-  socket.send(init());
-  await once(socket, 'message');
-  return socket;
-}
-
-function once(socket: WebSocket, event: 'open' | 'message' | 'error'): Promise<unknown> {
-  return new Promise((resolve) => socket.once(event, resolve));
-}
-
-function closeCode(socket: WebSocket): Promise<number> {
-  return new Promise((resolve) => socket.once('close', (code) => resolve(code)));
 }
 
 function upgradeStatus(

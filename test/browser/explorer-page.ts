@@ -60,6 +60,17 @@ export class ExplorerPage {
     await this.page.locator('.graphiql-execute-button').click();
   }
 
+  /** Runs a query of one's own. */
+  async ask(query: string): Promise<void> {
+    await this.page.locator('.graphiql-query-editor .view-lines').first().click();
+    await this.page.keyboard.press('Control+A');
+    await this.page.keyboard.insertText(query);
+    // The editor may have closed a bracket once more.
+    await this.page.keyboard.press('Control+Shift+End');
+    await this.page.keyboard.press('Delete');
+    await this.page.locator('.graphiql-execute-button').click();
+  }
+
   /** Stops the subscription that runs. */
   stop(): Promise<void> {
     return this.page.locator('.graphiql-execute-button').click();

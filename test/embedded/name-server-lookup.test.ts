@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createNameServerLookup } from '../../src/registry/name-server-lookup.ts';
+import { createNameServerLookup } from '../../src/outgoing/name-server-lookup.ts';
 
 const A = 1;
 const AAAA = 28;

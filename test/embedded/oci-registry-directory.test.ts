@@ -231,13 +231,51 @@ describe('the directory of registries', () => {
       `http://auth.test:${tokens.port}`,
       `http://blobs.test:${storage.port}`,
     ] as const;
-    const auths = { [server.host]: ANN };
+    const auths = { [server.host]: ANN, [`auth.test:${tokens.port}`]: ANN };
     const read = (listed: readonly string[]) =>
       directoryOf({ hosts: listed, auths }, lookup).readerOf(server.host).manifest('a', '1');
     expect(await read(hosts)).toMatchObject({ digest: manifest.digest, architecture: 'arm64' });
     expect(atStorage).toEqual([undefined]);
     await expect(read(hosts.slice(0, 2))).rejects.toMatchObject({ reason: 'PROTOCOL' });
     expect(storage.connections).toBe(1);
+  });
+
+  it.each([
+    ['shows it where the operator has given the same', ANN, ANN_BASIC],
+    ['keeps it where the operator has given another', { username: 'ann', password: 'other' }, undefined],
+    ['keeps it where the operator has given none', null, undefined],
+  ])("and the registry's password at a token service of another site: %s", async (_, given, shown) => {
+    const { lookup } = namesOf({ 'auth.test': ['127.0.0.1'] });
+    const seen: (string | undefined)[] = [];
+    await using tokens = await listen((request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(request.headers.authorization === ANN_BASIC ? 200 : 401).end('{"token":"abc"}');
+    });
+    await using server = await listen((request, response) => {
+      if (request.headers.authorization === 'Bearer abc') return serve(request, response);
+      sendsTo.realm(`http://auth.test:${tokens.port}/`)(request, response);
+    });
+    const hosts = [server.host, `http://auth.test:${tokens.port}`];
+    const auths = { [server.host]: ANN, ...(given && { [`auth.test:${tokens.port}`]: given }) };
+    const read = directoryOf({ hosts, auths }, lookup).readerOf(server.host).manifest('a', '1');
+    if (shown !== undefined) expect(await read).not.toBeNull();
+    else {
+      const message = expect.stringContaining('another site');
+      await expect(read).rejects.toMatchObject({ reason: 'DENIED', message });
+    }
+    expect(seen).toEqual(Array.from(seen, () => shown));
+    expect(seen.length).toBeGreaterThan(0);
+  });
+
+  it('does not believe a place that it was sent on to about where to sign in', async () => {
+    await using thief = await listen((_, response) => void response.end('{"token":"abc"}'));
+    await using storage = await listen(sendsTo.realm(`http://${thief.host}/`));
+    await using server = await listen(sendsTo.redirect(`http://${storage.host}/x`));
+    const hosts = [server.host, `http://${storage.host}`, `http://${thief.host}`];
+    const auths = { [server.host]: ANN, [thief.host]: ANN };
+    const read = directoryOf({ hosts, auths }).readerOf(server.host).manifest('a', '1');
+    await expect(read).rejects.toMatchObject({ reason: 'DENIED' });
+    expect(thief.connections).toBe(0);
   });
 
   it('knows an image that is not there, and what a registry says instead', async () => {

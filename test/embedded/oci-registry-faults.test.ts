@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { describe, expect, it } from 'vitest';
+import { createKnownHosts } from '../../src/registry/known-hosts.ts';
 import { createOciRegistry } from '../../src/registry/oci-registry.ts';
 import { listen } from '../support/http-server.ts';
 import { linux, makeDocument, makeImage, makeIndex } from '../support/registry-push.ts';
@@ -156,6 +157,29 @@ describe('the registry adapter on registries that ask', () => {
       await expect(read).rejects.toMatchObject({ reason: 'PROTOCOL' });
     }
     expect(thief.connections).toBe(0);
+  });
+});
+
+describe("the platform's own registry", () => {
+  it.each(['redirect', 'realm'])('sends nobody to a private address by a %s', async (kind) => {
+    await using inside = await listen(() => {});
+    const target = `https://${inside.host}/latest/meta-data`;
+    await using server = await listen((_, response) => {
+      if (kind === 'redirect') response.writeHead(307, { location: target }).end();
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="${target}"` }).end();
+    });
+    const read = createOciRegistry(server.host, ANN).manifest('a', 'b');
+    await expect(read).rejects.toMatchObject({ reason: 'NOT_ALLOWED' });
+    expect(inside.connections).toBe(0);
+  });
+
+  it('sends us on to a private address where the operator has named that', async () => {
+    await using storage = await listen(serve);
+    await using server = await listen((request, response) => {
+      response.writeHead(307, { location: `http://${storage.host}${request.url}` }).end();
+    });
+    const known = createKnownHosts({ hosts: [storage.host], auths: {} });
+    expect(await createOciRegistry(server.host, null, { known }).manifest('a', 'b')).not.toBeNull();
   });
 });
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
 import { type App, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import type { FindPrivateNames } from '../../src/registry/private-names.ts';
 import { startServer } from '../../src/server.ts';
-import { createLogger } from '../../src/shared/logger.ts';
+import { createLogger, type Logger } from '../../src/shared/logger.ts';
 import { startWorker } from '../../src/worker.ts';
 import { type ApiClient, createApiClient } from './client.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
@@ -29,6 +30,8 @@ export interface Statement {
 }
 
 const SECRET_KEY = randomBytes(32);
+/** What no request asks for: when tokens were used, once a minute, and the queue's look whether the database is there. */
+const BESIDE_REQUESTS = /set last_used_at|^select 1$/;
 const ADMIN_TOKEN = `admin-${randomBytes(16).toString('hex')}`;
 
 export interface TestAppOptions {
@@ -38,8 +41,12 @@ export interface TestAppOptions {
   /** Run builds; true where nothing is said. */
   readonly worker?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Absent: errors go to standard error. */
+  readonly log?: Logger;
   /** Absent: no name is looked up, and all lead to the public internet. */
   readonly findPrivateNames?: FindPrivateNames;
+  /** The name servers, for the names of registries. */
+  readonly lookup?: LookupFunction;
 }
 
 export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -60,11 +67,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     secretKey: SECRET_KEY,
   };
   const app = opened.use(
-    await createApp(config, connections, createLogger(config.logLevel), {
+    await createApp(config, connections, options.log ?? createLogger(config.logLevel), {
       engine,
       registry: engine.registry,
       findPrivateNames: options.findPrivateNames ?? (async () => new Set()),
-      onStatement: (text, values) => statements.push({ text, values }),
+      ...(options.lookup && { lookup: options.lookup }),
+      onStatement: (text, values) => {
+        if (!BESIDE_REQUESTS.test(text)) statements.push({ text, values });
+      },
     }),
   );
   const worker = options.worker === false ? null : await startWorker(app);

@@ -8,7 +8,13 @@ import {
   GraphQLSchema,
   GraphQLString,
 } from 'graphql';
-import { ForbiddenError, UnavailableError } from '../../src/shared/errors.ts';
+import {
+  AccessEndedError,
+  ForbiddenError,
+  NotFoundError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '../../src/shared/errors.ts';
 
 export interface EdgeSession {
   readonly name: string;
@@ -27,6 +33,13 @@ export interface EdgeSchemaHooks {
   readonly onRunning: (change: number) => void;
 }
 
+/** Why `accessEnds` ends. */
+const REASONS = {
+  NOT_FOUND: new NotFoundError(),
+  FORBIDDEN: new ForbiddenError(),
+  UNAUTHENTICATED: new UnauthenticatedError(),
+};
+
 /** Fields that succeed, fail in every way the edges must tell apart, wait, and stream. */
 export function createEdgeSchema(hooks: EdgeSchemaHooks): GraphQLSchema {
   const Unserialisable = new GraphQLScalarType({
@@ -35,6 +48,9 @@ export function createEdgeSchema(hooks: EdgeSchemaHooks): GraphQLSchema {
       throw new GraphQLError(`cannot print ${String(value)}`);
     },
   });
+
+  /** Passes GraphQL, but is no JSON. */
+  const Unsendable = new GraphQLScalarType({ name: 'Unsendable', serialize: () => 1n });
 
   const Query: GraphQLObjectType<unknown, EdgeContext> = new GraphQLObjectType<unknown, EdgeContext>({
     name: 'Query',
@@ -79,6 +95,7 @@ export function createEdgeSchema(hooks: EdgeSchemaHooks): GraphQLSchema {
           throw new Error('the query failed', { cause });
         },
       },
+      unsendable: { type: Unsendable, resolve: () => 'x' },
       unserialisable: { type: Unserialisable, resolve: () => 'db.internal' },
       slow: {
         type: GraphQLString,
@@ -137,6 +154,15 @@ export function createEdgeSchema(hooks: EdgeSchemaHooks): GraphQLSchema {
         async *subscribe() {
           yield 1;
           throw new Error('relation "secret" does not exist');
+        },
+      },
+      accessEnds: {
+        type: GraphQLInt,
+        args: { reason: { type: new GraphQLNonNull(GraphQLString) } },
+        resolve: identity,
+        async *subscribe(_root, { reason }: { reason: keyof typeof REASONS }) {
+          yield 1;
+          throw new AccessEndedError(REASONS[reason]);
         },
       },
       away: {

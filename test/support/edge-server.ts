@@ -1,4 +1,8 @@
+import { createOperationGuard } from '../../src/graphql/create-operation-guard.ts';
+import { openOperationDocuments } from '../../src/graphql/operation-documents.ts';
+import type { OperationGuard } from '../../src/graphql/operation-guard.ts';
 import { type HttpServer, type HttpServerParts, startHttpServer } from '../../src/http/http-server.ts';
+import { ForbiddenError } from '../../src/shared/errors.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { createEdgeSchema, type EdgeContext, type EdgeSession } from './edge-schema.ts';
 
@@ -31,6 +35,28 @@ export interface EdgeBody {
   readonly errors?: readonly { message: string; path?: string[]; extensions: Record<string, unknown> }[];
 }
 
+/** Lets everything in, for nothing. */
+const PERMISSIVE: OperationGuard<EdgeSession> = {
+  admit: async () => ({ cost: { requested: 0, limit: 10_000 }, [Symbol.dispose]: () => {} }),
+  assertMayAsk: async () => {},
+  countRefused: async () => {},
+  charge: async () => {},
+};
+
+/** The guard of the product, over the edges' own schema; whoever is called `reader` may not write. */
+export function createEdgeGuard(
+  limits: { maxCost?: number; costPerMinute?: number | null; maxRunning?: number } = {},
+): OperationGuard<EdgeSession> {
+  return createOperationGuard<EdgeSession>({
+    schema: createEdgeSchema({ released: Promise.resolve(), onRunning: () => {} }),
+    limits: { maxCost: 10_000, costPerMinute: null, maxRunning: 1000, ...limits },
+    viewerOf: ({ name }) => name,
+    assertMayWrite: ({ name }) => {
+      if (name === 'reader') throw new ForbiddenError('This takes a token with the scope WRITE.');
+    },
+  });
+}
+
 /** A server of both edges over a schema that needs neither database nor engine. */
 export async function startEdgeServer(
   overrides: Partial<HttpServerParts<EdgeSession, EdgeContext>> = {},
@@ -44,14 +70,21 @@ export async function startEdgeServer(
   const onRunning = (change: number) => {
     running += change;
   };
+  const schema = createEdgeSchema({ released, onRunning });
   const http = await startHttpServer<EdgeSession, EdgeContext>({
-    schema: createEdgeSchema({ released, onRunning }),
+    schema,
     authenticate: async (token) => (token === GOOD_TOKEN && !revoked.has(token) ? { name: 'ada' } : null),
     createContext: (session, kind) => ({ session, kind }),
+    documents: await openOperationDocuments(schema, { introspection: true, documentsFile: null }),
+    guard: PERMISSIVE,
+    viewerOf: ({ name }) => name,
+    maxSockets: 100,
     log: createLogger('silent'),
     host: '127.0.0.1',
     port: 0,
     maxBodyBytes: 64 * 1024,
+    origins: [],
+    trustedProxies: [],
     graphiqlDir: '/nonexistent',
     readiness: async () => ({ ready: true, checks: { database: 'ok' } }),
     ...overrides,

@@ -276,3 +276,22 @@ describe('a target registry', () => {
     expect(target(input).recordedOnly).toHaveLength(notes);
   });
 });
+
+describe('what the operator gives any build', () => {
+  const most = { memoryBytes: 2 ** 30, cpus: 2 };
+  const asking = (cpu: string | null, memory: string | null) => ({
+    ecsSpec: null,
+    quotaId: null,
+    type: null,
+    config: { cpu, memory },
+  });
+
+  it.each([
+    ['a build that asks for nothing', null, most],
+    ['one that asks for more', asking('64', '64Gi'), most],
+    ['one that asks for less', asking('500m', '64Mi'), { cpus: 0.5, memoryBytes: 64 * 2 ** 20 }],
+    ['one that asks for less of one', asking('1', null), { cpus: 1, memoryBytes: 2 ** 30 }],
+  ])('is the most that it gets: %s', (_, resource, expected) => {
+    expect(limitsOf(resource, most)).toEqual(expected);
+  });
+});

@@ -71,10 +71,12 @@ describe('a flag that engines could read differently', () => {
 });
 
 describe('a RUN', () => {
-  it.each(['RUN --network=host ls', 'RUN --security=insecure ls', 'RUN --network=$N ls'])(
-    'does not leave its confines: %s',
-    (line) => expect(errors(`FROM a\n${line}`)).toEqual(['NOT_ALLOWED']),
-  );
+  it.each([
+    'RUN --network=host ls',
+    'RUN --security=insecure ls',
+    'RUN --network=$N ls',
+    'RUN --device=a ls',
+  ])('does not leave its confines: %s', (line) => expect(errors(`FROM a\n${line}`)).toEqual(['NOT_ALLOWED']));
   it.each(['RUN --network=none ls', 'RUN --network=default ls', 'RUN --security=sandbox ls'])(
     'may say that it stays: %s',
     (line) => expect(errors(`FROM a\n${line}`)).toEqual([]),

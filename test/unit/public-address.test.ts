@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isPublicAddress } from '../../src/registry/public-address.rules.ts';
+import { isPublicAddress } from '../../src/outgoing/public-address.rules.ts';
 
 describe('an address on the public internet', () => {
   it.each(['8.8.8.8', '1.1.1.1', '172.15.0.1', '172.32.0.1', '100.63.0.1', '100.128.0.1', '192.167.0.1'])(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ScopeAction, Session } from '../../src/auth/session.ts';
+import { ACTIONS, type Action, type ScopeAction, type Session } from '../../src/auth/session.ts';
 import type { Role } from '../../src/shared/enums.ts';
 import { sessionOf } from '../support/sessions.ts';
 
@@ -20,7 +20,8 @@ describe('a session', () => {
     ['image:update', 'n', ['DEVELOPER', 'OWNER']],
     ['image:delete', 'n', ['DEVELOPER', 'OWNER']],
     ['build:cancel', 'n', ['DEVELOPER', 'OWNER']],
-    ['notebook:save-any', 'w', ['OWNER']],
+    ['image:purge', 'n', ['OWNER']],
+    ['notebook:read', 'w', ['OWNER']],
   ] as const satisfies readonly (readonly [ScopeAction, string, readonly Role[]])[])(
     'may %s on %s with %j',
     (action, id, allowed) => {
@@ -31,6 +32,45 @@ describe('a session', () => {
       expect(sessionOf({ isAdmin: true }).can(action, 'anything')).toBe(true);
     },
   );
+
+  it('is allowed on the same namespaces and workspaces in a list as one by one', () => {
+    const isScopeAction = (action: Action): action is ScopeAction =>
+      ['namespace', 'workspace'].includes(ACTIONS[action].on);
+    const actions = (Object.keys(ACTIONS) as Action[]).filter(isScopeAction);
+    expect(actions.length).toBeGreaterThan(10);
+    const roles = new Map(ROLES.map((role) => [role as string, role]));
+    const ids = [...ROLES, 'elsewhere'];
+    for (const scopes of [['READ'], ['READ', 'WRITE']] as const) {
+      for (const isAdmin of [false, true]) {
+        const session = sessionOf({ scopes, isAdmin, namespaceRoles: roles, workspaceRoles: roles });
+        for (const action of actions) {
+          const allowed = session.allowedOn(action);
+          expect(ids.filter((id) => allowed?.includes(id) ?? true)).toEqual(
+            ids.filter((id) => session.can(action, id)),
+          );
+        }
+      }
+    }
+  });
+
+  it('may do with what is its own what nobody else may but administrators', () => {
+    const dana = sessionOf();
+    for (const action of ['build:cancel-own', 'token:revoke'] as const) {
+      expect(dana.can(action, dana.user.id)).toBe(true);
+      expect(dana.can(action, 'somebody')).toBe(false);
+      expect(dana.can(action, null)).toBe(false);
+      expect(withRole('OWNER').can(action, 'n')).toBe(false);
+      expect(sessionOf({ isAdmin: true }).can(action, null)).toBe(true);
+      expect(sessionOf({ scopes: ['READ'] }).can(action, dana.user.id)).toBe(false);
+    }
+  });
+
+  it('may work in the default workspace without any role', () => {
+    expect(sessionOf().can('default-workspace:read')).toBe(true);
+    expect(sessionOf().can('default-workspace:work')).toBe(true);
+    expect(sessionOf({ scopes: ['READ'] }).can('default-workspace:work')).toBe(false);
+    expect(withRole('OWNER').can('namespace:create')).toBe(false);
+  });
 
   it('says what is missing', () => {
     expect(() => withRole('VIEWER').assertCan('image:create', 'n')).toThrow(

@@ -1,4 +1,4 @@
-import { isPublicAddress } from '../../registry/public-address.rules.ts';
+import { isPublicAddress } from '../../outgoing/public-address.rules.ts';
 import { parseDockerfile, type TextRange } from '../../shared/dockerfile.ts';
 import { excerpt } from '../../shared/excerpt.ts';
 import { isDockerHub, isSameRegistry } from '../../shared/registry-host.ts';

@@ -109,14 +109,15 @@ function isUnclearFlag(written: string): boolean {
   return /["'\\`]|[^\x20-\x7e]/.test(written.replace(/"[^"'\\`]*"|'[^"'\\`]*'/g, ''));
 }
 
-/** RUN in the host's network, where the platform's own services listen, or with more rights than a build has. */
+/** RUN in the host's network, where the platform's own services listen, with its devices, or with more rights than a build has. */
 function openedRuns(instruction: DockerfileInstruction, lines: readonly string[]) {
   const { keyword, flags } = withoutTrigger(instruction);
   if (keyword !== 'RUN') return [];
   const find = rangeFinder(lines, instruction.range);
   const isOpening = ({ name, value }: InstructionFlag) =>
     (name === 'network' && value !== 'none' && value !== 'default') ||
-    (name === 'security' && value !== 'sandbox');
+    (name === 'security' && value !== 'sandbox') ||
+    name === 'device';
   return flags
     .filter(isOpening)
     .map(({ written }) => notAllowed(`a build runs without ${excerpt(written)}`, find(written)));

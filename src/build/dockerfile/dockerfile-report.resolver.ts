@@ -1,4 +1,4 @@
-import { Arg, Ctx, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, Extensions, Query, Resolver } from 'type-graphql';
 import type { Context } from '../../graphql/context.ts';
 import { BadInputError } from '../../shared/errors.ts';
 import { BuildArgInput } from '../build.inputs.ts';
@@ -9,6 +9,7 @@ import { MAX_FILES } from './dockerfile-source.rules.ts';
 
 @Resolver()
 export class DockerfileReportResolver {
+  @Extensions({ cost: 50 })
   @Query(() => DockerfileReportObject, {
     description: 'Checks a Dockerfile without building it: every problem with its line and column.',
   })

@@ -1,4 +1,4 @@
-import { Args, Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import { Args, Ctx, Extensions, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { Context } from '../../graphql/context.ts';
 import type { BuildRow } from '../build.reads.ts';
 import { BuildObject } from '../build.types.ts';
@@ -14,6 +14,7 @@ export class BuildLogResolver {
     return `/builds/${build.id}/log`;
   }
 
+  @Extensions({ cost: 10, page: { size: 100, limit: 1000 } })
   @FieldResolver(() => BuildLogConnectionObject, {
     description: 'Its log, forwards or backwards; what is still to come is for `imageBuildLogs`.',
   })

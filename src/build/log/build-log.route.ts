@@ -39,6 +39,8 @@ export function buildLogRoute(builds: BuildService, source: BuildLogSource): Rou
   return {
     method: 'GET',
     pattern: '/builds/:id/log',
+    // As a page of a hundred of its lines.
+    cost: 100,
     handler: async (exchange) => {
       const { req, res, params, url } = exchange;
       const session = await exchange.session();
@@ -50,7 +52,7 @@ export function buildLogRoute(builds: BuildService, source: BuildLogSource): Rou
       if (isLive && exchange.stopping.aborted) throw new UnavailableError();
       res.writeHead(status, headers);
       if (req.method === 'HEAD' || span === null) return void res.end();
-      const body = whileVisible({ builds, session }, build.id, (signal) =>
+      const body = whileVisible({ session }, build, (signal) =>
         logBytes(source, build.id, { ...wish, ...span }, { follow: isLive, signal }),
       );
       if (isLive) await sendLive(exchange, body);
@@ -102,7 +104,7 @@ function answerTo(req: Exchange<Session>['req'], build: BuildRow, { form, follow
     'content-type': form === 'raw' ? 'application/octet-stream' : 'text/plain; charset=utf-8',
     'content-disposition': `${form === 'raw' ? 'attachment' : 'inline'}; filename="${build.id}.log"`,
     // A build's output is a stranger's: a browser must take it for nothing but text.
-    'content-security-policy': "default-src 'none'; sandbox",
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   };
   if (range !== null) {
     const { from, to } = range;

@@ -1,9 +1,10 @@
-import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
+import { Ctx, Extensions, FieldResolver, Resolver, Root } from 'type-graphql';
 import type { Context } from '../../graphql/context.ts';
 import { QuotaObject, type QuotaOwner, QuotaUseObject, quotaUse } from '../../scope/scope-quota.types.ts';
 
 @Resolver(() => QuotaObject)
 export class QuotaBuildsResolver {
+  @Extensions({ cost: 10 })
   @FieldResolver(() => QuotaUseObject, {
     description: 'Builds that have not ended: waiting, running, and being cancelled.',
   })

@@ -82,7 +82,7 @@ export class BuildAdmission {
   async check(session: Session, wanted: Wanted, paths: AdmissionPaths, problems: Problems): Promise<Place> {
     const { target, workspaceUid } = wanted;
     const { workspaces, quotas } = this.parts;
-    if (wanted.priority === 'HIGH' && !session.isAdmin) {
+    if (wanted.priority === 'HIGH' && !session.can('build:prioritise')) {
       problems.add('NOT_ALLOWED', ['priority'], 'only administrators may put a build before the others');
     }
     const workspace = await workspaces.findTarget(session, workspaceUid, paths.workspace, problems);

@@ -94,11 +94,23 @@ export function resourceOf(
   };
 }
 
-/** The limits that a kept resource asks for; a quantity that cannot be read, which none is that was checked, is no limit. */
-export function limitsOf(resource: BuildResource | null): BuildLimits {
+const NO_LIMITS: BuildLimits = { memoryBytes: null, cpus: null };
+
+/**
+ * The limits that a kept resource asks for; a quantity that cannot be read, which none is that was checked, is no limit.
+ *
+ * @param most what the operator gives any build
+ */
+export function limitsOf(resource: BuildResource | null, most: BuildLimits = NO_LIMITS): BuildLimits {
   const { cpu = null, memory = null } = resource?.config ?? {};
-  return { cpus: cpusOf(cpu), memoryBytes: memoryBytesOf(memory) };
+  return {
+    cpus: lower(cpusOf(cpu), most.cpus),
+    memoryBytes: lower(memoryBytesOf(memory), most.memoryBytes),
+  };
 }
+
+const lower = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other);
 
 /**
  * Checks where a built image is to be pushed by S3's `TargetRegistry`.

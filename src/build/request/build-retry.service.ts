@@ -94,7 +94,8 @@ export class BuildRetryService {
     );
     const target = await this.#targetOf(earlier);
     checkHost(earlier, registries.own, problems);
-    const priority = earlier.priority === 'HIGH' && !session.isAdmin ? 'NORMAL' : earlier.priority;
+    const isTooHigh = earlier.priority === 'HIGH' && !session.can('build:prioritise');
+    const priority = isTooHigh ? 'NORMAL' : earlier.priority;
     const draft: BuildDraft = {
       ...earlier,
       ...built,
@@ -105,11 +106,10 @@ export class BuildRetryService {
       retryOfId: earlier.id,
       mayHavePushed: await this.#mayHavePushed(earlier),
     };
-    const isLower = priority !== earlier.priority;
     const warnings = [
       ...built.warnings,
       ...this.parts.requests.limitWarnings(limitsOf(earlier.resource), built.needsBuildKit),
-      ...(isLower
+      ...(isTooHigh
         ? ['the priority is NORMAL now: only administrators may put a build before the others']
         : []),
     ];

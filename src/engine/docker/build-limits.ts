@@ -17,6 +17,8 @@ export interface BuildLimits {
  * The limits that the engine holds a build's steps to. Measured: Docker's classic builder and Podman (4.3, as root) enforce both;
  * BuildKit ignores them, and so does an engine whose kernel lacks the control groups (Podman without root on
  * version 1 even refuses the container), which only the engine knows. It is told no limit that it does not enforce.
+ * Podman with control groups of version 1 lets a step that means to write its own limit away; one that the operator has put on
+ * the service itself stands above it and holds.
  */
 export async function buildLimits(
   engine: EngineConnection,

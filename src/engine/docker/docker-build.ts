@@ -4,6 +4,7 @@ import { type BaseFetches, MAX_FETCH_SILENCE_MS, untilSilent } from './base-fetc
 import { packContext } from './build-context.ts';
 import { markerHosts } from './build-leftovers.ts';
 import { buildLimits, withLimits } from './build-limits.ts';
+import { buildNetwork } from './build-network.ts';
 import type { BuildProgress } from './build-progress.ts';
 import { type BuilderKind, chooseBuilder, mountsSecret, refuseUnknownSyntax } from './builder-choice.ts';
 import { BuildKitFetches } from './buildkit-fetches.ts';
@@ -19,13 +20,21 @@ import { PodmanProgress } from './podman-progress.ts';
 import { registryConfigHeader } from './registry-auths.ts';
 import { ClassicFetches, PodmanFetches } from './step-fetches.ts';
 
+/** What is the same for all builds. */
+export interface BuildSettings {
+  /** What the steps are connected to, see {@link buildNetwork}. */
+  readonly network: string;
+  /** How long a fetch of the engine's may say nothing. */
+  readonly maxFetchSilenceMs?: number | undefined;
+}
+
 /** Runs one build and gives its events; throws an EngineError after the last one of a build that failed. */
 export async function* runBuild(
   engine: EngineConnection,
   info: EngineInfo,
   request: BuildRequest,
+  { network, maxFetchSilenceMs = MAX_FETCH_SILENCE_MS }: BuildSettings,
   signal?: AbortSignal,
-  maxFetchSilenceMs = MAX_FETCH_SILENCE_MS,
 ): AsyncIterable<BuildEvent> {
   const dockerfile = parseDockerfile(request.dockerfile, request.buildArgs);
   const builder = chooseBuilder(info, request, dockerfile);
@@ -36,6 +45,7 @@ export async function* runBuild(
     enforcesLimits: limits.enforced,
   };
   refuseUnknownSyntax(info, builder, dockerfile);
+  const connected = buildNetwork(builder, network);
   const progress = progressOf(builder, dockerfile, request.target);
   const fetches = fetchesOf(builder, dockerfile);
   // Ends the engine's work too when the consumer stops reading.
@@ -49,7 +59,7 @@ export async function* runBuild(
       engine,
       builder,
       request,
-      { ...limits.query, session: session?.id },
+      { ...limits.query, ...connected, session: session?.id },
       both,
     );
     for await (const message of untilSilent(readMessages(stream), fetches, maxFetchSilenceMs)) {

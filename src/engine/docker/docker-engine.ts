@@ -10,6 +10,7 @@ import type {
   EngineInfo,
 } from '../container-engine.ts';
 import { reapContainers } from './build-leftovers.ts';
+import { DEFAULT_NETWORK } from './build-network.ts';
 import { runBuild } from './docker-build.ts';
 import { runCommit } from './docker-commit.ts';
 import {
@@ -32,7 +33,12 @@ export function createDockerEngine(
   {
     pushSilenceMs,
     fetchSilenceMs,
-  }: { readonly pushSilenceMs?: number; readonly fetchSilenceMs?: number } = {},
+    buildNetwork = DEFAULT_NETWORK,
+  }: {
+    readonly pushSilenceMs?: number;
+    readonly fetchSilenceMs?: number;
+    readonly buildNetwork?: string;
+  } = {},
 ): ContainerEngine {
   const engine = new EngineConnection(endpoint);
   const info = async ({ signal }: CallOptions = {}): Promise<EngineInfo> => {
@@ -44,7 +50,9 @@ export function createDockerEngine(
   return {
     info,
     async *build(request, { signal }) {
-      yield* runBuild(engine, await info({ ...(signal && { signal }) }), request, signal, fetchSilenceMs);
+      const about = await info({ ...(signal && { signal }) });
+      const settings = { network: buildNetwork, maxFetchSilenceMs: fetchSilenceMs };
+      yield* runBuild(engine, about, request, settings, signal);
     },
     async *commit(request, { signal }) {
       yield* runCommit(engine, request, log, signal);

@@ -43,16 +43,19 @@ export async function checkDependencies(
   const warnings = others.length < dependencies.length ? [`${printImageName(self)} depends on itself`] : [];
   if (others.length === 0) return warnings;
   const live = before?.isListKept ? others : await resolveTargets(db, session, others);
+  const isLost = (dependency: ImageName) => before !== null && isSameName(dependency, before.name);
+  const isLive = (dependency: ImageName) => live.some((name) => isSameName(name, dependency));
   for (const dependency of others) {
-    const isLost = before !== null && isSameName(dependency, before.name);
-    if (!isLost && live.some((name) => isSameName(name, dependency))) continue;
+    if (!isLost(dependency) && isLive(dependency)) continue;
     const name = printImageName(dependency);
-    const message = isLost
+    const message = isLost(dependency)
       ? `${name} is the name that the image is to lose; give the dependencies anew, without it`
       : `there is no live image ${name} that you may see; register it first, or leave it out`;
     problems.add('DEPENDENCY_UNRESOLVED', ['dependencies', String(dependency.index)], message, { name });
   }
-  await checkCycle(db, self, others, ({ index }) => ['dependencies', String(index)], problems);
+  // What a hidden image depends on must not tell that it is there.
+  const known = others.filter((dependency) => isLost(dependency) || isLive(dependency));
+  await checkCycle(db, self, known, ({ index }) => ['dependencies', String(index)], problems);
   return warnings;
 }
 

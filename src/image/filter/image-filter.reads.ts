@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../../auth/session.ts';
+import { ofReadableScopes } from '../../scope/readable-scopes.ts';
 import { type ImageCriteria, type LabelCriterion, reachesDeleted } from './image-filter.rules.ts';
 import type { Search } from './image-search.rules.ts';
 
@@ -7,13 +8,9 @@ import type { Search } from './image-search.rules.ts';
 
 type Condition = RawBuilder<boolean>;
 
-/** The rows that a viewer may read: the one place that says so for lists. */
+/** The rows that a viewer may read: the one place that says so. */
 export function readableImages(session: Session, alias = 'image'): Condition {
-  if (session.isAdmin) return sql<boolean>`true`;
-  const image = sql.table(alias);
-  return sql<boolean>`(${image}.visibility = 'PUBLIC'
-    or ${image}.namespace_id = any(${[...session.namespaceRoles.keys()]}::uuid[])
-    or ${image}.workspace_id = any(${[...session.workspaceRoles.keys()]}::uuid[]))`;
+  return sql<boolean>`(${sql.ref(`${alias}.visibility`)} = 'PUBLIC' or ${ofReadableScopes(session, alias)})`;
 }
 
 /** The rows that hold their catalogue name: neither deleted nor failed, nor still waiting beside the image that they replace. */

@@ -15,6 +15,8 @@ export function imageExportRoute(schema: GraphQLSchema, exports: ImageExportServ
   return {
     method: 'GET',
     pattern: `/exports/${FILE_NAME}`,
+    // As the query's.
+    cost: 1000,
     handler: async ({ req, res, url, session }) => {
       const viewer = await session();
       const criteria = criteriaOf(readFilter(schema, url.searchParams));

@@ -157,15 +157,14 @@ export class ImportDependencies {
     }
   }
 
-  #refuseMissing({ row, draft, existing, changed }: PlannedRow): boolean {
-    // What a list has lost already is no reason to refuse a new name.
-    const isKept = existing !== null && !changed.includes('dependencies');
+  #refuseMissing(one: PlannedRow): boolean {
+    const { row, draft, existing } = one;
     let isWrong = false;
     for (const dependency of draft.dependencies) {
       const name = printImageName(dependency);
       const loser = this.#lost.get(name);
       if (isSameName(dependency, draft) || this.#coming.has(name)) continue;
-      if (loser === undefined && (isKept || this.known.live.has(name))) continue;
+      if (loser === undefined && !this.#isUnknown(one, dependency)) continue;
       if (loser === undefined && row.isOurs && existing === null && !this.#listed.has(name)) {
         // It was missing already when the image was exported: that must not keep the others from coming back.
         this.#lostBefore.add(`row ${row.index}: there is no live image ${name}, which it depends on`);
@@ -179,6 +178,15 @@ export class ImportDependencies {
       isWrong = true;
     }
     return isWrong;
+  }
+
+  /** Does the row newly name an image that neither the viewer sees nor the document makes? */
+  #isUnknown({ draft, existing, changed }: PlannedRow, dependency: ImageName): boolean {
+    const name = printImageName(dependency);
+    // What a list has lost already is no reason to refuse a new name.
+    const isKept = existing !== null && !changed.includes('dependencies');
+    const isOwn = isSameName(dependency, draft) || this.#coming.has(name);
+    return !isOwn && !isKept && !this.known.live.has(name);
   }
 
   #refuseNeeded(loser: PlannedRow): boolean {
@@ -216,8 +224,12 @@ export class ImportDependencies {
       const { row, draft } = one;
       const circle = circles.get(printImageName(draft));
       if (circle === undefined || !isAsking(one)) continue;
+      // What a hidden image depends on must not tell that it is there; a row that names one is refused, unless it is an old one.
       const through = draft.dependencies.find(
-        (name) => !isSameName(name, draft) && circles.get(printImageName(name)) === circle,
+        (name) =>
+          !isSameName(name, draft) &&
+          circles.get(printImageName(name)) === circle &&
+          (row.isOurs || !this.#isUnknown(one, name)),
       );
       if (through === undefined) continue;
       const message = `${printImageName(through)} depends on ${printImageName(draft)} itself`;

@@ -164,7 +164,7 @@ export class ImportPlan {
   #namespaceOf(row: ImageListRow, name: ImageName, found: Found): string | null {
     const id = found.namespaces.get(name.namespace) ?? null;
     if (id === null || !this.session.can('namespace:read', id)) {
-      if (id === null && this.session.isAdmin) return null;
+      if (id === null && this.session.can('namespace:create')) return null;
       const message = `you have no role on a namespace ${name.namespace}; ask an administrator for one`;
       this.#add(row, fieldOfPath(['name']), 'NOT_FOUND', message);
     } else if (!this.session.can('image:create', id)) {
@@ -183,7 +183,7 @@ export class ImportPlan {
       this.#add(row, fieldOfPath(['workspace']), 'NOT_FOUND', 'there is no such workspace');
       return found.defaultWorkspace.id;
     }
-    if (!workspace.isDefault && !this.session.can('workspace:work', workspace.id)) {
+    if (!workspaces.mayWork(this.session, workspace)) {
       const message = 'putting images into this workspace takes the role DEVELOPER on it';
       this.#add(row, fieldOfPath(['workspace']), 'NOT_ALLOWED', message);
     }

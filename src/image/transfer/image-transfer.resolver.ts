@@ -1,4 +1,4 @@
-import { Arg, Ctx, Mutation, Query, Resolver } from 'type-graphql';
+import { Arg, Ctx, Extensions, Mutation, Query, Resolver } from 'type-graphql';
 import type { Context } from '../../graphql/context.ts';
 import { answer } from '../../graphql/payload.types.ts';
 import { ImageFilter } from '../filter/image-filter.inputs.ts';
@@ -20,6 +20,7 @@ const NOTHING: Imported = {
 /** The catalogue as a file, and back. */
 @Resolver()
 export class ImageTransferResolver {
+  @Extensions({ cost: 1000 })
   @Query(() => ImageExportObject, {
     description:
       'The images that the viewer may see, without deleted and unfinished ones, as the file image_list.json. GET /exports/image_list.json?filter={…} gives the same for any size.',
@@ -32,6 +33,7 @@ export class ImageTransferResolver {
     return await imageExports.export(session, criteriaOf(filter));
   }
 
+  @Extensions({ cost: 500 })
   @Mutation(() => ImportImagesPayload, {
     description:
       'Reads an image_list.json: images are found by imageId, else by name, and created, updated or left as they are, in one transaction.',

@@ -18,6 +18,8 @@ const PULL_PAUSES_MS = [2000, 5000, 10_000];
 /** Builds a Dockerfile with its files on the engine. */
 export function createDockerfileRecipe(options: {
   readonly builder: 'auto' | 'classic' | 'buildkit';
+  /** What any build may use. */
+  readonly most: BuildRequest['limits'];
   /** For pulling bases from the platform's own registry, by host. */
   readonly registryAuths: Readonly<Record<string, RegistryCredentials>>;
   readonly sourceOf: (buildId: string) => Promise<Pick<Build, 'dockerfile' | 'source'>>;
@@ -41,7 +43,7 @@ export function createDockerfileRecipe(options: {
       labels: buildLabel(build),
       registryAuths: { ...options.registryAuths, ...Object.fromEntries(given.registryAuths) },
       secrets: Object.fromEntries(given.secrets),
-      limits: limitsOf(build.resource),
+      limits: limitsOf(build.resource, options.most),
     };
     const log = new MaskedLog(tools.log, new LogMask(secretTexts(request)));
     await tools.enter('BUILDING');

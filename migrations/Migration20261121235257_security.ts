@@ -1,19 +1,23 @@
 import { Migration } from '@mikro-orm/migrations';
 
-export class Migration20261121231344_security extends Migration {
+export class Migration20261121235257_security extends Migration {
 
-  override name = 'Migration20261121231344_security';
+  override name = 'Migration20261121235257_security';
 
   override up(): void | Promise<void> {
-    this.addSql(`create table "audit_event" ("id" uuid not null, "at" timestamptz(3) not null, "user_id" uuid not null, "user_name" varchar(255) not null, "credential" varchar(255) not null, "access_token_id" uuid null, "action" varchar(255) not null, "input_ids" text[] not null, "address" varchar(255) null, "request_id" varchar(255) not null, primary key ("id"));`);
+    this.addSql(`create table "audit_event" ("id" uuid not null, "at" timestamptz(3) not null, "user_id" uuid not null, "user_name" varchar(255) not null, "credential" varchar(255) not null, "access_token_id" uuid null, "action" varchar(255) not null, "input_ids" text[] not null, "grants" jsonb null, "address" varchar(255) null, "request_id" varchar(255) not null, primary key ("id"));`);
     this.addSql(`create index "audit_event_at" on "audit_event" ("at", "id");`);
     this.addSql(`create index "audit_event_user" on "audit_event" ("user_id", "at", "id");`);
+    this.addSql(`create index "audit_event_action" on "audit_event" ("action", "at", "id");`);
+    this.addSql(`create index "audit_event_address" on "audit_event" ("address", "at", "id");`);
+    this.addSql(`create index "audit_event_request" on "audit_event" ("request_id");`);
     this.addSql(`create index "audit_event_input_ids" on "audit_event" using gin (input_ids);`);
 
     this.addSql(`create table "audit_outcome" ("event_id" uuid not null, "at" timestamptz(3) not null, "result" varchar(255) not null, "codes" text[] not null, "object_ids" text[] not null, primary key ("event_id"));`);
+    this.addSql(`create index "audit_outcome_unusual" on "audit_outcome" (result, at) where result not in ('DONE', 'CHECKED');`);
     this.addSql(`create index "audit_outcome_object_ids" on "audit_outcome" using gin (object_ids);`);
 
-    this.addSql(`alter table "user_account" add "kind" varchar(255) not null default 'PERSON', add "description" varchar(255) null, add "deactivated_at" timestamptz(3) null, add "issuer" varchar(255) null, add "subject" varchar(255) null;`);
+    this.addSql(`alter table "user_account" add "kind" varchar(255) not null default 'PERSON', add "description" text null, add "deactivated_at" timestamptz(3) null, add "issuer" varchar(255) null, add "subject" varchar(255) null;`);
     this.addSql(`alter table "user_account" add constraint "user_account_identity" unique ("issuer", "subject");`);
 
     this.addSql(`alter table "access_token" add "prefix" varchar(255) null, add "can_write" boolean not null default true, add "last_used_at" timestamptz(3) null;`);

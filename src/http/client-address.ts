@@ -1,0 +1,24 @@
+import type { IncomingMessage } from 'node:http';
+import ipaddr from 'ipaddr.js';
+import proxyAddr from 'proxy-addr';
+
+/**
+ * Makes the function that finds a request's client: behind proxies whose `X-Forwarded-For` is believed the nearest address that is
+ * none of theirs, else whoever has opened the connection. IPv4 is shown as such, also where the socket is one for IPv6.
+ *
+ * @param trustedProxies addresses and CIDR blocks
+ */
+export function createAddressOf(trustedProxies: readonly string[]): (req: IncomingMessage) => string | null {
+  const isTrusted = proxyAddr.compile([...trustedProxies]);
+  return (req) => {
+    // A proxy may write what is no address ("unknown"); the one before it is as far as we know then.
+    const known = proxyAddr.all(req, isTrusted).findLast((address) => address && ipaddr.isValid(address));
+    return known === undefined ? null : ipaddr.process(known).toString();
+  };
+}
+
+/** What one client has for certain: its IPv4 address, or the /64 that every connection with IPv6 gets. */
+export function networkOf(address: string): string {
+  const parsed = ipaddr.process(address);
+  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
+}

@@ -1,0 +1,74 @@
+import type { GraphQLRequestContext } from '@apollo/server';
+import { GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import type { ErrorFormatter } from '../graphql/format-error.ts';
+import type { AdmittedOperation, OperationGuard } from '../graphql/operation-guard.ts';
+import { refusalOf } from './refusal.ts';
+
+type Errors = readonly GraphQLFormattedError[];
+
+/** How the operation of one HTTP request fared with the guard. Disposing of it says that the request is over. */
+export class GuardedOperation<Session> implements Disposable {
+  readonly #guard: OperationGuard<Session>;
+  readonly #session: Session;
+  readonly #formatError: ErrorFormatter;
+  #admitted: AdmittedOperation | null = null;
+  #isRefused = false;
+
+  constructor(guard: OperationGuard<Session>, session: Session, formatError: ErrorFormatter) {
+    this.#guard = guard;
+    this.#session = session;
+    this.#formatError = formatError;
+  }
+
+  /** @throws what the guard refuses it with, or BAD_REQUEST for a subscription */
+  async admit({ document, operation, request }: GraphQLRequestContext<object>): Promise<void> {
+    if (!document || !operation) return;
+    if (operation.operation === OperationTypeNode.SUBSCRIPTION) throw toTheSocket();
+    const { variables } = request;
+    try {
+      this.#admitted = await this.#guard.admit({ session: this.#session, document, operation, variables });
+    } catch (error) {
+      this.#isRefused = true;
+      throw error;
+    }
+  }
+
+  /** Says in the answer what the operation cost, or gives a refusal its status. */
+  async complete({ response }: GraphQLRequestContext<object>): Promise<void> {
+    if (response.body?.kind !== 'single') return;
+    const { singleResult } = response.body;
+    if (this.#admitted) {
+      singleResult.extensions = { ...singleResult.extensions, cost: this.#admitted.cost };
+      return;
+    }
+    const errors = singleResult.errors ?? [];
+    singleResult.errors = this.#isRefused ? errors : await this.#countRefused(errors);
+    const [error] = singleResult.errors;
+    if (!error || !(this.#isRefused || error.extensions?.['code'] === 'RATE_LIMITED')) return;
+    const { status, headers } = refusalOf(error, () => error);
+    response.http.status = status;
+    for (const [name, value] of Object.entries(headers)) response.http.headers.set(name, String(value));
+  }
+
+  [Symbol.dispose](): void {
+    this.#admitted?.[Symbol.dispose]();
+  }
+
+  /** `errors`, or that there were too many of them. */
+  async #countRefused(errors: Errors): Promise<Errors> {
+    try {
+      await this.#guard.countRefused(this.#session);
+      return errors;
+    } catch (error) {
+      return [this.#formatError(error)];
+    }
+  }
+}
+
+/** Apollo would execute a subscription as if it were a query, and what comes of that would look like a fault of ours. */
+function toTheSocket(): GraphQLError {
+  return new GraphQLError(
+    'Subscriptions run over WebSocket at this address, sub-protocol graphql-transport-ws.',
+    { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } },
+  );
+}

@@ -1,0 +1,52 @@
+import type { OperationDocuments } from '../graphql/operation-documents.ts';
+import { readJsonBody } from './body.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What of an HTTP request tells an operation, with the text of its document in it also where the request has only its id. */
+export interface OperationRequest {
+  readonly search: string;
+  readonly body: unknown;
+}
+
+/**
+ * @throws HttpError as {@link readJsonBody} does
+ * @throws GraphQLError as {@link OperationDocuments.textOf} does
+ */
+export async function readOperationRequest(
+  { req, url }: Exchange<unknown>,
+  documents: OperationDocuments,
+  maxBodyBytes: number,
+): Promise<OperationRequest> {
+  if (req.method !== 'POST') return { search: withText(url.searchParams, documents), body: undefined };
+  const body = await readJsonBody(req, maxBodyBytes);
+  if (!isObject(body)) return { search: url.search, body };
+  const text = documents.textOf(body);
+  const named = {
+    ...body,
+    ...(text !== undefined && { query: text }),
+    // An id is of no use any more, and GraphQL's server has a meaning of its own for it.
+    ...(isObject(body['extensions']) && { extensions: {} }),
+  };
+  return { search: url.search, body: named };
+}
+
+function withText(params: URLSearchParams, documents: OperationDocuments): string {
+  const query = params.get('query');
+  const extensions = parsed(params.get('extensions'));
+  const text = documents.textOf({ query, documentId: params.get('documentId'), extensions });
+  if (isObject(extensions)) params.delete('extensions');
+  // Only where it is absent: a parameter that is given twice is refused.
+  if (text !== undefined && query === null) params.set('query', text);
+  return `?${params.toString()}`;
+}
+
+function parsed(json: string | null): unknown {
+  try {
+    return json === null ? undefined : JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

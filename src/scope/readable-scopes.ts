@@ -1,0 +1,26 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Session } from '../auth/session.ts';
+
+// What belongs to a namespace and to a workspace is seen by the members of either. It takes a role that holds now: who made
+// something and has left both since sees no more of it.
+
+/**
+ * The rows that the viewer sees by a role.
+ *
+ * @param table with the columns `namespace_id` and `workspace_id`, under the name that the statement gives it
+ */
+export function ofReadableScopes(session: Session, table: string): RawBuilder<boolean> {
+  const [namespaces, workspaces] = [session.allowedOn('namespace:read'), session.allowedOn('workspace:read')];
+  if (namespaces === null || workspaces === null) return sql<boolean>`true`;
+  const [namespaceId, workspaceId] = [sql.ref(`${table}.namespace_id`), sql.ref(`${table}.workspace_id`)];
+  return sql<boolean>`(${namespaceId} = any(${[...namespaces]}::uuid[])
+    or ${workspaceId} = any(${[...workspaces]}::uuid[]))`;
+}
+
+/** The same of a row at hand. */
+export function isOfReadableScope(
+  session: Session,
+  { namespaceId, workspaceId }: { readonly namespaceId: string; readonly workspaceId: string },
+): boolean {
+  return session.can('namespace:read', namespaceId) || session.can('workspace:read', workspaceId);
+}

@@ -1,0 +1,93 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createSignIn } from '../../src/http/sign-in.ts';
+import { RateLimitedError } from '../../src/shared/errors.ts';
+import { gate } from '../support/until.ts';
+
+const ATTACKER = '203.0.113.7';
+const LIMIT = 300;
+
+/** Tokens beginning with `good` are good. */
+function createSignInOfTest() {
+  const lookUp = vi.fn(async (token: string | null) => (token?.startsWith('good') ? { token } : null));
+  const signIn = createSignIn(lookUp);
+  const refuse = async (count: number, address: string | null = ATTACKER) => {
+    for (let n = 0; n < count; n += 1) expect(await signIn(`bad-${n}`, address)).toBeNull();
+  };
+  return { lookUp, signIn, refuse };
+}
+
+describe('an address from which 300 tokens were refused within a minute', () => {
+  it('is told to wait', async () => {
+    const { signIn, refuse } = createSignInOfTest();
+    await refuse(LIMIT);
+    const refusal = await signIn('bad', ATTACKER).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(RateLimitedError);
+    const { retryAfter } = (refusal as RateLimitedError).details;
+    expect(retryAfter).toBeGreaterThanOrEqual(1);
+    expect(retryAfter).toBeLessThanOrEqual(60);
+    await expect(signIn(null, ATTACKER)).rejects.toThrow(RateLimitedError);
+  });
+
+  it('may try again when the minute is over', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
+    const pass = (ms: number) => {
+      clock.mockReturnValue(performance.now() + ms);
+      vi.advanceTimersByTime(ms);
+    };
+    try {
+      const { signIn, refuse } = createSignInOfTest();
+      await refuse(LIMIT);
+      pass(59_000);
+      await expect(signIn('bad', ATTACKER)).rejects.toThrow('Try again in 1 s.');
+      pass(2000);
+      expect(await signIn('bad', ATTACKER)).toBeNull();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('keeps nobody else out, not even with IPv6 from the same /64 in another form', async () => {
+    const { signIn, refuse } = createSignInOfTest();
+    await refuse(LIMIT);
+    await refuse(LIMIT, '2001:db8::1');
+    expect(await signIn('bad', '203.0.113.8')).toBeNull();
+    expect(await signIn('bad', '2001:db8:0:1::1')).toBeNull();
+    await expect(signIn('bad', '2001:db8::2')).rejects.toThrow(RateLimitedError);
+  });
+
+  it('still signs in with a good token, one that was seen before and one that was not', async () => {
+    const { signIn, refuse } = createSignInOfTest();
+    await signIn('good-old', ATTACKER);
+    await refuse(LIMIT);
+    expect(await signIn('good-old', ATTACKER)).toEqual({ token: 'good-old' });
+    expect(await signIn('good-new', ATTACKER)).toEqual({ token: 'good-new' });
+  });
+
+  it('has its unknown tokens looked up one at a time, which a known one does not wait for', async () => {
+    const { lookUp, signIn, refuse } = createSignInOfTest();
+    await signIn('good-old', ATTACKER);
+    await refuse(LIMIT);
+    const answer = gate();
+    lookUp.mockImplementationOnce(async () => {
+      await answer.opened;
+      return null;
+    });
+    const before = lookUp.mock.calls.length;
+    const flood = Array.from({ length: 50 }, (_, n) => signIn(`worse-${n}`, ATTACKER));
+    const refusals = Promise.allSettled(flood);
+    await vi.waitFor(() => expect(lookUp.mock.calls.length).toBe(before + 1));
+    expect(await signIn('good-old', ATTACKER)).toEqual({ token: 'good-old' });
+    expect(lookUp.mock.calls.length - before).toBe(2);
+    answer.open();
+    for (const refusal of await refusals) expect(refusal.status).toBe('rejected');
+  });
+
+  it('is never reached by failures of ours', async () => {
+    const { lookUp, signIn } = createSignInOfTest();
+    lookUp.mockRejectedValue(new Error('the database is away'));
+    for (let n = 0; n <= LIMIT; n += 1) await expect(signIn('good', ATTACKER)).rejects.toThrow('away');
+    lookUp.mockResolvedValue({ token: 'good' });
+    expect(await signIn('good', ATTACKER)).toEqual({ token: 'good' });
+  });
+});
