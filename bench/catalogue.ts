@@ -64,11 +64,16 @@ async function measure(images: number, rounds: number): Promise<void> {
   };
   const statements: Statement[] = [];
   const app = opened.use(
-    await createApp(readConfig({ PORT: '0', SLIPWAY_LOG_LEVEL: 'error', SLIPWAY_RATE_LIMIT: '0' }, '.'), connections, log, {
-      engine: null,
-      registry: null,
-      onStatement: (text, values) => statements.push({ text, values: [...values] }),
-    }),
+    await createApp(
+      readConfig({ PORT: '0', SLIPWAY_LOG_LEVEL: 'error', SLIPWAY_RATE_LIMIT: '0' }, '.'),
+      connections,
+      log,
+      {
+        engine: null,
+        registry: null,
+        onStatement: (text, values) => statements.push({ text, values: [...values] }),
+      },
+    ),
   );
   const server = opened.use(await startServer(app));
   const ask = async (token: string, query: string, variables: object = {}): Promise<unknown> => {
