@@ -15,8 +15,8 @@ import type { GrantFacts } from '../audit/audit-event.entity.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import { NODE_TYPES, toGlobalId, tryReadGlobalId } from '../shared/global-id.ts';
 import type { Problem } from '../shared/problems.ts';
+import { classify } from './classify-error.ts';
 import type { Context } from './context.ts';
-import { codeOf } from './format-error.ts';
 
 /** Of each kind; more tell nobody more. */
 const MAX_IDS = 100;
@@ -48,7 +48,7 @@ function auditMutation(field: GraphQLField<unknown, Context>): void {
 }
 
 function failure(error: unknown): Outcome {
-  const code = codeOf(error);
+  const { code } = classify(error);
   return { result: code === 'FORBIDDEN' ? 'FORBIDDEN' : 'FAILED', codes: [code], objectIds: [] };
 }
 

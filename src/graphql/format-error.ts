@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
-import { DomainError, type ErrorDetails } from '../shared/errors.ts';
-import { isGivenUp, isLostConnection } from '../shared/faults.ts';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import type { ErrorDetails } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
+import { classify } from './classify-error.ts';
 
 /** Facts about the request that failed, for the log line of an error that is masked. */
 export type ErrorFacts = Readonly<Record<string, string | undefined>>;
@@ -16,23 +16,6 @@ export type ErrorFacts = Readonly<Record<string, string | undefined>>;
  * id goes out.
  */
 export type ErrorFormatter = (error: unknown, facts?: ErrorFacts) => GraphQLFormattedError;
-
-/** Codes whose message was written for the caller. A GraphQL error with any other code, or none, is masked. */
-const PUBLIC_CODES: ReadonlySet<unknown> = new Set([
-  'UNAUTHENTICATED',
-  'FORBIDDEN',
-  'NOT_FOUND',
-  'UNAVAILABLE',
-  'BAD_USER_INPUT',
-  'BAD_REQUEST',
-  'QUERY_TOO_COSTLY',
-  'RATE_LIMITED',
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'OPERATION_RESOLUTION_FAILURE',
-  'PERSISTED_QUERY_NOT_FOUND',
-  'PERSISTED_QUERY_NOT_SUPPORTED',
-]);
 
 const UNAVAILABLE_MESSAGE = 'A part of the server is away for the moment; try again in a few seconds.';
 
@@ -50,50 +33,38 @@ export function createErrorFormatter(
 ): ErrorFormatter {
   return (error, facts = {}) => {
     const where = error instanceof GraphQLError ? position(error) : {};
-    const causes = causesOf(error);
-    const domain = causes.find((cause) => cause instanceof DomainError);
-    if (domain) {
-      if (domain.code === 'UNAVAILABLE') log.warn({ ...facts, err: error }, 'a part of the server is away');
-      return { message: domain.message, ...where, extensions: extensions(domain.code, domain.details) };
-    }
-    const code = publicCode(error);
-    if (error instanceof GraphQLError && code) {
-      const shown = withoutSecret(error.message);
-      const message = settings.hidesSchema ? withoutSuggestion(shown) : shown;
-      return { message: shorten(message), ...where, extensions: extensions(code, detailsOf(error)) };
-    }
-    const isAway = causes.some(isLostConnection);
-    if (isAway || causes.some(isGivenUp)) {
-      const err = innermost(error);
-      log.warn({ ...facts, err }, isAway ? 'a connection was lost' : 'a transaction was given up');
-      const message = isAway ? UNAVAILABLE_MESSAGE : GIVEN_UP_MESSAGE;
-      return { message, ...where, extensions: extensions('UNAVAILABLE', { retryable: true }) };
-    }
-    if (causes.some(isUnstorableText)) {
-      return { message: UNSTORABLE_MESSAGE, ...where, extensions: { code: 'BAD_USER_INPUT' } };
-    }
-    const errorId = randomUUID();
-    log.error(
-      { ...facts, errorId, path: where.path, err: innermost(error) },
-      'an operation failed unexpectedly',
-    );
-    return {
-      message: `Something went wrong on our side; quote this id when you report it: ${errorId}`,
+    const answer = (message: string, code: string, details: ErrorDetails = {}): GraphQLFormattedError => ({
+      message,
       ...where,
-      extensions: { code: 'INTERNAL_SERVER_ERROR', errorId },
-    };
+      extensions: extensions(code, details),
+    });
+    const found = classify(error);
+    switch (found.kind) {
+      case 'domain':
+        if (found.code === 'UNAVAILABLE') log.warn({ ...facts, err: error }, 'a part of the server is away');
+        return answer(found.error.message, found.code, found.error.details);
+      case 'request': {
+        const shown = withoutSecret(found.error.message);
+        const message = settings.hidesSchema ? withoutSuggestion(shown) : shown;
+        return answer(shorten(message), found.code, detailsOf(found.error));
+      }
+      case 'away':
+        log.warn({ ...facts, err: innermost(error) }, 'a connection was lost');
+        return answer(UNAVAILABLE_MESSAGE, found.code, { retryable: true });
+      case 'given-up':
+        log.warn({ ...facts, err: innermost(error) }, 'a transaction was given up');
+        return answer(GIVEN_UP_MESSAGE, found.code, { retryable: true });
+      case 'unstorable':
+        return answer(UNSTORABLE_MESSAGE, found.code);
+      case 'fault': {
+        const errorId = randomUUID();
+        const line = { ...facts, errorId, path: where.path, err: innermost(error) };
+        log.error(line, 'an operation failed unexpectedly');
+        const message = `Something went wrong on our side; quote this id when you report it: ${errorId}`;
+        return { message, ...where, extensions: { code: found.code, errorId } };
+      }
+    }
   };
-}
-
-/** The code under which an {@link ErrorFormatter} lets an error go out. */
-export function codeOf(error: unknown): string {
-  const causes = causesOf(error);
-  const domain = causes.find((cause) => cause instanceof DomainError);
-  if (domain) return domain.code;
-  const code = publicCode(error);
-  if (code) return code;
-  if (causes.some(isLostConnection) || causes.some(isGivenUp)) return 'UNAVAILABLE';
-  return causes.some(isUnstorableText) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR';
 }
 
 function position(error: GraphQLError): Pick<GraphQLFormattedError, 'locations' | 'path'> {
@@ -136,53 +107,6 @@ function shorten(message: string): string {
   return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;
 }
 
-/** The code under which the error's own message may go out, or `null` where it has to be masked. */
-function publicCode(error: unknown): string | null {
-  if (!(error instanceof GraphQLError)) return null;
-  const code = error.extensions['code'];
-  if (typeof code === 'string') return PUBLIC_CODES.has(code) ? code : null;
-  return isCoercionError(error) ? 'BAD_USER_INPUT' : null;
-}
-
-/**
- * Is it GraphQL's refusal of a variable or an argument? Those are the only errors of an execution without a code that speak of
- * the document: of a variable's definition, or (located later, hence the original) of an argument. A scalar that cannot
- * serialise a result throws a GraphQLError too, but knows no place in the document: that is a fault of ours.
- */
-function isCoercionError(error: GraphQLError): boolean {
-  if (error.nodes?.length === 1 && error.nodes[0]?.kind === Kind.VARIABLE_DEFINITION) return true;
-  // After fifty of those it says this, of no place at all.
-  if (error.message.startsWith('Too many errors processing variables')) return true;
-  const original = error.originalError;
-  return original instanceof GraphQLError && original.nodes !== undefined && original.path === undefined;
-}
-
-/** The error and everything it was made from, outermost first: GraphQL's original, the cause, the parts of an aggregate. */
-function causesOf(error: unknown): unknown[] {
-  const found: unknown[] = [];
-  const open: unknown[] = [error];
-  // Bounded, because a cause may point back at its error.
-  while (open.length > 0 && found.length < 20) {
-    const next = open.shift();
-    if (next === undefined || next === null || found.includes(next)) continue;
-    found.push(next);
-    if (next instanceof GraphQLError) open.push(next.originalError);
-    if (next instanceof AggregateError) open.push(...next.errors);
-    if (next instanceof Error) open.push(next.cause);
-  }
-  return found;
-}
-
 function innermost(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? innermost(error.originalError) : error;
-}
-
-/**
- * PostgreSQL's SQLSTATE for U+0000 in a text and in a jsonb. It holds no such character itself, so it came with the request:
- * every argument that is only compared, such as a filter's, is caught here rather than checked one by one.
- */
-const UNSTORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
-
-function isUnstorableText(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && UNSTORABLE.has(error.code);
 }

@@ -35,8 +35,6 @@ export interface SocketOperation {
 
 /** Characters of the texts of documents that are kept: those of a page's queries, which come again and again. */
 const MAX_KEPT = 1024 * 1024;
-/** With these words GraphQL names parts of the schema to who mistypes one; Apollo takes away the same. */
-const SUGGESTION = / ?Did you mean(.+?)\?$/;
 
 /**
  * Makes operations ready to run, past the same guards as over HTTP. The function that it gives throws the list of GraphQL's errors of a
@@ -64,13 +62,10 @@ export function createAdmission<Session, Context extends object>({
       throw new RefusedDocument([recoded(error, 'GRAPHQL_PARSE_FAILED')]);
     }
     const errors = validate(schema, document, [...specifiedRules, ...documents.validationRules]);
-    if (errors.length > 0) throw new RefusedDocument(errors.map(invalid));
+    if (errors.length > 0)
+      throw new RefusedDocument(errors.map((error) => recoded(error, 'GRAPHQL_VALIDATION_FAILED')));
     valid.set(text, document);
     return document;
-  }
-
-  function invalid(error: GraphQLError): GraphQLError {
-    return recoded(error, 'GRAPHQL_VALIDATION_FAILED', documents.hidesSchema ? SUGGESTION : '');
   }
 
   function find(payload: SubscribePayload) {
@@ -128,13 +123,8 @@ export function codedError(message: string, code: string, details = {}): GraphQL
   return new GraphQLError(message, { extensions: { code, details } });
 }
 
-function recoded(error: unknown, code: string, without: string | RegExp = ''): GraphQLError {
+function recoded(error: unknown, code: string): GraphQLError {
   if (!(error instanceof GraphQLError)) throw error;
   const { nodes = null, source = null, positions = null, extensions } = error;
-  return new GraphQLError(error.message.replace(without, ''), {
-    nodes,
-    source,
-    positions,
-    extensions: { ...extensions, code },
-  });
+  return new GraphQLError(error.message, { nodes, source, positions, extensions: { ...extensions, code } });
 }
