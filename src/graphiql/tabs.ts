@@ -1,3 +1,4 @@
+import { ACCESS_TABS } from './access-tabs.ts';
 import type { Facts } from './facts.ts';
 
 export interface ExampleTab {
@@ -431,5 +432,6 @@ mutation PurgeImage($input: PurgeImageInput!) {
 `,
       variables: json({ input: { id: '<last deleted image>', removeFromRegistry: false } }),
     },
+    ...ACCESS_TABS,
   ];
 }

@@ -44,10 +44,12 @@ describe('the GraphiQL page', () => {
       'DeleteImage',
       'RestoreImage',
       'PurgeImage',
+      'MakeToken',
+      'AuditTrail',
     ]);
     expect(explorer.page.url()).toBe(`${server.url}/graphiql`);
     await explorer.page.reload();
-    expect(await explorer.tabTitles()).toHaveLength(20);
+    expect(await explorer.tabTitles()).toHaveLength(22);
     expect(explorer.problems).toEqual([]);
   });
 
@@ -151,6 +153,12 @@ describe('the GraphiQL page', () => {
     await explorer.run('PurgeImage');
     await answers('"removedFromRegistry": false');
     await answers('"userErrors": []');
+
+    await explorer.run('MakeToken');
+    await answers('"prefix": "slwt_');
+    await explorer.run('AuditTrail');
+    await answers('"action": "createAccessToken"');
+    await answers('"action": "purgeImage"');
     expect(explorer.problems).toEqual([]);
   });
 
@@ -185,6 +193,6 @@ describe('the GraphiQL page', () => {
     await loaded;
     await explorer.showTab('UpdateImage');
     await expect.poll(() => explorer.variables(), SECONDS).toContain('<last image>');
-    expect(await explorer.tabTitles()).toHaveLength(20);
+    expect(await explorer.tabTitles()).toHaveLength(22);
   });
 });
