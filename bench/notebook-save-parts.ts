@@ -34,7 +34,7 @@ export async function openParts(podman: boolean): Promise<Parts> {
   const postgres = opened.use(
     await startPostgres(folder.data, { durable: true, mayCreateUser: true }, quiet),
   );
-  await migrate(postgres.url);
+  await postgres.migrate(migrate);
   const host = await claimTestRegistryHost(folder.data);
   const engine = podman
     ? await startPodman(folder.data, host, quiet)

@@ -13,8 +13,8 @@
 
 create role slipway_api login password 'change me';
 
--- CREATE is for the job queue: its library makes the schema pgboss, and what is in it, when the API first starts.
-grant connect, create on database slipway to slipway_api;
+-- No CREATE: a role that may make schemas could lay out tables and functions for the owner to run into.
+grant connect on database slipway to slipway_api;
 
 revoke create on schema public from public;
 grant usage on schema public to slipway_api;
@@ -31,7 +31,8 @@ alter default privileges for role slipway_owner in schema public
 revoke update, delete on audit_event, audit_outcome from slipway_api;
 revoke insert, update, delete on schema_migration from slipway_api;
 
--- The job queue's tables, where Slipway has worked as slipway_owner before: its library changes them itself when it is newer.
+-- The job queue's schema, which a migration has made, and what is in it where Slipway has worked as slipway_owner before: the
+-- queue's library makes it, and changes it when it is newer.
 do $$
 declare
   change text;

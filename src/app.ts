@@ -139,7 +139,7 @@ export async function createApp(
 
   const em = orm.em;
   const writes = new WriteGate(em);
-  const users = new UserService(em, writes);
+  const users = new UserService(em, writes, config.oidc?.issuer ?? null);
   const namespaces = new NamespaceService(em, users, scopeContents, writes);
   const workspaces = new WorkspaceService(em, users, scopeContents, writes);
   const imageQuotas = new ImageQuotaService(em, registry?.host ?? null);
@@ -177,7 +177,7 @@ export async function createApp(
   const buildLogSource = new BuildLogSource(em, events);
   const services: Services = {
     users,
-    accessTokens: new AccessTokenService(em, users, writes),
+    accessTokens: new AccessTokenService(em, users, writes, config.oidc?.tokenDays ?? null),
     audit: new AuditService(em, log),
     namespaces,
     workspaces,

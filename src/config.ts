@@ -35,6 +35,8 @@ export interface Config {
     readonly audience: string;
     /** The claim that names a user on first sight. */
     readonly usernameClaim: string;
+    /** The longest life of the access tokens that people make who have signed in by a JWT, and the one they have if nothing is said. */
+    readonly tokenDays: number;
   } | null;
   /** The folder for everything that Slipway keeps on this machine: embedded database, engine, registry, generated secrets. */
   readonly dataDir: string;
@@ -234,6 +236,7 @@ const Environment = z.object({
   OIDC_ISSUER: issuer,
   OIDC_AUDIENCE: z.string().optional(),
   OIDC_USERNAME_CLAIM: z.string().default('preferred_username'),
+  OIDC_TOKEN_DAYS: wholeNumber(1, 36_500, 90),
   SLIPWAY_ORIGINS: list
     .refine(
       (parts) => parts.every(isOrigin),
@@ -288,6 +291,15 @@ const Environment = z.object({
 /** The variables that {@link readConfig} knows: the README's table and `.env.example` are held against this list by a test. */
 export const ENVIRONMENT_VARIABLES: readonly string[] = Object.keys(Environment.shape);
 
+/** One of the two alone: nobody could sign in, or with a token that the issuer has made for any other service. */
+function oidcProblems(set: Readonly<Record<string, string | undefined>>): string[] {
+  const pair = ['OIDC_ISSUER', 'OIDC_AUDIENCE'] as const;
+  const missing = pair.filter((name) => set[name] === undefined);
+  if (missing.length !== 1) return [];
+  const [given] = pair.filter((name) => set[name] !== undefined);
+  return [`${missing[0]}: must be set with ${given}: together they say whose tokens, made for what, sign in`];
+}
+
 /** 0 means for ever. */
 const days = (count: number) => (count === 0 ? null : count * 86_400_000);
 
@@ -309,8 +321,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
   const tooLong =
     parsed.success &&
     parsed.data.SLIPWAY_BUILD_TIMEOUT_SECONDS > parsed.data.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS;
-  const withoutAudience =
-    parsed.success && parsed.data.OIDC_ISSUER !== undefined && parsed.data.OIDC_AUDIENCE === undefined;
   const problems = [
     ...(parsed.success
       ? []
@@ -320,11 +330,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
           `SLIPWAY_BUILD_TIMEOUT_SECONDS: must be at most SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS, ${parsed.data.SLIPWAY_BUILD_MAX_TIMEOUT_SECONDS}`,
         ]
       : []),
-    ...(withoutAudience
-      ? [
-          'OIDC_AUDIENCE: must be set with OIDC_ISSUER, or a token for any other service of its would sign in here',
-        ]
-      : []),
+    ...oidcProblems(set),
     ...misspelt,
   ];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
@@ -336,7 +342,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
       maxBodyBytes: e.SLIPWAY_MAX_BODY_BYTES,
       origins: e.SLIPWAY_ORIGINS,
       trustedProxies: e.SLIPWAY_TRUSTED_PROXIES,
-      graphiql: e.SLIPWAY_GRAPHIQL,
+      // Where only known documents are executed, a page for writing others is of no use.
+      graphiql: e.SLIPWAY_GRAPHIQL && e.SLIPWAY_DOCUMENTS === undefined,
     },
     operations: {
       introspection: e.SLIPWAY_INTROSPECTION,
@@ -349,7 +356,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, pr
     oidc:
       e.OIDC_ISSUER === undefined || e.OIDC_AUDIENCE === undefined
         ? null
-        : { issuer: e.OIDC_ISSUER, audience: e.OIDC_AUDIENCE, usernameClaim: e.OIDC_USERNAME_CLAIM },
+        : {
+            issuer: e.OIDC_ISSUER,
+            audience: e.OIDC_AUDIENCE,
+            usernameClaim: e.OIDC_USERNAME_CLAIM,
+            tokenDays: e.OIDC_TOKEN_DAYS,
+          },
     dataDir: resolve(projectDir, e.SLIPWAY_DATA_DIR),
     databaseUrl: e.DATABASE_URL ?? null,
     engineEndpoint: e.DOCKER_HOST ?? null,

@@ -93,7 +93,7 @@ async function runAll(config: Config, { demoNotebook }: Command): Promise<number
     await assertCanListen(config);
     if (config.databaseUrl !== null) await assertDatabaseAnswers(config.databaseUrl);
   });
-  await migrate(local.databaseUrl);
+  await local.migrate(migrate);
   await using app = await createApp(config, local, log);
   await using _housekeeping = startHousekeeping(app);
   await using server = await startServer(app);

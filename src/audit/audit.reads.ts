@@ -14,6 +14,7 @@ export interface AuditRow extends AuditEvent {
   readonly result: AuditResult | null;
   readonly codes: AuditOutcome['codes'] | null;
   readonly objectIds: AuditOutcome['objectIds'] | null;
+  readonly facts: AuditOutcome['facts'];
 }
 
 /** Which events. All given conditions hold at once. */
@@ -65,6 +66,7 @@ const eventsOf = (db: Db) =>
       'outcome.result',
       'outcome.codes',
       'outcome.objectIds',
+      'outcome.facts',
     ]);
 
 /** The newest first. */

@@ -61,7 +61,7 @@ export class AuditResolver {
 
   @FieldResolver(() => [ID], {
     description:
-      'The global ids of what it answered: what was made, changed or taken away; at most 100. Empty where it was not done, or nothing is known of it.',
+      'The global ids of what was made, changed or taken away, and of an access token whose it is; of more than 100 the first, those of an import first that became public or private: facts.omittedIds says how many are left out. Empty where it was not done, or nothing is known of it.',
   })
   objectIds(@Root() event: AuditRow): readonly string[] {
     return event.objectIds ?? [];

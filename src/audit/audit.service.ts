@@ -9,7 +9,7 @@ import type { RequestFacts } from '../shared/request-facts.ts';
 import { Turnstile } from '../shared/turnstile.ts';
 import { type AuditCriteria, type AuditRow, eventsByIds, pageOfEvents } from './audit.reads.ts';
 import { AuditEvent, type GrantFacts } from './audit-event.entity.ts';
-import { AuditOutcome } from './audit-outcome.entity.ts';
+import { AuditOutcome, type OutcomeFacts } from './audit-outcome.entity.ts';
 
 /** Of the pool's ten connections: a thousand mutations at once must leave some to those who read. Each takes a millisecond or two. */
 const MAX_WRITES = 3;
@@ -35,6 +35,14 @@ export interface Outcome {
   readonly result: AuditResult;
   readonly codes: readonly string[];
   readonly objectIds: readonly string[];
+  readonly facts: OutcomeFacts | null;
+}
+
+/** What a mutation tells the trail beside its payload's fields, which do not show what was changed. */
+export interface Audited {
+  /** Global ids of all that was made, changed or taken away; those first that matter most, as only so many are kept. */
+  readonly objectIds: readonly string[];
+  readonly facts: OutcomeFacts;
 }
 
 /** Who did what, and what came of it. */

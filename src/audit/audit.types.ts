@@ -5,6 +5,7 @@ import { DateTime, JSONObject } from '../graphql/scalars.ts';
 import { AuditResult, CredentialKind } from '../shared/enums.ts';
 import type { AuditRow } from './audit.reads.ts';
 import type { GrantFacts } from './audit-event.entity.ts';
+import type { OutcomeFacts } from './audit-outcome.entity.ts';
 import './audit.enums.ts';
 
 @ObjectType('AuditEvent', {
@@ -25,6 +26,7 @@ export class AuditEventObject
       | 'action'
       | 'inputIds'
       | 'grants'
+      | 'facts'
       | 'result'
       | 'address'
       | 'requestId'
@@ -43,16 +45,24 @@ export class AuditEventObject
   action!: string;
 
   @Field(() => [ID], {
-    description: 'The global ids in its input, whether or not there are such objects; at most 100.',
+    description:
+      'The global ids in its input, whether or not there are such objects; of more than 100 the first: grants.omittedIds says how many are left out.',
   })
   inputIds!: readonly string[];
 
   @Field(() => JSONObject, {
     nullable: true,
     description:
-      'What its input says of rights: userName, role, isAdmin, isActive, scopes, expiresAt, visibility, as far as they were given; null: nothing.',
+      'What its input says of rights: userName, role, isAdmin, isActive, subject, scopes, expiresAt, visibility, as far as they were given; and omittedIds, see inputIds; null: nothing.',
   })
   grants!: GrantFacts | null;
+
+  @Field(() => JSONObject, {
+    nullable: true,
+    description:
+      'What came of it that ids do not say. Of an import: created and updated, how many images; madePublic, how many of these are PUBLIC that were not before; madePrivate, how many are PRIVATE that were PUBLIC. omittedIds: how many ids objectIds leaves out. null: nothing, or nothing is known of it.',
+  })
+  facts!: OutcomeFacts | null;
 
   @Field(() => AuditResult, {
     nullable: true,

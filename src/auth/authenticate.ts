@@ -8,6 +8,7 @@ import type { VerifyJwt } from './oidc.ts';
 import { createRenewals } from './renewals.ts';
 import { type Credential, Session } from './session.ts';
 import { createWriteTokenUse, TokenUse } from './token-use.ts';
+import { ADMIN_NAME } from './user-name.rules.ts';
 
 /**
  * Turns a token into a session; `null` for none and for one that is not good.
@@ -15,9 +16,6 @@ import { createWriteTokenUse, TokenUse } from './token-use.ts';
  * @throws UnavailableError it cannot be told for the moment: the issuer's keys cannot be fetched
  */
 export type Authenticate = (token: string | null) => Promise<Session | null>;
-
-/** The user that SLIPWAY_ADMIN_TOKEN signs in. */
-export const ADMIN_NAME = 'admin';
 
 /** How JWTs sign users in. */
 export interface JwtSignIn {
@@ -75,7 +73,8 @@ export function createAuthenticate(db: Db, { adminTokenHash, jwt, log }: Authent
       sql`select id, name, is_admin as "isAdmin" from user_account
           where id = ${userId} and deactivated_at is null`,
     );
-    return row && sessionOf(row, ['READ', 'WRITE'], { kind: 'JWT', expiresAt: identity.expiresAt }, renew);
+    const { subject, expiresAt } = identity;
+    return row && sessionOf(row, ['READ', 'WRITE'], { kind: 'JWT', subject, expiresAt }, renew);
   };
 
   const accessTokenSession = async (hash: string, renew: Session['renew']) => {

@@ -1,4 +1,5 @@
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.ts';
 import type { Fetch } from '../outgoing/guarded-fetch.ts';
 import { UnavailableError } from '../shared/errors.ts';
@@ -37,6 +38,9 @@ const TYPES: ReadonlySet<string> = new Set(['jwt', 'at+jwt', 'application/at+jwt
 // The specification's limit, and the column's.
 const SUBJECT = /^[^\0]{1,255}$/;
 
+// Of every token in its time, so it is nothing to warn of.
+const ENDED = 'it has ended, or has no end';
+
 /**
  * Verifies ID tokens and access tokens of the operator's issuer. This costs 0.2 ms (RS256) to 0.6 ms (ES256), about as much as the look
  * into the database after it, so nothing is remembered: a key that the issuer takes back is good for nobody ten minutes later.
@@ -54,6 +58,8 @@ export function createJwtVerifier(
     const { sub: subject = '', exp = 0 } = payload;
     if (!TYPES.has((protectedHeader.typ ?? 'jwt').toLowerCase()))
       return 'its type is not of a token to sign in with';
+    // Of a sign-out, by an issuer that names no type: https://openid.net/specs/openid-connect-backchannel-1_0.html#LogoutToken
+    if (payload['events'] !== undefined) return 'it tells of an event';
     if (!SUBJECT.test(subject) || !subject.isWellFormed())
       return 'its subject is empty, too long, or holds characters that are none';
     const name = nameOf(payload);
@@ -62,7 +68,7 @@ export function createJwtVerifier(
 
   function nameOf(payload: JWTPayload): string | null {
     const name = payload[usernameClaim];
-    const isVerified = usernameClaim !== 'email' || String(payload['email_verified'] ?? true) === 'true';
+    const isVerified = usernameClaim !== 'email' || String(payload['email_verified']) === 'true';
     if (typeof name === 'string' && USER_NAME.test(name) && isVerified) return name;
     const advice = isVerified
       ? 'set OIDC_USERNAME_CLAIM to a claim that every token has and that holds letters, digits, dots, hyphens, underscores and @ signs, at most 64'
@@ -73,8 +79,13 @@ export function createJwtVerifier(
     return null;
   }
 
+  // A wrong setting refuses every token, and a stranger sends as many as they like: each reason is told once in a minute.
+  const told = new LRUCache<string, true>({ max: 100, ttl: 60_000 });
+
   function refuse(reason: string): null {
-    parts.log.debug({ reason }, 'a JWT was refused');
+    const level = reason === ENDED || told.has(reason) ? 'debug' : 'warn';
+    told.set(reason, true, { noUpdateTTL: true });
+    parts.log[level]({ reason }, 'a JWT was refused');
     return null;
   }
 
@@ -84,7 +95,7 @@ export function createJwtVerifier(
       // Asked of the token itself first: one that has ended is no good whether or not the keys are to be had.
       const { iss, exp = 0 } = decodeJwt(token);
       if (iss !== issuer) return refuse('it is of another issuer');
-      if (endOf(exp).getTime() <= Date.now()) return refuse('it has ended, or has no end');
+      if (endOf(exp).getTime() <= Date.now()) return refuse(ENDED);
       const verified = await jwtVerify(token, keyOf, {
         issuer,
         audience,

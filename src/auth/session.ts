@@ -1,5 +1,5 @@
 import type { Role, TokenScope } from '../shared/enums.ts';
-import { ForbiddenError } from '../shared/errors.ts';
+import { ForbiddenError, UnauthenticatedError } from '../shared/errors.ts';
 
 const RANK = { VIEWER: 1, DEVELOPER: 2, OWNER: 3 } as const satisfies Record<Role, number>;
 
@@ -71,8 +71,8 @@ export type Credential =
       readonly name: string;
       readonly expiresAt: Date | null;
     }
-  /** A JWT of the operator's issuer. */
-  | { readonly kind: 'JWT'; readonly expiresAt: Date }
+  /** A JWT of the operator's issuer, about `subject`. */
+  | { readonly kind: 'JWT'; readonly subject: string; readonly expiresAt: Date }
   /** The operator's own token, which is the user `admin`. */
   | { readonly kind: 'OPERATOR_TOKEN' };
 
@@ -84,11 +84,11 @@ export interface SessionFacts {
   readonly credential: Credential;
   readonly namespaceRoles: ReadonlyMap<string, Role>;
   readonly workspaceRoles: ReadonlyMap<string, Role>;
-  /** The same viewer as they are now; `null` where the credential is no longer good. For what lasts longer than a request. */
+  /** The same viewer as they were at most 1.5 s ago; `null` where the credential is no longer good. */
   readonly renew: () => Promise<Session | null>;
 }
 
-/** Who is asking and what they may do, as it was when the request came in. */
+/** Who is asking and what they may do, as it was when they were looked up. */
 export class Session implements SessionFacts {
   readonly user: SessionFacts['user'];
   readonly isAdmin: boolean;
@@ -97,6 +97,7 @@ export class Session implements SessionFacts {
   readonly namespaceRoles: SessionFacts['namespaceRoles'];
   readonly workspaceRoles: SessionFacts['workspaceRoles'];
   readonly renew: SessionFacts['renew'];
+  readonly #madeAt = performance.now();
 
   constructor(facts: SessionFacts) {
     this.user = facts.user;
@@ -106,6 +107,20 @@ export class Session implements SessionFacts {
     this.namespaceRoles = facts.namespaceRoles;
     this.workspaceRoles = facts.workspaceRoles;
     this.renew = facts.renew;
+  }
+
+  /**
+   * This viewer as they are by now, for what lasts: this session itself while it is at most `maxAgeMs` old, else what {@link renew}
+   * tells.
+   *
+   * @throws UnauthenticatedError the credential is no longer good
+   * @throws UnavailableError it cannot be told for the moment
+   */
+  async upToDate(maxAgeMs: number): Promise<Session> {
+    if (performance.now() - this.#madeAt <= maxAgeMs) return this;
+    const viewer = await this.renew();
+    if (viewer === null) throw new UnauthenticatedError('The access token is no longer good.');
+    return viewer;
   }
 
   /**

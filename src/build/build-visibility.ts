@@ -19,7 +19,7 @@ export interface Follower {
   /** As they were when they began. */
   readonly session: Session;
   /** Told who they are by now, for whatever else is read for them. */
-  readonly continueAs?: (viewer: Session) => void;
+  continueAs?(viewer: Session): void;
 }
 
 /**
@@ -90,7 +90,7 @@ function whileAllowed<T>(
 }
 
 async function* checked<T>(
-  { session, continueAs }: Follower,
+  follower: Follower,
   check: (viewer: Session) => void,
   follow: (signal: AbortSignal) => AsyncGenerator<T>,
   stop: AbortController,
@@ -102,10 +102,10 @@ async function* checked<T>(
       await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        const viewer = await session.renew();
+        const viewer = await follower.session.renew();
         if (viewer === null) throw new UnauthenticatedError('The access token is no longer good.');
         check(viewer);
-        continueAs?.(viewer);
+        follower.continueAs?.(viewer);
       } catch (error) {
         // A database that is away for a moment takes nobody's rights away.
         if (!(error instanceof DomainError) || error instanceof UnavailableError) continue;

@@ -177,7 +177,8 @@ export class BuildResolver {
     return build.id;
   }
 
-  @Extensions({ cost: 5 })
+  // Of 1 MiB at the most.
+  @Extensions({ cost: 100 })
   @FieldResolver(() => String, {
     nullable: true,
     description: 'The Dockerfile as it is built; null for a notebook.',

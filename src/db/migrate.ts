@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import pg from 'pg';
 import { openOrm } from './orm.ts';
+import { withSearchPath } from './search-path.ts';
 
 /** The folder of migrations, as source or, in dist/, as compiled files. */
 export const MIGRATIONS_DIR = resolve(import.meta.dirname, '../../migrations');
@@ -36,7 +37,10 @@ export async function assertDatabaseAnswers(databaseUrl: string): Promise<void> 
 
 function openClient(databaseUrl: string): pg.Client {
   try {
-    return new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: ANSWER_MS });
+    return new pg.Client({
+      connectionString: withSearchPath(databaseUrl),
+      connectionTimeoutMillis: ANSWER_MS,
+    });
   } catch (cause) {
     throw new Error(
       'DATABASE_URL: is no address; characters such as @ / # ? % in user or password have to be percent-encoded',
@@ -53,7 +57,10 @@ function reasonOf(error: unknown): string {
 
 /** Brings the database's tables up to date. @returns the names of the migrations that were applied */
 export async function migrate(databaseUrl: string): Promise<string[]> {
-  const lock = new pg.Client({ connectionString: databaseUrl, application_name: 'slipway-migrate' });
+  const lock = new pg.Client({
+    connectionString: withSearchPath(databaseUrl),
+    application_name: 'slipway-migrate',
+  });
   await lock.connect();
   try {
     await lock.query('select pg_advisory_lock($1)', [LOCK]);

@@ -2,6 +2,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { defineConfig, type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { DatabaseConnection } from 'kysely';
 import { isLostConnection } from '../shared/faults.ts';
+import { withSearchPath } from './search-path.ts';
 import { type Db, ENTITIES, type Tables } from './tables.ts';
 
 export type Orm = Awaited<ReturnType<typeof openOrm>>;
@@ -40,8 +41,12 @@ export function ormOptions(databaseUrl: string, migrationsDir: string, onStateme
     },
     colors: false,
     onQuery: refuseNul,
-    // A pool that is used up answers with an error instead of waiting for ever.
-    driverOptions: { connectionTimeoutMillis: 30_000 },
+    driverOptions: {
+      // MikroORM reads host, user and database from the address and drops the rest, `sslmode` too; the driver reads it whole.
+      connectionString: withSearchPath(databaseUrl),
+      // A pool that is used up answers with an error instead of waiting for ever.
+      connectionTimeoutMillis: 30_000,
+    },
     onCreateConnection: async (connection) => prepare(connection as DatabaseConnection, onStatement),
   });
 }

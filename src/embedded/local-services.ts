@@ -7,7 +7,7 @@ import { findBusybox } from './busybox.ts';
 import { type LocalEngine, openContainerEngine } from './container-engine.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { takeInstanceLock } from './instance-lock.ts';
-import { startPostgres } from './postgres.ts';
+import { type EmbeddedPostgres, startPostgres } from './postgres.ts';
 import { keptSecret } from './private-file.ts';
 import { registryHost, startRegistry } from './registry.ts';
 
@@ -16,6 +16,11 @@ type Say = (line: string) => void;
 /** What one Slipway on one machine needs around it, each part either given by the operator or started here. */
 export interface LocalServices extends AsyncDisposable {
   readonly databaseUrl: string;
+  /**
+   * Has `migrations` bring the database up to date, as the role that owns it: in the embedded one another than that of
+   * `databaseUrl`, which can do nothing before.
+   */
+  migrate(migrations: (ownerUrl: string) => Promise<unknown>): Promise<void>;
   /** `null`: there is no engine, and builds wait. */
   readonly engineEndpoint: string | null;
   /** What a person can do to get an engine, where there is none. */
@@ -50,8 +55,10 @@ export async function startLocalServices(
 
   const privateHost = config.registryHost === null ? await registryHost(folder) : null;
   const engine = openEngine(parts, folder, config, privateHost, say, log);
-  const [databaseUrl, found, example] = await allOrFirstError([
-    config.databaseUrl ?? openDatabase(parts, folder, config, say, log),
+  const [database, found, example] = await allOrFirstError([
+    config.databaseUrl === null
+      ? openDatabase(parts, folder, config, say, log)
+      : givenDatabase(config.databaseUrl),
     engine,
     privateHost ? openRegistry(parts, folder, privateHost, engine, say, log) : null,
   ]);
@@ -59,7 +66,8 @@ export async function startLocalServices(
 
   const opened = parts.move();
   return {
-    databaseUrl,
+    databaseUrl: database.url,
+    migrate: database.migrate,
     engineEndpoint: found.endpoint,
     engineMissing: found.endpoint === null ? found.missing : null,
     registryHost: config.registryHost ?? (example ? privateHost : null),
@@ -76,19 +84,26 @@ export async function startLocalServices(
   };
 }
 
+type Database = Pick<EmbeddedPostgres, 'url' | 'migrate'>;
+
+/** An operator's: who owns it is the operator's affair. */
+function givenDatabase(url: string): Database {
+  return { url, migrate: async (migrations) => void (await migrations(url)) };
+}
+
 async function openDatabase(
   parts: AsyncDisposableStack,
   folder: DataFolder,
   config: Config,
   say: Say,
   log: Logger,
-): Promise<string> {
+): Promise<Database> {
   const startedAt = performance.now();
   const postgres = parts.use(
     await startPostgres(folder, { durable: true, mayCreateUser: config.mayInstall }, log),
   );
   say(`Database: PostgreSQL in ${join(folder.path, 'postgres')} (${seconds(startedAt)})`);
-  return postgres.url;
+  return postgres;
 }
 
 async function openEngine(

@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { Logger } from '../shared/logger.ts';
 import { type ChildProgram, endLeftover, startChild } from './child-process.ts';
 import type { DataFolder } from './data-folder.ts';
+import { APP, createDatabase, grantRights, OWNER, takeOver } from './database-roles.ts';
 import { freePort, isPortFree } from './free-port.ts';
 import { runProgram } from './machine.ts';
 import { clearLeftovers } from './postgres-leftovers.ts';
@@ -21,13 +22,13 @@ export interface PostgresOptions {
 
 /** A real PostgreSQL server whose binaries come from npm and whose data is in the data folder. */
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** For Slipway: the owner of a database of its own, no superuser. */
+  /** For Slipway: a role that owns none of the tables, in a database of its own; of use after {@link migrate}. */
   readonly url: string;
   /** For set-up: the superuser, in the database `postgres`. */
   readonly adminUrl: string;
+  /** Has `migrations` bring that database up to date as its owner, and then gives the role of `url` its rights. */
+  migrate(migrations: (ownerUrl: string) => Promise<unknown>): Promise<void>;
 }
-
-const APP = 'slipway';
 
 /**
  * Starts the server, and creates its files and Slipway's database at the first start.
@@ -45,7 +46,10 @@ export async function startPostgres(
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const user = await serverUser(home, bin.postgres, options.mayCreateUser);
   const adminPassword = keptSecret(join(folder.path, 'postgres-admin-password'));
-  const appPassword = keptSecret(join(folder.path, 'postgres-password'));
+  const passwords = {
+    app: keptSecret(join(folder.path, 'postgres-password')),
+    owner: keptSecret(join(folder.path, 'postgres-owner-password')),
+  };
   const cluster = join(home, 'data');
 
   const stop = { name: 'postgres', stopSignal: 'SIGINT', stopTimeoutMs: 30_000 } as const; // SIGINT: PostgreSQL's fast stop
@@ -57,6 +61,7 @@ export async function startPostgres(
   const urlOf = (name: string, password: string, database: string) =>
     `postgresql://${name}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
   const adminUrl = urlOf('postgres', adminPassword, 'postgres');
+  const databaseAdminUrl = urlOf('postgres', adminPassword, APP);
   const [command = bin.postgres, ...args] = [
     ...user.prefix,
     bin.postgres,
@@ -74,14 +79,19 @@ export async function startPostgres(
   };
   const child = await startChild(folder, program, log);
   try {
-    await withClient(adminUrl, (client) => createDatabase(client, appPassword));
+    await withClient(adminUrl, (client) => createDatabase(client, passwords));
+    await withClient(databaseAdminUrl, takeOver);
   } catch (error) {
     await child[Symbol.asyncDispose]();
     throw error;
   }
   return {
-    url: urlOf(APP, appPassword, APP),
+    url: urlOf(APP, passwords.app, APP),
     adminUrl,
+    migrate: async (migrations) => {
+      await migrations(urlOf(OWNER, passwords.owner, APP));
+      await withClient(databaseAdminUrl, grantRights);
+    },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   };
 }
@@ -162,20 +172,13 @@ async function keptPort(file: string): Promise<number> {
   return port;
 }
 
-async function createDatabase(client: pg.Client, password: string): Promise<void> {
-  const { rows } = await client.query<{ role: boolean; database: boolean }>(
-    `select exists (select from pg_roles where rolname = '${APP}') as role,
-            exists (select from pg_database where datname = '${APP}') as database`,
-  );
-  if (!rows[0]?.role) await client.query(`create role ${APP} login password ${pg.escapeLiteral(password)}`);
-  if (!rows[0]?.database) await client.query(`create database ${APP} owner ${APP}`);
-}
-
 async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: 5000,
     query_timeout: 30_000,
+    // A superuser meets nothing that another role has made.
+    options: '-c search_path=pg_catalog',
   });
   client.on('error', () => {}); // A lost connection fails the query in hand as well.
   try {

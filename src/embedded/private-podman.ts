@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { CLOSED_FOLDER } from '../engine/docker/rootless-network.ts';
 import type { Logger } from '../shared/logger.ts';
 import { endLeftover, type RunningChild, startChild } from './child-process.ts';
 import type { DataFolder } from './data-folder.ts';
 import { pingEngine } from './engine-endpoint.ts';
-import { findProgram, isRoot, runProgram } from './machine.ts';
+import { findProgram, isRoot, machineEnvironment, runProgram } from './machine.ts';
 import { writePrivateFile } from './private-file.ts';
 
 const STOP = { name: 'podman', stopSignal: 'SIGTERM', stopTimeoutMs: 15_000 } as const;
@@ -33,6 +34,7 @@ export async function startPodman(
     CONTAINERS_REGISTRIES_CONF: writeConfig(join(home, 'registries.conf'), registriesConf(plainRegistry)),
     // An ordinary user's Podman keeps a process there that all its commands share; this user's own one stays apart.
     XDG_RUNTIME_DIR: session,
+    ...closedNetwork(home),
   };
   const child = await startChild(
     folder,
@@ -66,6 +68,18 @@ export async function startPodman(
       },
     },
   };
+}
+
+/** Keeps what an ordinary user's builds run from this machine's loopback, see {@link CLOSED_FOLDER}. */
+function closedNetwork(home: string): Record<string, string> {
+  const slirp4netns = isRoot() ? null : findProgram('slirp4netns');
+  if (slirp4netns === null) return {};
+  const folder = join(home, CLOSED_FOLDER);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const program = join(folder, 'slirp4netns');
+  writePrivateFile(program, `#!/bin/sh\nexec '${slirp4netns}' --disable-host-loopback "$@"\n`);
+  chmodSync(program, 0o700);
+  return { PATH: [folder, machineEnvironment()['PATH']].join(delimiter) };
 }
 
 function writeConfig(path: string, text: string): string {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { withSearchPath } from '../db/search-path.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { EventBus, Waker } from './event-bus.ts';
 import { Wakers } from './wakers.ts';
@@ -73,7 +74,7 @@ export class PostgresEventBus implements EventBus, AsyncDisposable {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const client = new pg.Client({
-        connectionString: this.databaseUrl,
+        connectionString: withSearchPath(this.databaseUrl),
         application_name: 'slipway-events',
       });
       const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));

@@ -25,7 +25,7 @@ mutation MakeToken($input: CreateAccessTokenInput!) {
 # "cost", under the answer, is what this query cost.
 query AuditTrail {
   auditEvents(first: 20) {
-    nodes { at userName credential action result codes grants inputIds objectIds address requestId }
+    nodes { at userName credential action result codes grants inputIds objectIds facts address requestId }
   }
 }
 `,

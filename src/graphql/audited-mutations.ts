@@ -10,20 +10,24 @@ import {
   isNonNullType,
   isObjectType,
 } from 'graphql';
-import type { Outcome } from '../audit/audit.service.ts';
+import type { Audited, Outcome } from '../audit/audit.service.ts';
 import type { GrantFacts } from '../audit/audit-event.entity.ts';
 import { excerpt } from '../shared/excerpt.ts';
 import { NODE_TYPES, toGlobalId, tryReadGlobalId } from '../shared/global-id.ts';
 import type { Problem } from '../shared/problems.ts';
 import { classify } from './classify-error.ts';
 import type { Context } from './context.ts';
+import { renewRights } from './mutation-rights.ts';
 
-/** Of each kind; more tell nobody more. */
+/** Of each kind; more than these are counted. */
 const MAX_IDS = 100;
 
 type Arguments = Readonly<Record<string, unknown>>;
 
-/** Lets every mutation of the schema be written down: before it runs, and what came of it before its answer goes out. */
+/**
+ * Lets every mutation of the schema run with the viewer's rights of by now, and be written down: before it runs, and what came of
+ * it before its answer goes out.
+ */
 export function auditMutations(schema: GraphQLSchema): void {
   for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) auditMutation(field);
 }
@@ -31,9 +35,10 @@ export function auditMutations(schema: GraphQLSchema): void {
 function auditMutation(field: GraphQLField<unknown, Context>): void {
   const resolve = field.resolve ?? defaultFieldResolver;
   field.resolve = async (source, args: Arguments, context, info) => {
+    await renewRights(context);
     const { audit, session, request } = context;
-    const inputIds = distinct(field.args.flatMap(({ type, name }) => [...idsIn(type, args[name])]));
-    const grants = grantsIn(args);
+    const named = distinct(field.args.flatMap(({ type, name }) => [...idsIn(type, args[name])]));
+    const { ids: inputIds, facts: grants } = capped(named, grantsIn(args));
     const event = await audit.begin({ session, request, action: field.name, inputIds, grants });
     let payload: unknown;
     try {
@@ -49,17 +54,35 @@ function auditMutation(field: GraphQLField<unknown, Context>): void {
 
 function failure(error: unknown): Outcome {
   const { code } = classify(error);
-  return { result: code === 'FORBIDDEN' ? 'FORBIDDEN' : 'FAILED', codes: [code], objectIds: [] };
+  return { result: code === 'FORBIDDEN' ? 'FORBIDDEN' : 'FAILED', codes: [code], ...NOTHING };
 }
 
 function outcomeOf(type: GraphQLOutputType, args: Arguments, payload: unknown): Outcome {
   const problems = problemsOf(payload ?? {});
   if (problems.length > 0) {
-    return { result: 'REFUSED', codes: distinct(problems.map(({ code }) => code)), objectIds: [] };
+    return { result: 'REFUSED', codes: distinct(problems.map(({ code }) => code)), ...NOTHING };
   }
   // What is to be made has an id already, under which nothing will be.
-  if (isOnlyChecked(args)) return { result: 'CHECKED', codes: [], objectIds: [] };
-  return { result: 'DONE', codes: [], objectIds: distinct([...objectsIn(type, payload)]) };
+  if (isOnlyChecked(args)) return { result: 'CHECKED', codes: [], ...NOTHING };
+  return { result: 'DONE', codes: [], ...changesOf(type, payload) };
+}
+
+type Changes = Pick<Outcome, 'objectIds' | 'facts'>;
+
+const NOTHING: Changes = { objectIds: [], facts: null };
+
+/** What was changed, as the mutation's service tells it, or else as the payload shows it. */
+function changesOf(type: GraphQLOutputType, payload: unknown): Changes {
+  const audited = (payload as { readonly audited?: Audited | null } | null)?.audited ?? null;
+  const all = audited?.objectIds ?? distinct([...objectsIn(type, payload)]);
+  const { ids: objectIds, facts } = capped(all, audited?.facts ?? null);
+  return { objectIds, facts };
+}
+
+/** The first ids, and the facts with how many are left out. */
+function capped(ids: readonly string[], facts: Readonly<Record<string, unknown>> | null) {
+  const omittedIds = ids.length - MAX_IDS;
+  return omittedIds > 0 ? { ids: ids.slice(0, MAX_IDS), facts: { ...facts, omittedIds } } : { ids, facts };
 }
 
 interface Answered {
@@ -81,7 +104,16 @@ const isOnlyChecked = ({ input }: Arguments) =>
   (input as { validateOnly?: boolean | null } | undefined)?.validateOnly === true;
 
 /** The fields of an input that give rights or take them. None of them is ever a secret. */
-const GRANTS = ['userName', 'role', 'isAdmin', 'isActive', 'scopes', 'expiresAt', 'visibility'] as const;
+const GRANTS = [
+  'userName',
+  'role',
+  'isAdmin',
+  'isActive',
+  'subject',
+  'scopes',
+  'expiresAt',
+  'visibility',
+] as const;
 
 /** Whatever somebody has sent: short, and without what a jsonb cannot hold. */
 const storable = (text: string) => excerpt(text).toWellFormed().replaceAll('\0', '\uFFFD');
@@ -94,7 +126,7 @@ function grantsIn({ input }: Arguments): GrantFacts | null {
   return given.length === 0 ? null : Object.fromEntries(given);
 }
 
-const distinct = (texts: readonly string[]) => [...new Set(texts)].slice(0, MAX_IDS);
+const distinct = (texts: readonly string[]) => [...new Set(texts)];
 
 /** The global ids in a value of an argument, in the form that we print: others can be read, too, and may be of any length. */
 function* idsIn(type: GraphQLInputType, value: unknown): Generator<string> {
@@ -111,7 +143,7 @@ function* idsIn(type: GraphQLInputType, value: unknown): Generator<string> {
   }
 }
 
-/** The global ids of the rows that a payload holds. */
+/** The global ids of the rows that a payload holds; with an access token its owner's. */
 function* objectsIn(type: GraphQLOutputType, value: unknown): Generator<string> {
   if (typeof value !== 'object' || value === null) return;
   if (isNonNullType(type)) yield* objectsIn(type.ofType, value);
@@ -120,6 +152,7 @@ function* objectsIn(type: GraphQLOutputType, value: unknown): Generator<string> 
   } else if (isObjectType(type)) {
     const nodeType = NODE_TYPES.find((name) => name === type.name);
     if (nodeType !== undefined && 'id' in value) yield toGlobalId(nodeType, value.id as string);
+    if (nodeType === 'AccessToken' && 'userId' in value) yield toGlobalId('User', value.userId as string);
     for (const field of nodeType === undefined ? Object.values(type.getFields()) : []) {
       yield* objectsIn(field.type, (value as Arguments)[field.name]);
     }

@@ -9,8 +9,8 @@ export interface Context extends Services {
   readonly session: Session;
   readonly request: RequestFacts;
   readonly loaders: Loaders;
-  /** Goes on as the viewer is by now: a subscription may outlive rights that what its events show hangs on. */
-  readonly continueAs: (viewer: Session) => void;
+  /** Goes on as the viewer is by now: what lasts may outlive the rights that it began with. */
+  continueAs(viewer: Session): void;
 }
 
 /**
@@ -27,20 +27,22 @@ export function createContext(
     session: viewer,
     loaders: createLoaders(services, viewer, { cache: kind === 'request' }),
   });
-  const context: Context = {
+  return {
     ...services,
     ...of(session),
     request,
-    continueAs: (viewer) => {
-      // Its roles are all that changes, and seldom do.
-      if (!isDeepStrictEqual(rolesOf(viewer), rolesOf(context.session))) Object.assign(context, of(viewer));
+    // On `this`: Apollo runs an operation with a copy of the context that it was given.
+    continueAs(viewer) {
+      // Rights seldom change, and while they do not, what is loaded is good for either.
+      const areSame = isDeepStrictEqual(rightsOf(viewer), rightsOf(this.session));
+      Object.assign(this, areSame ? { session: viewer } : of(viewer));
     },
   };
-  return context;
 }
 
-const rolesOf = ({ isAdmin, namespaceRoles, workspaceRoles }: Session) => ({
+const rightsOf = ({ isAdmin, scopes, namespaceRoles, workspaceRoles }: Session) => ({
   isAdmin,
+  scopes,
   namespaceRoles,
   workspaceRoles,
 });

@@ -1,6 +1,7 @@
 import { type DocumentNode, GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
-import { createCostOf } from './operation-cost.ts';
-import type { AskedOperation, OperationGuard } from './operation-guard.ts';
+import { answerTooLarge, MAX_WEIGHT, weightOf } from './answer-weight.ts';
+import { createCostOf, createEventCostOf } from './operation-cost.ts';
+import type { AdmittedOperation, AskedOperation, OperationCost, OperationGuard } from './operation-guard.ts';
 import { Running } from './running.ts';
 import { createSpending } from './spending.ts';
 import { assertShallow } from './variables.rules.ts';
@@ -21,18 +22,27 @@ export interface OperationGuardParts<Session> {
   readonly assertMayWrite: (session: Session) => void;
 }
 
-// Reading takes 1 ms for what GraphiQL might send and 30 for the worst there is: a viewer who sends nothing else keeps the
-// process busy for 0.6 s of each second.
-const REFUSED_COST = 500;
+// Reading takes 1 ms for what GraphiQL might send and 10 to 50 for the worst there is: a viewer who sends nothing else, 50 in ten
+// seconds, keeps the process busy for a quarter of the time.
+const REFUSED_COST = 2000;
+// Of a document that was read and found good, it is known how long it is.
+const REFUSED_OPERATION_COST = 500;
 const CHARACTERS_FOR_ONE = 16;
-// Every operation is some work, also one that asks for `__typename` alone.
-const LEAST_COST = 1;
+// Every operation is some work, also one that asks for `__typename` alone: 0.3 ms over HTTP.
+const LEAST_COST = 10;
+// What a subscription selects is looked up for every event.
+const MAX_SUBSCRIPTION_COST = 1000;
+// A viewer's answers may so weigh 80 MB a second.
+const WEIGHT_FOR_ONE = 8192;
+// Events go out as fast as their reader takes them, and no faster. A log of 200 MB costs 3,200: thirty may be caught up with at once.
+const EVENT_WEIGHT_FOR_ONE = 8 * WEIGHT_FOR_ONE;
 
 /** The guard that both edges ask. What it counts, it counts in memory: each process for itself. */
 export function createOperationGuard<Session>(parts: OperationGuardParts<Session>): OperationGuard<Session> {
   const { viewerOf, assertMayWrite } = parts;
   const { maxCost, costPerMinute, maxRunning } = parts.limits;
   const costOf = createCostOf(parts.schema);
+  const eventCostOf = createEventCostOf(parts.schema);
   const spending = createSpending(costPerMinute, Math.max(maxCost, REFUSED_COST));
   const running = new Running(maxRunning);
   const read = new WeakSet<DocumentNode>();
@@ -44,12 +54,43 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
     return Math.ceil((document.loc?.end ?? 0) / CHARACTERS_FOR_ONE);
   }
 
-  function checkedCost({ session, document, operation, variables }: AskedOperation<Session>): number {
+  function checkedCost({ session, document, operation, variables }: AskedOperation<Session>) {
     assertShallow(variables);
     if (operation.operation === OperationTypeNode.MUTATION) assertMayWrite(session);
-    const cost = costOf(document, operation, variables ?? {});
-    if (cost > maxCost) throw tooCostly(cost, maxCost);
-    return cost;
+    const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
+    const limit = isSubscription ? Math.min(maxCost, MAX_SUBSCRIPTION_COST) : maxCost;
+    const requested = costOf(document, operation, variables ?? {});
+    if (requested > limit) throw tooCostly(requested, limit);
+    return { requested, limit };
+  }
+
+  /** What is paid while an operation runs, beside what was paid for it as a whole. */
+  function metered(
+    { session, document, operation, variables }: AskedOperation<Session>,
+    paid: number,
+  ): Pick<AdmittedOperation, 'chargeEvent' | 'weigh'> {
+    const viewer = viewerOf(session);
+    const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
+    const eventCost = isSubscription ? eventCostOf(document, operation, variables ?? {}) : 0;
+    // Most events cost a hundredth of a point.
+    let owed = 0;
+    return {
+      async chargeEvent() {
+        owed += eventCost;
+        const whole = Math.floor(owed);
+        owed -= whole;
+        if (whole > 0) await spending.spend(viewer, whole);
+      },
+      weigh(answer) {
+        const weight = weightOf(answer);
+        const cost = weight / WEIGHT_FOR_ONE;
+        if (isSubscription) owed += weight / EVENT_WEIGHT_FOR_ONE;
+        // The answer is there: who has not that much left is refused the next time.
+        else if (cost > paid + 1) spending.spend(viewer, Math.floor(cost - paid)).catch(() => undefined);
+        const isMutation = operation.operation === OperationTypeNode.MUTATION;
+        return weight > MAX_WEIGHT ? answerTooLarge(isMutation) : null;
+      },
+    };
   }
 
   const countRefused = (session: Session) => spending.spend(viewerOf(session), REFUSED_COST);
@@ -57,18 +98,20 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
     assertMayAsk: (session) => spending.assertSomeLeft(viewerOf(session)),
     countRefused,
     charge: (session, cost) => spending.spend(viewerOf(session), cost),
+    hold: (session) => running.start(viewerOf(session)),
     async admit(asked) {
       const viewer = viewerOf(asked.session);
-      let cost: number;
+      let cost: OperationCost;
       try {
         cost = checkedCost(asked);
       } catch (error) {
-        await countRefused(asked.session);
+        await spending.spend(viewer, Math.max(REFUSED_OPERATION_COST, readingCost(asked.document)));
         throw error;
       }
-      await spending.spend(viewer, Math.max(cost, readingCost(asked.document), LEAST_COST));
+      const paid = Math.max(cost.requested, readingCost(asked.document), LEAST_COST);
+      await spending.spend(viewer, paid);
       const run = running.start(viewer);
-      return { cost: { requested: cost, limit: maxCost }, [Symbol.dispose]: () => run[Symbol.dispose]() };
+      return { cost, ...metered(asked, paid), [Symbol.dispose]: () => run[Symbol.dispose]() };
     },
   };
 }

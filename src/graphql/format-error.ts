@@ -3,6 +3,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import type { ErrorDetails } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { classify } from './classify-error.ts';
+import { withoutValues } from './without-values.rules.ts';
 
 /** Facts about the request that failed, for the log line of an error that is masked. */
 export type ErrorFacts = Readonly<Record<string, string | undefined>>;
@@ -10,7 +11,8 @@ export type ErrorFacts = Readonly<Record<string, string | undefined>>;
 /**
  * Turns whatever an operation failed with into what its caller may read; the same one serves HTTP and the WebSocket.
  *
- * A domain error keeps its message, code and details; so does what GraphQL itself says about the document or the variables.
+ * A domain error keeps its message, code and details; so does what GraphQL itself says about the document or the variables, but
+ * for the values that it quotes.
  * A lost connection becomes UNAVAILABLE, as does a transaction that PostgreSQL gave up for another one's sake; a text that
  * PostgreSQL cannot hold becomes BAD_USER_INPUT. Everything else is logged with its cause under a fresh `errorId`, and only that
  * id goes out.
@@ -23,7 +25,7 @@ const GIVEN_UP_MESSAGE = 'Others are changing the same things; try again in a fe
 
 const UNSTORABLE_MESSAGE = 'A text in the request holds the character U+0000, which cannot be stored.';
 
-// GraphQL quotes a bad value whole, so that a 10 MB variable would come back as a 10 MB message.
+// GraphQL quotes names whole, and a document may have one of 200,000 characters.
 const MAX_MESSAGE_LENGTH = 2000;
 
 /** @param settings `hidesSchema`: what GraphQL says of a document suggests no names of the schema */
@@ -44,7 +46,7 @@ export function createErrorFormatter(
         if (found.code === 'UNAVAILABLE') log.warn({ ...facts, err: error }, 'a part of the server is away');
         return answer(found.error.message, found.code, found.error.details);
       case 'request': {
-        const shown = withoutSecret(found.error.message);
+        const shown = withoutValues(found.error);
         const message = settings.hidesSchema ? withoutSuggestion(shown) : shown;
         return answer(shorten(message), found.code, detailsOf(found.error));
       }
@@ -91,17 +93,6 @@ function detailsOf(error: GraphQLError): ErrorDetails {
 
 /** Without the "Did you mean …?" that graphql-js ends its messages with. */
 const withoutSuggestion = (message: string) => message.replace(/ ?Did you mean [^?]*\?$/, '');
-
-const BAD_SECRET =
-  /^(Variable "\$\w+" got) invalid value .* at "([^"]*\.(?:secrets|registryAuths)\b[^"]*)"; (.*)$/s;
-
-/** Of a variable's value that is write-only it is said what is wrong, but not with which value. */
-function withoutSecret(message: string): string {
-  const [, variable, place, why = ''] = BAD_SECRET.exec(message) ?? [];
-  if (variable === undefined) return message;
-  const reason = /^(?:Field|Expected) /.test(why) ? why : 'it is not of the right type.';
-  return `${variable} an invalid value at "${place}"; ${reason}`;
-}
 
 function shorten(message: string): string {
   return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message;

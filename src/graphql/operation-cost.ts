@@ -10,6 +10,7 @@ import {
   isCompositeType,
   isIntrospectionType,
   isListType,
+  isObjectType,
   isUnionType,
   Kind,
   type OperationDefinitionNode,
@@ -23,6 +24,7 @@ import {
   valueFromASTUntyped,
 } from 'graphql';
 import { DEFAULT_PAGE, MAX_PAGE } from '../shared/keyset.ts';
+import { type IntrospectionLengths, introspectionLengths } from './introspection-lengths.ts';
 
 declare module 'graphql' {
   interface GraphQLFieldExtensions<_TSource, _TContext, _TArgs> {
@@ -30,6 +32,10 @@ declare module 'graphql' {
     cost?: number;
     /** How many rows a page has where nothing is said, and at most; absent: 20 and 100. */
     page?: { readonly size: number; readonly limit: number };
+  }
+  interface GraphQLObjectTypeExtensions<_TSource, _TContext> {
+    /** A subscription sends one of it at the most, which is paid for when it begins. */
+    comesOnce?: boolean;
   }
 }
 
@@ -40,34 +46,66 @@ type Variables = Readonly<Record<string, unknown>>;
 type Cost = number | ((variables: Variables) => number);
 
 const OBJECT = 1;
+// A text or a number takes a microsecond to answer with, an object 50 with its rows from the database.
+const LEAF = 0.02;
 const MUTATION = 10;
-// What introspection tells lies in memory. GraphiQL's introspection query comes to 3,000 or so.
-const INTROSPECTION_OBJECT = 0.03;
+// What introspection tells lies in memory, objects as well as texts, and takes graphql-js 2 µs each. The standard query comes
+// to 4,000 or so.
+const INTROSPECTION = 0.1;
 // Labels, ports, parameters: a handful, and so a page of 100 images with all that they have is let in.
 const UNPAGED_ROWS = 5;
 
+/** What is known of the place where something is selected. */
+interface Place {
+  /** How many rows the lists of this selection have, where it is of a page. */
+  readonly rows?: Cost | undefined;
+  /** It has come with the event of a subscription, and nothing is looked up for it. */
+  readonly isGiven?: boolean;
+  /** Introspection that walks over all types or directives: its lists are as long as they are on the average. */
+  readonly isOfAll?: boolean;
+}
+
+type CostOf = (document: DocumentNode, operation: OperationDefinitionNode, variables: Variables) => number;
+
 /**
- * What an operation costs: 1 for each object that it may answer with, nothing for scalars, 10 for a mutation, and what fields
- * say of themselves with `extensions.cost`. A page has as many objects as are asked for; a list without pages counts as 5. A
+ * What an operation costs: 1 for each object that it may answer with, a fiftieth for each text or number, 10 for a mutation, and what
+ * fields say of themselves with `extensions.cost`. A page has as many objects as are asked for; a list without pages counts as 5. A
  * field that is selected twice counts twice, and so do the types of which an object has only one.
  *
  * The sum is worked out once for each operation and kept as long as its document; then a query without variables that matter
  * costs a look into a map, and one with a page size and an @include 0.3 µs.
  *
- * @param operation of a valid document
+ * The function that it gives takes operations of valid documents alone.
  */
-export function createCostOf(
-  schema: GraphQLSchema,
-): (document: DocumentNode, operation: OperationDefinitionNode, variables: Variables) => number {
+export function createCostOf(schema: GraphQLSchema): CostOf {
+  const costOf = createKept(schema, {});
+  return (...asked) => Math.round(costOf(...asked));
+}
+
+/** The same for each event of a subscription, not rounded: what has come with the event costs nothing, so a line of a log neither. */
+export function createEventCostOf(schema: GraphQLSchema): CostOf {
+  return createKept(schema, { isGiven: true });
+}
+
+function createKept(schema: GraphQLSchema, root: Place): CostOf {
   const known = new WeakMap<OperationDefinitionNode, Cost>();
+  const lengths = introspectionLengths(schema);
   return (document, operation, variables) => {
-    const cost = known.get(operation) ?? compile(schema, document, operation);
+    const cost = known.get(operation) ?? compile({ schema, lengths, root }, document, operation);
     known.set(operation, cost);
-    return Math.ceil(valueWith(cost, variables));
+    return valueWith(cost, variables);
   };
 }
 
-function compile(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode): Cost {
+interface Costing {
+  readonly schema: GraphQLSchema;
+  readonly lengths: IntrospectionLengths;
+  readonly root: Place;
+}
+
+function compile(costing: Costing, document: DocumentNode, operation: OperationDefinitionNode): Cost {
+  const { schema, lengths } = costing;
+  const root = schema.getRootType(operation.operation);
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
@@ -79,33 +117,43 @@ function compile(schema: GraphQLSchema, document: DocumentNode, operation: Opera
     ]),
   );
 
-  /** @param rows how many rows the lists of this selection have, where it is of a page */
-  function ofSelections(selectionSet: SelectionSetNode, type: GraphQLCompositeType, rows?: Cost): Cost {
+  function ofSelections(selectionSet: SelectionSetNode, type: GraphQLCompositeType, place: Place): Cost {
     return sum(
-      selectionSet.selections.map((selection) => onlyIf(selection, ofSelection(selection, type, rows))),
+      selectionSet.selections.map((selection) => onlyIf(selection, ofSelection(selection, type, place))),
     );
   }
 
-  function ofSelection(selection: SelectionNode, type: GraphQLCompositeType, rows?: Cost): Cost {
-    if (selection.kind === Kind.FIELD) return ofField(selection, type, rows);
+  function ofSelection(selection: SelectionNode, type: GraphQLCompositeType, place: Place): Cost {
+    if (selection.kind === Kind.FIELD) return ofField(selection, type, place);
     // A valid document walks in no circle and has at most a thousand fields, those of each spread counted.
     const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value);
     if (!inner) return 0;
     const narrowed = inner.typeCondition && typeFromAST(schema, inner.typeCondition);
-    return ofSelections(inner.selectionSet, isCompositeType(narrowed) ? narrowed : type, rows);
+    if (place.isGiven && isObjectType(narrowed) && narrowed.extensions.comesOnce) return 0;
+    return ofSelections(inner.selectionSet, isCompositeType(narrowed) ? narrowed : type, place);
   }
 
-  function ofField(node: FieldNode, parent: GraphQLCompositeType, rows?: Cost): Cost {
+  function ofField(node: FieldNode, parent: GraphQLCompositeType, place: Place): Cost {
     const field = fieldOf(parent, node.name.value);
     const type = field && getNamedType(field.type);
-    const own = field?.extensions.cost ?? (parent === schema.getMutationType() ? MUTATION : 0);
-    if (!field || !node.selectionSet || !isCompositeType(type)) return own;
-    const paged = pageOf(field, node);
+    if (!field || !type) return 0;
+    const isGiven = place.isGiven === true && (parent === root || !looksUp(field));
+    const own = isGiven ? 0 : (field.extensions.cost ?? (parent === schema.getMutationType() ? MUTATION : 0));
     const isList = isListType(getNullableType(field.type));
+    if (!node.selectionSet || !isCompositeType(type)) {
+      const leaf = isGiven ? 0 : isIntrospectionType(parent) ? INTROSPECTION : LEAF;
+      return own + (isList ? UNPAGED_ROWS : 1) * leaf;
+    }
+    const paged = pageOf(field, node);
     // An edge is no object of its own: what it has is its node.
-    const object = rows !== undefined && field.name === 'edges' ? 0 : objectCost(type);
-    const one = sum([object, ofSelections(node.selectionSet, type, isList ? undefined : paged)]);
-    return sum([own, isList ? product(paged ?? rows ?? unpagedRows(field, parent), one) : one]);
+    const isEdge = place.rows !== undefined && field.name === 'edges';
+    const object = isGiven || isEdge ? 0 : isIntrospectionType(type) ? INTROSPECTION : OBJECT;
+    const isOfAll =
+      isList && parent.name === '__Schema' ? true : place.isOfAll === true && type.name !== '__Type';
+    const below: Place = { isGiven, isOfAll, rows: isList ? undefined : paged };
+    const one = sum([object, ofSelections(node.selectionSet, type, below)]);
+    const rows = paged ?? place.rows ?? lengths.of(parent.name, field.name, place.isOfAll) ?? UNPAGED_ROWS;
+    return sum([own, isList ? product(rows, one) : one]);
   }
 
   /** How many rows the field's page may have; `undefined` where it has no pages. */
@@ -150,18 +198,12 @@ function compile(schema: GraphQLSchema, document: DocumentNode, operation: Opera
     }, cost);
   }
 
-  function unpagedRows({ name }: GraphQLField<unknown, unknown>, parent: GraphQLCompositeType): number {
-    return parent.name === '__Schema' && name === 'types'
-      ? Object.keys(schema.getTypeMap()).length
-      : UNPAGED_ROWS;
-  }
-
-  const root = schema.getRootType(operation.operation);
-  return root ? ofSelections(operation.selectionSet, root) : 0;
+  return root ? ofSelections(operation.selectionSet, root, costing.root) : 0;
 }
 
-const objectCost = (type: GraphQLCompositeType) =>
-  isIntrospectionType(type) ? INTROSPECTION_OBJECT : OBJECT;
+/** Does it ask for more than what its object has? What tells an object's type does not. */
+const looksUp = ({ name, resolve }: GraphQLField<unknown, unknown>) =>
+  resolve !== undefined && !name.startsWith('__');
 
 const META_FIELDS: ReadonlyMap<string, GraphQLField<unknown, unknown>> = new Map(
   [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef].map((field) => [field.name, field]),

@@ -1,4 +1,4 @@
-import type { DocumentNode, OperationDefinitionNode } from 'graphql';
+import type { DocumentNode, ExecutionResult, GraphQLError, OperationDefinitionNode } from 'graphql';
 
 /** An operation that is about to run: its document is parsed and valid. */
 export interface AskedOperation<Session> {
@@ -19,6 +19,19 @@ export interface OperationCost {
 /** An operation that was let in. Disposing of it says that it has ended; more than once does no harm. */
 export interface AdmittedOperation extends Disposable {
   readonly cost: OperationCost;
+  /**
+   * Takes what an event of a subscription costs, before what is selected of it is looked up.
+   *
+   * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
+   */
+  chargeEvent(): Promise<void>;
+  /**
+   * Weighs an answer before it is written out, and takes what it weighs above what was paid: how long texts are is not known
+   * before. Where the viewer has less left, their next operation is refused, or the next event.
+   *
+   * @returns what to answer instead, ANSWER_TOO_LARGE; `null` where the answer may go out
+   */
+  weigh(answer: Pick<ExecutionResult, 'data' | 'errors'>): GraphQLError | null;
 }
 
 /** The limits that every operation is held to, whichever edge it comes in by. */
@@ -48,4 +61,11 @@ export interface OperationGuard<Session> {
    * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
    */
   charge(session: Session, cost: number): Promise<void>;
+  /**
+   * Takes one of the places that a viewer's running operations have, for a request that takes long, such as a download of a log
+   * that is still written. Disposing of what comes back gives it back; more than once does no harm.
+   *
+   * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds: as many as may be are running
+   */
+  hold(session: Session): Disposable;
 }

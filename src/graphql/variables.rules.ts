@@ -9,15 +9,16 @@ const MAX_DEPTH = 50;
  * @throws GraphQLError BAD_USER_INPUT: their values nest too deep
  */
 export function assertShallow(variables: unknown): void {
-  let level = [variables];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) {
-      throw new GraphQLError(`Variables may nest at most ${MAX_DEPTH} levels of values.`, {
-        extensions: { code: 'BAD_USER_INPUT', details: { limit: MAX_DEPTH } },
-      });
-    }
-    level = level
-      .filter((value) => typeof value === 'object' && value !== null)
-      .flatMap((value) => Object.values(value as object) as unknown[]);
-  }
+  if (!isDeeper(variables, MAX_DEPTH)) return;
+  throw new GraphQLError(`Variables may nest at most ${MAX_DEPTH} levels of values.`, {
+    extensions: { code: 'BAD_USER_INPUT', details: { limit: MAX_DEPTH } },
+  });
+}
+
+/** Does a value have others in it more than `levels` down? */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (levels < 0) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return inner.some((one) => isDeeper(one, levels - 1));
 }

@@ -20,6 +20,7 @@ import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 import type { Exchange } from './exchange.ts';
 import { GuardedOperation } from './guarded-operation.ts';
+import { createReadOperationBody } from './operation-body.ts';
 import { readOperationRequest } from './operation-request.ts';
 
 export interface GraphqlOverHttpParts<Session, Context extends object> {
@@ -31,6 +32,8 @@ export interface GraphqlOverHttpParts<Session, Context extends object> {
   ) => Context | Promise<Context>;
   readonly documents: OperationDocuments;
   readonly guard: OperationGuard<Session>;
+  /** What tells one viewer from another. */
+  readonly viewerOf: (session: Session) => string;
   readonly formatError: ErrorFormatter;
   readonly log: Logger;
   readonly maxBodyBytes: number;
@@ -44,6 +47,8 @@ export interface GraphqlOverHttp<Session> {
 }
 
 const REQUEST_ID = 'x-request-id';
+/** How old the rights may be that a request is answered with: a body may take two minutes, and whoever sends it is asked anew. */
+const MAX_SIGN_IN_AGE_MS = 1000;
 
 export async function createGraphqlOverHttp<Session, Context extends object>(
   parts: GraphqlOverHttpParts<Session, Context>,
@@ -52,6 +57,7 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
   const requestOfError = new WeakMap<object, string>();
   const operations = new WeakMap<HTTPGraphQLRequest, GuardedOperation<Session>>();
   const { documents, guard, formatError } = parts;
+  const readBody = createReadOperationBody(parts);
   const apollo = new ApolloServer<Context>({
     schema: parts.schema,
     // Everything below is said outright: its default hangs on the environment (NODE_ENV, APOLLO_KEY) of whoever starts us.
@@ -85,15 +91,21 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
   return {
     async handle(exchange) {
       const { req, res, requestId, address } = exchange;
-      const session = await exchange.session();
-      await guard.assertMayAsk(session);
-      const { search, body } = await readOperationRequest(exchange, documents, parts.maxBodyBytes).catch(
+      // Before the body is read: strangers must not make us keep one.
+      const sender = await exchange.session();
+      const signedInAt = performance.now();
+      await guard.assertMayAsk(sender);
+      const read = () => readBody(exchange, sender);
+      const { search, body } = await readOperationRequest(exchange, documents, read).catch(
         async (error: unknown) => {
-          await guard.countRefused(session);
+          await guard.countRefused(sender);
           throw error;
         },
       );
-      using operation = new GuardedOperation(guard, session, (error) => formatError(error, { requestId }));
+      const isOld = performance.now() - signedInAt > MAX_SIGN_IN_AGE_MS;
+      const session = isOld ? await exchange.session() : sender;
+      const format = (error: unknown) => formatError(error, { requestId });
+      const operation = exchange.held.use(new GuardedOperation(guard, session, format));
       const context = await parts.createContext(session, 'request', { requestId, address });
       const headers = new HeaderMap();
       for (const [name, value] of Object.entries(req.headers)) {

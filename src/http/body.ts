@@ -1,39 +1,55 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from './exchange.ts';
+import type { HeldMemory } from './held-memory.ts';
 
 /**
- * Reads a JSON body.
+ * Reads a body.
  *
  * @param maxBytes reading stops where the body grows over it; at most one chunk more is held in memory
- * @throws HttpError 415 the content type is not JSON in UTF-8, or compressed; 413 too large; 400 not JSON or cut short
+ * @param memory grows with the body, by what it says of its length and by what has come
+ * @throws HttpError 413 too large; 400 cut short; and what `memory` throws
  */
-export async function readJsonBody(req: IncomingMessage, maxBytes: number): Promise<unknown> {
-  refuseOtherTypes(req);
-  const tooLarge = new HttpError(413, 'PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`, {
-    connection: 'close',
-  });
-  if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
+export async function readBody(req: IncomingMessage, maxBytes: number, memory: HeldMemory): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const hold = (bytes: number) => {
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    memory.growTo(bytes);
+  };
+  hold(Number(req.headers['content-length'] ?? 0));
+  for await (const chunk of chunksOf(req)) {
+    size += chunk.length;
+    hold(size);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+async function* chunksOf(req: IncomingMessage): AsyncGenerator<Buffer, void> {
   try {
     // Without destroyOnReturn a refusal would cut the connection before its answer is out.
-    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > maxBytes) throw tooLarge;
-    }
-  } catch (error) {
-    if (error === tooLarge) throw error;
+    yield* req.iterator({ destroyOnReturn: false });
+  } catch {
     throw new HttpError(400, 'BAD_REQUEST', 'The body ended too early.', { connection: 'close' });
   }
+}
+
+const tooLarge = (maxBytes: number) =>
+  new HttpError(413, 'PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`, {
+    connection: 'close',
+  });
+
+/** @throws HttpError 400 it is not JSON, or not in UTF-8 */
+export function parseJson(text: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
   } catch {
     throw new HttpError(400, 'BAD_REQUEST', 'The body is not valid JSON in UTF-8.');
   }
 }
 
-function refuseOtherTypes(req: IncomingMessage): void {
+/** @throws HttpError 415 it is not JSON in UTF-8, or compressed */
+export function refuseOtherTypes(req: IncomingMessage): void {
   const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
   const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='));
   if (type?.trim() !== 'application/json' || (charset && !/^charset="?utf-?8"?$/.test(charset))) {

@@ -9,12 +9,18 @@ import proxyAddr from 'proxy-addr';
  * @param trustedProxies addresses and CIDR blocks
  */
 export function createAddressOf(trustedProxies: readonly string[]): (req: IncomingMessage) => string | null {
-  const isTrusted = proxyAddr.compile([...trustedProxies]);
+  const isTrusted = createIsTrusted(trustedProxies);
   return (req) => {
     // A proxy may write what is no address ("unknown"); the one before it is as far as we know then.
     const known = proxyAddr.all(req, isTrusted).findLast((address) => address && ipaddr.isValid(address));
     return known === undefined ? null : ipaddr.process(known).toString();
   };
+}
+
+/** Makes the function that knows the addresses of proxies that are believed. */
+export function createIsTrusted(trustedProxies: readonly string[]): (address: string) => boolean {
+  const isTrusted = proxyAddr.compile([...trustedProxies]);
+  return (address) => isTrusted(address, 0);
 }
 
 /** What one client has for certain: its IPv4 address, or the /64 that every connection with IPv6 gets. */

@@ -1,4 +1,7 @@
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Logger } from '../shared/logger.ts';
+import { networkOf } from './client-address.ts';
 import { HttpError } from './exchange.ts';
 
 // Browsers and the proxies on the way send up to 40. Node drops what comes after its limit without a word, `content-type` say.
@@ -24,11 +27,68 @@ export const LIMITS = {
   shouldUpgradeCallback: (req: IncomingMessage) => req.headers.upgrade?.toLowerCase() === 'websocket',
 } satisfies ServerOptions;
 
-/** What cannot be said before the server is there. */
-export function limitConnections(server: Server): void {
+// A quarter: an office or a proxy that nobody has named may have thousands, and no one network may have all.
+const MAX_OF_NETWORK = 4000;
+/** From so many on, a connection that waits for its next request has to go. */
+const CROWDED = 0.8 * MAX_CONNECTIONS;
+const CLEARING_MS = 1000;
+const WARNING_MS = 60_000;
+
+/**
+ * What cannot be said before the server is there.
+ *
+ * @param isTrustedProxy everybody's connections come from there, so they are not counted as those of one
+ */
+export function limitConnections(
+  server: Server,
+  isTrustedProxy: (address: string) => boolean,
+  log: Logger,
+): void {
   server.maxConnections = MAX_CONNECTIONS;
   // One more than there may be, or it could not be told that there were more.
   server.maxHeadersCount = MAX_HEADERS + 1;
+  const ofNetworks = new Map<string, number>();
+  let open = 0;
+  const clear = atMostEvery(CLEARING_MS, () => server.closeIdleConnections());
+  const warn = atMostEvery(WARNING_MS, (network: string) =>
+    log.warn(
+      { network },
+      `more than ${MAX_OF_NETWORK} connections from one network; a proxy has to be a trusted one`,
+    ),
+  );
+
+  server.on('connection', (socket: Socket) => {
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+    if (open > CROWDED) clear();
+    const { remoteAddress } = socket;
+    if (remoteAddress === undefined || isTrustedProxy(remoteAddress)) return;
+    const network = networkOf(remoteAddress);
+    const before = ofNetworks.get(network) ?? 0;
+    ofNetworks.set(network, before + 1);
+    socket.once('close', () => {
+      const left = (ofNetworks.get(network) ?? 1) - 1;
+      if (left > 0) ofNetworks.set(network, left);
+      else ofNetworks.delete(network);
+    });
+    if (before < MAX_OF_NETWORK) return;
+    warn(network);
+    socket.destroy();
+  });
+}
+
+function atMostEvery<Args extends unknown[]>(
+  ms: number,
+  run: (...args: Args) => void,
+): (...args: Args) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (...args) => {
+    if (performance.now() - last < ms) return;
+    last = performance.now();
+    run(...args);
+  };
 }
 
 /** What Node lets pass and HTTP or we do not. */
@@ -38,8 +98,9 @@ export function headProblem(req: IncomingMessage): HttpError | null {
       connection: 'close',
     });
   }
-  if (req.headers.host === undefined && req.httpVersion === '1.1') {
-    return new HttpError(400, 'BAD_REQUEST', 'A request of HTTP/1.1 has a Host.', { connection: 'close' });
+  const hosts = hostsOf(req);
+  if (hosts > 1 || (hosts === 0 && req.httpVersion === '1.1')) {
+    return new HttpError(400, 'BAD_REQUEST', 'A request of HTTP/1.1 has one Host.', { connection: 'close' });
   }
   const { expect } = req.headers;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
@@ -48,3 +109,7 @@ export function headProblem(req: IncomingMessage): HttpError | null {
   }
   return null;
 }
+
+/** `req.headers` has the first alone; a proxy on the way may have gone by the second. */
+const hostsOf = ({ rawHeaders }: IncomingMessage): number =>
+  rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;

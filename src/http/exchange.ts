@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { excerpt } from '../shared/excerpt.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 
@@ -17,11 +18,13 @@ export interface Exchange<Session> {
   /**
    * Who asks.
    * @throws UnauthenticatedError the request has no token, or one that is not good
-   * @throws GraphQLError RATE_LIMITED the viewer has spent what the route costs
+   * @throws GraphQLError RATE_LIMITED the viewer has spent what the route costs, or has as much running as may be
    */
   readonly session: () => Promise<Session>;
   /** Aborts when the server is about to stop: what may go on for hours breaks off then. */
   readonly stopping: AbortSignal;
+  /** What is given back when its handler has ended and its client has the whole answer, or is gone. */
+  readonly held: DisposableStack;
 }
 
 /**
@@ -32,7 +35,10 @@ export interface Route<Session> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS';
   /** A path as `URLPattern` has it, e.g. `/builds/:id/log`; HEAD is answered where GET is. */
   readonly pattern: string;
-  /** What a request costs its viewer, in the units of operations; absent: nothing, or what the handler itself counts. */
+  /**
+   * What a request costs its viewer, in the units of operations; it takes the place of a running one, too. Absent: nothing, or what
+   * the handler itself counts.
+   */
   readonly cost?: number;
   readonly handler: (exchange: Exchange<Session>) => Promise<void> | void;
 }
@@ -79,6 +85,9 @@ export function sendJson(
   res.end(text);
 }
 
+// The paths that there are have fewer characters; one of 16 KiB would fill the log.
+const MAX_PATH = 200;
+
 /** Logs one line when the response is done: errors of ours as such, the rest as information. */
 export function logWhenDone(
   log: Logger,
@@ -89,7 +98,13 @@ export function logWhenDone(
   const start = performance.now();
   res.once('close', () => {
     const durationMs = Math.round(performance.now() - start);
-    const line = { ...facts, method: req.method, status: res.statusCode, durationMs };
+    const line = {
+      ...facts,
+      path: excerpt(facts.path, MAX_PATH),
+      method: req.method,
+      status: res.statusCode,
+      durationMs,
+    };
     if (!res.writableFinished) log.info(line, 'request given up by the client');
     else if (res.statusCode >= 500) log.warn(line, 'request failed');
     else log.info(line, 'request answered');

@@ -1,5 +1,5 @@
 import type { GraphQLRequestContext } from '@apollo/server';
-import { GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
 import type { AdmittedOperation, OperationGuard } from '../graphql/operation-guard.ts';
 import { refusalOf } from './refusal.ts';
@@ -38,6 +38,11 @@ export class GuardedOperation<Session> implements Disposable {
     if (response.body?.kind !== 'single') return;
     const { singleResult } = response.body;
     if (this.#admitted) {
+      const tooLarge = this.#admitted.weigh(singleResult as ExecutionResult);
+      if (tooLarge) {
+        singleResult.data = null;
+        singleResult.errors = [this.#formatError(tooLarge)];
+      }
       singleResult.extensions = { ...singleResult.extensions, cost: this.#admitted.cost };
       return;
     }

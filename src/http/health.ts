@@ -14,16 +14,14 @@ export function healthRoutes(
   readiness: () => Promise<Readiness>,
   isDraining: () => boolean,
 ): Route<unknown>[] {
+  const recentReadiness = recent(readiness);
   return [
     { method: 'GET', pattern: '/livez', handler: ({ res }) => sendJson(res, 200, { live: true }) },
     {
       method: 'GET',
       pattern: '/readyz',
       handler: async ({ res }) => {
-        const { ready, checks } = await readiness().catch(() => ({
-          ready: false,
-          checks: { readiness: 'failed' },
-        }));
+        const { ready, checks } = await recentReadiness();
         const draining = isDraining();
         const body = {
           ready: ready && !draining,
@@ -33,4 +31,21 @@ export function healthRoutes(
       },
     },
   ];
+}
+
+const FRESH_MS = 1000;
+
+/** What was found within the last second, or is being looked for, is told to all who ask: anybody may ask as often as they like. */
+function recent(readiness: () => Promise<Readiness>): () => Promise<Readiness> {
+  let answer: Promise<Readiness> | null = null;
+  const forget = () => {
+    answer = null;
+  };
+  return async () => {
+    if (answer !== null) return await answer;
+    answer = readiness().catch(() => ({ ready: false, checks: { readiness: 'failed' } }));
+    const found = await answer;
+    setTimeout(forget, FRESH_MS).unref();
+    return found;
+  };
 }

@@ -10,7 +10,7 @@ import type { RequestFacts } from '../shared/request-facts.ts';
 import { createGraphqlOverHttp } from './apollo.ts';
 import { tokenOfHeader } from './bearer.ts';
 import { discardBody } from './body.ts';
-import { createAddressOf } from './client-address.ts';
+import { createAddressOf, createIsTrusted } from './client-address.ts';
 import { headProblem, LIMITS, limitConnections } from './connection-limits.ts';
 import { withCors } from './cors.ts';
 import { HttpError, logWhenDone, type Route, requestIdOf, sendJson, urlOf } from './exchange.ts';
@@ -121,6 +121,7 @@ export async function startHttpServer<Session, Context extends object>(
     res.setHeader('x-request-id', requestId);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) res.setHeader(name, value);
     if (stopping.signal.aborted) res.setHeader('connection', 'close');
+    const held = new DisposableStack();
     try {
       const problem = headProblem(req);
       if (problem !== null) throw problem;
@@ -128,16 +129,24 @@ export async function startHttpServer<Session, Context extends object>(
       const { handler, params, cost } = route(req.method ?? 'GET', url);
       const session = async () => {
         const viewer = await authenticated(token, address);
-        if (cost > 0) await parts.guard.charge(viewer, cost);
+        if (cost > 0) {
+          await parts.guard.charge(viewer, cost);
+          held.use(parts.guard.hold(viewer));
+        }
         return viewer;
       };
-      await handler({ req, res, url, params, requestId, address, session, stopping: stopping.signal });
+      const facts = { req, res, url, params, requestId, address };
+      await handler({ ...facts, session, stopping: stopping.signal, held });
     } catch (error) {
       const format = (other: unknown) => formatError(other, { requestId });
       const { status, body, headers } = refusalOf(error, format, token !== null);
       if (res.headersSent) return void res.destroy();
       await discardBody(req);
       sendJson(res, status, body, headers);
+    } finally {
+      // Until then it may lie in our memory.
+      if (res.closed) held.dispose();
+      else res.once('close', () => held.dispose());
     }
   }
 
@@ -152,7 +161,7 @@ export async function startHttpServer<Session, Context extends object>(
 
   const server = createServer(LIMITS, onRequest);
   server.on('checkExpectation', onRequest);
-  limitConnections(server);
+  limitConnections(server, createIsTrusted(parts.trustedProxies), log);
   answerWhatIsNoRequest(server);
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', (error) => log.debug({ err: error }, 'a connection broke'));
@@ -173,7 +182,11 @@ export async function startHttpServer<Session, Context extends object>(
     const given = new Promise<void>((resolve) =>
       timeUp.addEventListener('abort', () => resolve(), { once: true }),
     );
-    await Promise.race([Promise.all([overWebSocket.drain(), ...underWay]), given]);
+    const answered = async () => {
+      // Others begin meanwhile: connections that are open bring requests until they are told that there is no more to come.
+      while (underWay.size > 0 && !timeUp.aborted) await Promise.all(underWay);
+    };
+    await Promise.race([Promise.all([overWebSocket.drain(), answered()]), given]);
   }
 
   return {

@@ -1,5 +1,4 @@
 import type { OperationDocuments } from '../graphql/operation-documents.ts';
-import { readJsonBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 
 /** What of an HTTP request tells an operation, with the text of its document in it also where the request has only its id. */
@@ -8,21 +7,27 @@ export interface OperationRequest {
   readonly body: unknown;
 }
 
+const KNOWN = ['query', 'operationName', 'variables', 'extensions'];
+
 /**
- * @throws HttpError as {@link readJsonBody} does
+ * @param readBody for what is posted; what it throws is thrown
  * @throws GraphQLError as {@link OperationDocuments.textOf} does
  */
 export async function readOperationRequest(
   { req, url }: Exchange<unknown>,
   documents: OperationDocuments,
-  maxBodyBytes: number,
+  readBody: () => Promise<unknown>,
 ): Promise<OperationRequest> {
   if (req.method !== 'POST') return { search: withText(url.searchParams, documents), body: undefined };
-  const body = await readJsonBody(req, maxBodyBytes);
+  const body = await readBody();
   if (!isObject(body)) return { search: url.search, body };
   const text = documents.textOf(body);
+  // Nothing else: an operation may run for long, and what it does not know of would be kept as long.
+  const known = Object.fromEntries(
+    KNOWN.filter((key) => Object.hasOwn(body, key)).map((key) => [key, body[key]]),
+  );
   const named = {
-    ...body,
+    ...known,
     ...(text !== undefined && { query: text }),
     // An id is of no use any more, and GraphQL's server has a meaning of its own for it.
     ...(isObject(body['extensions']) && { extensions: {} }),

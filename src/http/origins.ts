@@ -17,6 +17,9 @@ export function createOriginCheck(origins: readonly string[]): IsAllowedOrigin {
   const allowed = new Set(origins);
   return ({ origin, host }) => {
     if (origin === undefined || allowed.has(origin)) return true;
-    return host !== undefined && URL.parse(origin)?.host === host;
+    if (host === undefined) return false;
+    const page = URL.parse(origin);
+    // Read as an address of the page's scheme: letters in either case, and the port of the scheme said or not.
+    return page !== null && URL.parse(`${page.protocol}//${host}`)?.href === `${page.origin}/`;
   };
 }

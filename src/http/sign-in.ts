@@ -18,48 +18,68 @@ const WINDOW_MS = 60_000;
 // About 100 bytes each.
 const MAX_NETWORKS = 10_000;
 const MAX_KNOWN = 10_000;
+// Of the database's connections.
+const PLACES = 4;
 const MAX_WAIT_MS = 1000;
 
+/** Tokens of one network within a minute that were not good, and those that are being looked up. */
+interface Refusals {
+  count: number;
+}
+
 /**
- * Limits requests without a good token by their address: not against guessing, which 256 random bits need no help against,
- * but so that strangers cannot keep the database busy.
+ * Limits requests with a token that is not good by their address: not against guessing, which 256 random bits need no help against,
+ * but so that strangers cannot keep the database busy. One without any token costs no statement and is not counted.
  *
  * Behind a proxy that is not trusted everybody has one address, so a good token gets in all the same. One that was good before is
- * looked up at once. The others of an address with too many refusals are looked up one at a time, all such addresses together, and
- * take no more than one of the database's connections; whose turn does not come within a second is told to try again.
+ * looked up at once. The others of an address with too many refusals are looked up a few at a time, all such addresses together, and
+ * take no more than that many of the database's connections; whose turn does not come within a second is told to try again.
  */
 export function createSignIn<Session>(
   authenticate: (token: string | null) => Promise<Session | null>,
 ): SignIn<Session> {
-  const refused = new LRUCache<string, number>({ max: MAX_NETWORKS, ttl: WINDOW_MS, noUpdateTTL: true });
+  const refusals = new LRUCache<string, Refusals>({ max: MAX_NETWORKS, ttl: WINDOW_MS });
   const known = new LRUCache<string, true>({ max: MAX_KNOWN });
   const suspects = new Turnstile(
-    1,
+    PLACES,
     MAX_WAIT_MS,
     'Too many sign-ins are refused at the moment; try again in a while.',
   );
 
+  function refusalsOf(network: string): Refusals {
+    const counted = refusals.get(network) ?? { count: 0 };
+    if (!refusals.has(network)) refusals.set(network, counted);
+    return counted;
+  }
+
   return async (token, address) => {
+    if (token === null) return null;
     const network = address === null ? 'unknown' : networkOf(address);
-    const isSuspect = (refused.get(network) ?? 0) >= MAX_REFUSED;
-    const hash = token === null ? null : hashAccessToken(token);
-    const isKnown = hash !== null && known.has(hash);
-    const session =
-      isSuspect && hash !== null && !isKnown
-        ? await suspects.pass(() => authenticate(token))
-        : await authenticate(token);
+    const hash = hashAccessToken(token);
+    const isKnown = known.has(hash);
+    const refused = refusalsOf(network);
+    const isSuspect = !isKnown && refused.count >= MAX_REFUSED;
+    // Before it is looked up: of a thousand at once each would find that there were none before it.
+    const counts = !isKnown && !isSuspect;
+    if (counts) refused.count += 1;
+    let session: Session | null | undefined;
+    try {
+      session = isSuspect ? await suspects.pass(() => authenticate(token)) : await authenticate(token);
+    } finally {
+      if (counts && session !== null) refused.count -= 1;
+    }
     if (session !== null) {
-      if (hash !== null) known.set(hash, true);
+      known.set(hash, true);
       return session;
     }
-    if (hash !== null) known.delete(hash);
-    if (isSuspect && !isKnown) {
+    if (isSuspect) {
       throw new RateLimitedError(
         'Too many requests without a valid token came from this address.',
-        Math.max(1, Math.ceil(refused.getRemainingTTL(network) / 1000)),
+        Math.max(1, Math.ceil(refusals.getRemainingTTL(network) / 1000)),
       );
     }
-    refused.set(network, (refused.get(network) ?? 0) + 1);
+    if (isKnown) refused.count += 1;
+    known.delete(hash);
     return null;
   };
 }

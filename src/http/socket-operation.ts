@@ -1,6 +1,5 @@
 import {
   type DocumentNode,
-  type ExecutionArgs,
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -14,6 +13,7 @@ import { LRUCache } from 'lru-cache';
 import type { OperationDocuments } from '../graphql/operation-documents.ts';
 import type { AdmittedOperation, OperationGuard } from '../graphql/operation-guard.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
+import type { AdmittedArgs } from './socket-execution.ts';
 
 export interface SocketOperationParts<Session, Context extends object> {
   readonly schema: GraphQLSchema;
@@ -28,13 +28,16 @@ export interface SocketOperationParts<Session, Context extends object> {
 
 /** An operation that was let in, and what it takes to run it. */
 export interface SocketOperation {
-  readonly args: ExecutionArgs;
+  readonly args: AdmittedArgs;
   readonly admitted: AdmittedOperation;
   readonly isSubscription: boolean;
 }
 
-/** Characters of the texts of documents that are kept: those of a page's queries, which come again and again. */
-const MAX_KEPT = 1024 * 1024;
+/**
+ * Characters of the texts of documents that are kept: those of a page's queries, which come again and again. Parsed, a document of
+ * short names takes 136 times its text: 36 MB for all of these, where a viewer sends such on purpose.
+ */
+const MAX_KEPT = 256 * 1024;
 
 /**
  * Makes operations ready to run, past the same guards as over HTTP. The function that it gives throws the list of GraphQL's errors of a
@@ -96,7 +99,7 @@ export function createAdmission<Session, Context extends object>({
       const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
       const contextValue = await createContext(session, isSubscription ? 'subscription' : 'request', request);
       const args = { schema, document, operationName, variableValues: variables, contextValue };
-      return { args: { ...args, rootValue: undefined }, admitted, isSubscription };
+      return { args: { ...args, rootValue: undefined, admitted }, admitted, isSubscription };
     } catch (error) {
       admitted[Symbol.dispose]();
       throw error;

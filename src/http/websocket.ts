@@ -15,10 +15,12 @@ import { AccessEndedError, RateLimitedError, UnauthenticatedError } from '../sha
 import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 import { tokenOfConnectionParams } from './bearer.ts';
+import { networkOf } from './client-address.ts';
 import { HttpError } from './exchange.ts';
 import { refuseOnSocket } from './refusal.ts';
 import type { SignIn } from './sign-in.ts';
 import { CLOSE_TIMEOUT_MS, CLOSINGS, closeSocket } from './socket-closings.ts';
+import { type AdmittedArgs, execute, subscribe } from './socket-execution.ts';
 import { keepAlive, send } from './socket-flow.ts';
 import { MessageMeter, MessageMeters, OF_STRANGER, type SocketPlace, SocketPlaces } from './socket-limits.ts';
 import { codedError, createAdmission, errorsOf, type SocketOperationParts } from './socket-operation.ts';
@@ -75,6 +77,8 @@ interface Extra {
   meter: MessageMeter;
   /** Bytes of the message that is being handled. */
   messageBytes: number;
+  /** The operation that has begun with it. */
+  begun: string | null;
 }
 type Connection = SocketContext<Record<string, unknown>, Extra>;
 
@@ -162,6 +166,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     const running: RunningOperation = { held: new DisposableStack(), cost: null };
     running.held.use(memory);
     operations.set(id, running);
+    connection.extra.begun = id;
     try {
       // Anew for each operation: a socket may live for days, and its token may be revoked meanwhile.
       const session = await signIn(connection);
@@ -200,6 +205,9 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
       }
     },
     onSubscribe: prepare,
+    // What is run is what `prepare` has given.
+    execute: (args) => execute(args as AdmittedArgs),
+    subscribe: (args) => subscribe(args as AdmittedArgs),
     onNext: ({ extra }, id, _payload, _args, { data, errors, extensions }) => {
       const cost = extra.operations.get(id)?.cost ?? null;
       if (!errors && cost === null) return undefined;
@@ -238,7 +246,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     socket.on('error', (error) =>
       log.info({ requestId, err: error }, 'a socket was closed for a broken message'),
     );
-    const handshake = handshakes.take(request.address ?? 'unknown');
+    const handshake = handshakes.take(request.address === null ? 'unknown' : networkOf(request.address));
     if (handshake === null) {
       closeSocket(socket, CLOSINGS.tooManyHandshakes);
       return;
@@ -255,14 +263,14 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
       place: null,
       meter: new MessageMeter(OF_STRANGER),
       messageBytes: 0,
+      begun: null as string | null,
     };
-    const fault = (error: unknown, message?: string) => {
+    const fault = (error: unknown, id: string | null = null) => {
       if (isUnexpectedType(error)) return closeSocket(socket, CLOSINGS.badMessage);
       log.warn({ requestId, err: error }, 'a socket failed');
       closeSocket(socket, CLOSINGS.tryAgain);
       // An operation that began with it has ended without `onComplete`.
-      const { id } = JSON.parse(message ?? '{}') as { readonly id?: string };
-      if (id !== undefined) end({ extra }, id);
+      if (id !== null) end({ extra }, id);
     };
     const closed = server.opened(
       {
@@ -274,8 +282,11 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
             if (!mayCome(extra, data.length)) return;
             if (isBinary) return closeSocket(socket, CLOSINGS.badMessage);
             extra.messageBytes = data.length;
-            const message = data.toString();
-            handle(message).catch((error: unknown) => fault(error, message));
+            extra.begun = null;
+            const handled = handle(data.toString());
+            // A message is read, and its operation begins, in this turn.
+            const { begun } = extra;
+            handled.catch((error: unknown) => fault(error, begun));
           }),
       },
       extra,

@@ -14,10 +14,15 @@ export type Fetch = (
     readonly headers: Record<string, string>;
     readonly redirect: 'manual';
     readonly signal: AbortSignal;
+    /** The origin that has sent us here, by a redirect or as its token service; absent: a user or the operator has. */
+    readonly sentBy?: string;
   },
 ) => Promise<Response>;
 
-/** The host has an address that is not public, or none at all: users do not learn which, so nobody can list our names. */
+/**
+ * The host has an address that is not public, or none at all: users do not learn which, so nobody can list our names. Or there is a
+ * user or a password in the URL, of which a client would make a header.
+ */
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError';
 }
@@ -26,7 +31,8 @@ export class AddressRefusedError extends Error {
  * A fetch for addresses that strangers choose: it connects to public addresses only. A name is looked up once for each
  * connection, and the connection goes to what was looked up and checked, so a name that changes its address gains nothing.
  *
- * @param listed origins, e.g. `http://registry.internal:5000`, that may be at any address
+ * @param listed origins, e.g. `http://registry.internal:5000`, that may be at any address; not where an origin sends us there
+ *   that is not listed itself
  * @param lookup for names that are not listed, `listedLookup` for those that are
  * @throws AddressRefusedError before anything is connected to
  */
@@ -48,8 +54,10 @@ export function createGuardedFetch(
     });
   };
 
-  return async (url, { method, headers, signal }) => {
-    const isListed = listed.has(url.origin);
+  return async (url, { method, headers, signal, sentBy }) => {
+    if (url.username !== '' || url.password !== '')
+      throw new AddressRefusedError('the URL has a user or a password in it');
+    const isListed = isListedFor(listed, url.origin, sentBy);
     // Numbers in any spelling (0x7f000001, 127.1) are addresses by now: URL has made them so. They are not looked up.
     const literal = url.hostname.replace(/^\[(.*)\]$/, '$1');
     if (!isListed && isIP(literal) !== 0 && !isPublicAddress(literal)) {
@@ -64,6 +72,15 @@ export function createGuardedFetch(
       .end();
     return toResponse(await promise);
   };
+}
+
+/** Is it a listed origin that `sentBy` may send us to? Strangers would have us knock at every door of the operator's. */
+export function isListedFor(
+  listed: ReadonlySet<string>,
+  origin: string,
+  sentBy: string | undefined,
+): boolean {
+  return listed.has(origin) && (sentBy === undefined || listed.has(sentBy));
 }
 
 /** @throws TypeError, RangeError status or headers are none that fetch knows */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { fromKysely, type Job, PgBoss } from 'pg-boss';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import { withSearchPath } from '../db/search-path.ts';
 import type { Logger } from '../shared/logger.ts';
 import { type ClassState, nextNumber, numbersOf } from './fair-order.rules.ts';
 import type {
@@ -57,9 +58,11 @@ export class PgBossJobQueue implements JobQueue, AsyncDisposable {
     private readonly log: Logger,
   ) {
     this.#boss = new PgBoss({
-      connectionString: databaseUrl,
+      connectionString: withSearchPath(databaseUrl),
       application_name: 'slipway-queue',
       max: 4,
+      // A migration makes it, so that the role that runs Slipway need not be able to make schemas.
+      createSchema: false,
       schedule: false,
       useListenNotify: true,
       supervise: false,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createGuardedFetch, type Fetch } from '../outgoing/guarded-fetch.ts';
+import { createGuardedFetch, type Fetch, isListedFor } from '../outgoing/guarded-fetch.ts';
 import { isDockerHub } from '../shared/registry-host.ts';
 import { type ImageRegistry, RegistryError } from './image-registry.ts';
 import { createKnownHosts, type KnownHosts } from './known-hosts.ts';
@@ -33,7 +33,10 @@ export interface OciRegistryOptions {
   readonly origin?: string;
   /** The hosts that the operator has named besides this one. */
   readonly known?: KnownHosts;
-  /** Absent: one that asks this registry and the known hosts wherever they are, and others at public addresses only. */
+  /**
+   * For a registry that a user has named: one that asks the known hosts wherever they are. Absent: the operator has named this
+   * registry, which is asked wherever it is, and may send us on to the known hosts.
+   */
   readonly fetch?: Fetch;
   /** For each call, in milliseconds. */
   readonly deadlineMs?: number;
@@ -41,7 +44,7 @@ export interface OciRegistryOptions {
 
 /**
  * ADAPTER: a registry that speaks the OCI distribution API, over plain HTTP on this machine and HTTPS elsewhere. Where it sends
- * us on, we go over HTTPS to public addresses, and to hosts that the operator has named.
+ * us on, we go over HTTPS to public addresses; if the operator has named it, to the other hosts that the operator has named as well.
  *
  * @param host `host[:port]`, as it stands in references
  * @param auth for registries that ask; shown to the registry itself, and to the token service it names only where that is
@@ -54,12 +57,13 @@ export function createOciRegistry(
 ): ImageRegistry {
   const { known = createKnownHosts({ hosts: [], auths: {} }), deadlineMs = DEADLINE_MS } = options;
   const origin = options.origin ?? registryOrigin(host) ?? `https://${host}`;
+  const listed = options.fetch === undefined ? new Set([origin, ...known.listed]) : known.listed;
   const client = createRegistryClient({
     host,
     auth,
     origin,
-    fetch: options.fetch ?? createGuardedFetch(new Set([origin, ...known.listed])),
-    maySendOn: (url) => url.protocol === 'https:' || known.listed.has(url.origin),
+    fetch: options.fetch ?? createGuardedFetch(listed),
+    maySendOn: (url, sentBy) => url.protocol === 'https:' || isListedFor(listed, url.origin, sentBy),
     maySeePassword: (url) =>
       isOwnSite(url, host, origin) || (auth !== null && known.hasAuth(url.origin, auth)),
   });

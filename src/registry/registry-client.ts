@@ -29,8 +29,8 @@ export interface RegistryAccess {
   readonly origin: string;
   readonly auth: Credentials | null;
   readonly fetch: Fetch;
-  /** May requests go here, where the registry itself sends us? Its own origin is never asked about. */
-  readonly maySendOn: (url: URL) => boolean;
+  /** May requests go here, where another origin sends us? That it be at a public address is for `fetch` to see to. */
+  readonly maySendOn: (url: URL, sentBy: string) => boolean;
   /** May the token service here, where requests may go, see `auth`? The registry itself may. */
   readonly maySeePassword: (url: URL) => boolean;
 }
@@ -55,11 +55,13 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
     url: URL,
     headers: Record<string, string>,
     signal: AbortSignal,
+    by?: string,
   ): Promise<{ response: Response; from: URL }> {
     let target = url;
     let sent = headers;
+    let sentBy = by;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-      const init = { method, headers: sent, redirect: 'manual', signal } as const;
+      const init = { method, headers: sent, redirect: 'manual', signal, ...(sentBy && { sentBy }) } as const;
       const response = await access.fetch(target, init).catch((cause: unknown) => {
         throw notReached(target, cause);
       });
@@ -72,11 +74,12 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
       const next = new URL(location, target);
       // Blobs are often on a storage host. Our credentials are for the registry only.
       if (next.origin !== target.origin) {
-        if (!access.maySendOn(next))
+        if (!access.maySendOn(next, target.origin))
           throw new RegistryError('PROTOCOL', `the registry ${host} redirects to a place without HTTPS`);
         const { authorization: _, ...rest } = sent;
         sent = rest;
       }
+      sentBy = target.origin;
       target = next;
     }
     throw new RegistryError('PROTOCOL', `the registry ${host} redirects more than ${MAX_REDIRECTS} times`);
@@ -89,7 +92,7 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
       'NOT_ALLOWED',
       target.origin === origin
         ? `${host} is at no public address, and not a registry that this server may ask all the same`
-        : `the registry ${host} sends on to a place at no public address, which this server may not ask`,
+        : `the registry ${host} sends on to a place that this server may not ask: at no public address, or with a user in its URL`,
       { cause },
     );
   }
@@ -101,7 +104,7 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
       [...challenge.matchAll(/\b(\w+)="([^"]*)"/g)].map((m) => [m[1]?.toLowerCase(), m[2] ?? '']),
     );
     const realm = parseUrl(fields.get('realm'));
-    if (!realm || (realm.origin !== origin && !access.maySendOn(realm))) {
+    if (!realm || (realm.origin !== origin && !access.maySendOn(realm, origin))) {
       throw new RegistryError(
         'PROTOCOL',
         `the registry ${host} asks for a sign-in at a place that is not safe`,
@@ -113,7 +116,7 @@ export function createRegistryClient(access: RegistryAccess): RegistryClient {
     }
     const showsPassword = basic !== null && (realm.origin === origin || access.maySeePassword(realm));
     const sent = showsPassword ? { authorization: basic } : {};
-    const { response } = await follow('GET', realm, sent, signal);
+    const { response } = await follow('GET', realm, sent, signal, origin);
     await assertUsable(response, host, basic !== null && !showsPassword ? WITHHELD : undefined);
     const { token, access_token, expires_in } = parseObject(
       (await readBody(response, `the sign-in at ${host}`)).toString('utf8'),

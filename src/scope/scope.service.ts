@@ -7,15 +7,17 @@ import {
   type RequiredEntityData,
 } from '@mikro-orm/core';
 import { sql } from 'kysely';
+import { holdSession } from '../auth/held-session.ts';
 import type { Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import type { Db } from '../db/tables.ts';
 import { isTaken } from '../db/violations.ts';
 import type { WriteGate } from '../db/write-gate.ts';
 import type { Role } from '../shared/enums.ts';
 import { type Page, type PageArgs, type Place, readWindow, toPage } from '../shared/keyset.ts';
 import { Problems, refuse } from '../shared/problems.ts';
 import { checkText, MAX_DESCRIPTION, MAX_DISPLAY_NAME } from '../shared/text.rules.ts';
-import { checkUserName, type UserService } from '../user/user.service.ts';
+import { checkNewUserName, checkUserName, type UserService } from '../user/user.service.ts';
 import {
   checkQuota,
   checkScopeName,
@@ -27,6 +29,9 @@ import {
   type ScopePermission,
 } from './scope.rules.ts';
 import type { ScopeContents, ScopeUse } from './scope-contents.ts';
+
+/** Of a namespace or workspace: more than anybody keeps an eye on, and few enough to be listed whole. */
+const MAX_MEMBERS = 1000;
 
 /** What rights are given on: a namespace or a workspace, with members. */
 export interface Scope extends ScopeLimits {
@@ -174,7 +179,10 @@ export abstract class ScopeService<S extends Scope> {
       updatedAt: now,
     });
     try {
-      await this.writes.run(async (tx) => await tx.insert(this.entity, scope as RequiredEntityData<S>));
+      await this.writes.run(async (tx) => {
+        await tx.insert(this.entity, scope as RequiredEntityData<S>);
+        (await holdSession(kysely(tx), session)).assertCan(`${this.noun}:create`);
+      });
       return scope;
     } catch (error) {
       if (!isTaken(error, `${this.noun}_name`)) throw error;
@@ -197,6 +205,9 @@ export abstract class ScopeService<S extends Scope> {
       const where: object = { id: uid };
       const scope = (await tx.findOne(this.entity, where as FilterQuery<S>, { lockMode })) as S | null;
       if (scope === null) return refuse('NOT_FOUND', ['id'], `there is no such ${this.noun}`);
+      const viewer = await holdSession(kysely(tx), session, { kind: this.noun, id: uid });
+      viewer.assertCan(`${this.noun}:manage`, uid);
+      if (quota !== undefined) viewer.assertCan(`${this.noun}:limit`);
       if (displayName !== undefined) scope.displayName = displayName;
       if (description !== undefined) scope.description = description;
       Object.assign(scope, limitsOf(quota));
@@ -224,6 +235,7 @@ export abstract class ScopeService<S extends Scope> {
         // Nothing can be put into it any more: a new row's foreign key waits for this lock.
         const found = await tx.findOne(entity, where, { lockMode: LockMode.PESSIMISTIC_WRITE });
         if (found === null) refuse('NOT_FOUND', ['id'], `there is no such ${noun}`);
+        (await holdSession(kysely(tx), session)).assertCan(`${noun}:delete`);
         const use = await contents.count(tx, noun, scope.id);
         if (use.images + use.deletedImages + use.unfinishedBuilds > 0) this.#refuseInUse(scope, use);
         await contents.clear(tx, noun, scope.id);
@@ -255,7 +267,7 @@ export abstract class ScopeService<S extends Scope> {
   }
 
   /**
-   * Gives a user a role. The user is made on first sight.
+   * Gives a user a role. The user is made on first sight, but not in order to have none.
    *
    * @param role `null` takes the membership away; `undefined` is refused: a slip must not take rights
    */
@@ -269,27 +281,56 @@ export abstract class ScopeService<S extends Scope> {
     if (role === undefined) {
       problems.add('REQUIRED', ['role'], 'say the role, or null to take the membership away');
     }
-    checkUserName(problems, ['userName'], userName);
+    const check = role === null ? checkUserName : checkNewUserName;
+    check(problems, ['userName'], userName);
     const scope = await this.#getSeen(session, id, [`${this.noun}Id`], problems);
     session.assertCan(`${this.noun}:manage`, scope.id);
     problems.refuseIfAny();
     await this.writes.run(async (tx) => {
-      const user = await this.users.ensure(tx, userName, ['userName']);
       const db = kysely(tx);
+      await this.#lockMembers(db, scope.id);
+      const user = role
+        ? await this.users.ensure(tx, userName, ['userName'])
+        : (await this.users.byNames([userName], tx))[0];
+      const viewer = await holdSession(db, session, { kind: this.noun, id: scope.id });
+      viewer.assertCan(`${this.noun}:manage`, scope.id);
+      if (user === undefined) return;
       const members = sql.table(`${this.noun}_member`);
       const scopeId = sql.ref(`${this.noun}_id`);
-      if (role === null) {
+      if (!role) {
         await sql`delete from ${members} where ${scopeId} = ${scope.id} and user_id = ${user.id}`.execute(db);
         return;
       }
-      const { numAffectedRows } = await sql`
-        insert into ${members} (${scopeId}, user_id, role)
-          (select id, ${user.id}::uuid, ${role}::text from ${sql.table(this.noun)} where id = ${scope.id} for key share)
-          on conflict (${scopeId}, user_id) do update set role = excluded.role`.execute(db);
-      // Somebody has deleted it meanwhile.
-      if (numAffectedRows === 0n) refuse('NOT_FOUND', [`${this.noun}Id`], `there is no such ${this.noun}`);
+      await this.#checkRoom(db, scope, user.id);
+      await sql`
+        insert into ${members} (${scopeId}, user_id, role) values (${scope.id}, ${user.id}, ${role})
+        on conflict (${scopeId}, user_id) do update set role = excluded.role`.execute(db);
     });
     return scope;
+  }
+
+  /**
+   * Waits for whoever is giving roles on it, so that of two OWNERs who take the role from each other one is first, and members are
+   * counted; and keeps it from being deleted.
+   */
+  async #lockMembers(db: Db, id: string): Promise<void> {
+    const lock = `slipway members of ${id}`;
+    await sql`select pg_advisory_xact_lock(hashtextextended(${lock}, 0))`.execute(db);
+    const { rows } = await sql`select from ${sql.table(this.noun)} where id = ${id} for key share`.execute(
+      db,
+    );
+    if (rows.length === 0) refuse('NOT_FOUND', [`${this.noun}Id`], `there is no such ${this.noun}`);
+  }
+
+  /** Refuses one more member than there may be. */
+  async #checkRoom(db: Db, { id, name }: S, userId: string): Promise<void> {
+    const { rows } = await sql<{ current: number; isMember: boolean | null }>`
+      select count(*)::int as current, bool_or(user_id = ${userId}) as "isMember"
+      from ${sql.table(`${this.noun}_member`)} where ${sql.ref(`${this.noun}_id`)} = ${id}`.execute(db);
+    const { current = 0, isMember = false } = rows[0] ?? {};
+    if (isMember === true || current < MAX_MEMBERS) return;
+    const message = `the ${this.noun} ${name} has ${current} members already; take the role from one who does not need it any more`;
+    refuse('TOO_MANY', ['userName'], message, { max: MAX_MEMBERS, current });
   }
 }
 

@@ -101,7 +101,9 @@ export abstract class DeleteScopeInput extends MutationInput {
 /** Who gets which role. */
 @InputType()
 export abstract class SetMemberInput extends MutationInput {
-  @Field(() => String, { description: 'Who; the user is made on first sight.' })
+  @Field(() => String, {
+    description: 'Who; the user is made on first sight. There are at most 1,000 members, else TOO_MANY.',
+  })
   userName!: string;
 
   @Field(() => Role, {

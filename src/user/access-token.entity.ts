@@ -17,6 +17,8 @@ export const AccessToken = defineEntity({
     prefix: p.string().strictNullable(),
     /** Is it for changing things too, or for reading alone? */
     canWrite: p.boolean().default(true),
+    /** The access token that it was made with; `null`: it was made with another credential, or before this was kept. */
+    madeWithId: p.uuid().strictNullable().index('access_token_made_with'),
     /** To the minute; `null`: never. */
     lastUsedAt: p.datetime(3).strictNullable(),
     expiresAt: p.datetime(3).strictNullable(),

@@ -4,6 +4,7 @@ import { answer, InputIds } from '../graphql/payload.types.ts';
 import { TokenScope } from '../shared/enums.ts';
 import { toGlobalId } from '../shared/global-id.ts';
 import type { AccessToken } from './access-token.entity.ts';
+import type { Revoked } from './access-token.service.ts';
 import {
   AccessTokenObject,
   CreateAccessTokenInput,
@@ -48,7 +49,8 @@ export class AccessTokenResolver {
   ) {
     const ids = new InputIds();
     const uid = ids.uid('AccessToken', input.id, ['id']);
-    const run = async () => ({ accessToken: await accessTokens.revoke(session, uid) });
-    return await answer<{ accessToken: AccessToken | null }>(input, { accessToken: null }, run, ids);
+    const refused = { accessToken: null, alsoRevoked: [], stillGoodCount: 0 };
+    const run = async () => await accessTokens.revoke(session, uid, input.withMade === true);
+    return await answer<Revoked | typeof refused>(input, refused, run, ids);
   }
 }

@@ -1,4 +1,4 @@
-import { Field, ID, InputType, ObjectType } from 'type-graphql';
+import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import { MutationInput, Payload } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { TokenScope } from '../shared/enums.ts';
@@ -53,7 +53,7 @@ export class CreateAccessTokenInput extends MutationInput {
   @Field(() => String, {
     nullable: true,
     description:
-      "Whose token; absent: the viewer's own. Administrators only; a person is made of a name that nobody has yet.",
+      "Whose token; absent: the viewer's own. Administrators only; a person is made of a name that nobody has yet. For admin only who signs in with the operator's token.",
   })
   userName?: string | null;
 
@@ -67,7 +67,7 @@ export class CreateAccessTokenInput extends MutationInput {
   @Field(() => DateTime, {
     nullable: true,
     description:
-      'When it ends by itself; absent: never, or together with the access token that the viewer has signed in with, where that one ends. It cannot end later than that one.',
+      'When it ends by itself; absent: as late as it may. That is never, or together with the access token that the viewer has signed in with, or some days from now, 90 unless the operator says otherwise, where they have signed in by a JWT; details.max of OUT_OF_RANGE says when.',
   })
   expiresAt?: Date | null;
 }
@@ -89,10 +89,29 @@ export class CreateAccessTokenPayload extends Payload {
 export class RevokeAccessTokenInput extends MutationInput {
   @Field(() => ID, { description: "The access token's id." })
   id!: string;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: false,
+    description:
+      'Revoke the tokens as well that were made with it, and with those: for one that may have leaked. null: no.',
+  })
+  withMade?: boolean | null;
 }
 
 @ObjectType({ description: 'The revoked access token.', simpleResolvers: true })
 export class RevokeAccessTokenPayload extends Payload {
   @Field(() => AccessTokenObject, { nullable: true, description: 'Null where the input was refused.' })
   accessToken!: AccessToken | null;
+
+  @Field(() => [AccessTokenObject], {
+    description: 'With `withMade`: the other tokens that were revoked with it.',
+  })
+  alsoRevoked!: readonly AccessToken[];
+
+  @Field(() => Int, {
+    description:
+      'How many tokens that were made with it, or with those, are still good. If it may have leaked, revoke it once more with `withMade`.',
+  })
+  stillGoodCount!: number;
 }

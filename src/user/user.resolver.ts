@@ -54,7 +54,7 @@ export class UserResolver {
 
   @Mutation(() => CreateServiceAccountPayload, {
     description:
-      'Makes a service account: a user for a program, that signs in with access tokens alone. It has no roles at first. Administrators only.',
+      'Makes a service account: a user for a program, that signs in with access tokens alone. It has no roles at first. NAME_TAKEN, unless the user of that name is a person who never had a token nor signed in, and has no role: they become the service account. Administrators only.',
   })
   async createServiceAccount(
     @Arg('input', () => CreateServiceAccountInput) input: CreateServiceAccountInput,
@@ -96,10 +96,20 @@ export class UserResolver {
 
   @FieldResolver(() => String, {
     nullable: true,
-    description: 'What a service account is for; null: nobody has said, or it is a person.',
+    description:
+      'What a service account is for; null: nobody has said, it is a person, or this is not for the viewer to see.',
   })
   async description(@Root() user: KnownUser, @Ctx() context: Context): Promise<string | null> {
-    return (await whole(user, context)).description;
+    return (await accountOf(user, context))?.description ?? null;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      "Who they are to the operator's OpenID Connect issuer, the `sub` of their JWTs; null: no JWT signs them in, or this is not for the viewer to see.",
+  })
+  async subject(@Root() user: KnownUser, @Ctx() context: Context): Promise<string | null> {
+    return (await accountOf(user, context))?.subject ?? null;
   }
 
   @FieldResolver(() => Boolean, {

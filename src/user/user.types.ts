@@ -80,6 +80,13 @@ export class UpdateUserInput extends MutationInput {
       'What a service account is for; at most 512 characters. Absent keeps what there is, null clears it.',
   })
   description?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      "Whom a person is to the operator's OpenID Connect issuer, the `sub` of their JWTs; at most 255 characters. From then on these sign in this user, with all that they may do. NAME_TAKEN: another user is linked to it. Absent keeps it; null unlinks them, and their next JWT is a first one again.",
+  })
+  subject?: string | null;
 }
 
 @ObjectType({ simpleResolvers: true })

@@ -253,6 +253,17 @@ describe('an access token', () => {
     });
   });
 
+  it("is made for the operator's user with the operator's token alone", async () => {
+    const helper = await slipway.user('helper');
+    await slipway.database.query("update user_account set is_admin = true where name = 'helper'");
+    const refused = await create(helper, { name: 'to keep', userName: 'admin' });
+    expect(refused.token).toBeNull();
+    expect(codes(refused.userErrors)).toEqual(['NOT_ALLOWED userName']);
+    const second = signedIn(await create(admin, { name: 'second', userName: 'admin' }));
+    expect(codes((await create(second, { name: 'third' })).userErrors)).toEqual(['NOT_ALLOWED userName']);
+    expect((await create(second, { name: 'for others', userName: 'helper' })).userErrors).toEqual([]);
+  });
+
   it('is refused with everything that is wrong at once, and then makes no user', async () => {
     const { token, accessToken, userErrors } = await create(admin, {
       name: ' ',
@@ -280,6 +291,30 @@ describe('an access token', () => {
     expect(await revoke(admin, made.accessToken?.id)).toEqual([]);
     expect(await errorCode(signedIn(made), WHO)).toBe('UNAUTHENTICATED');
     expect(await revoke(dana, 'nonsense')).toEqual(['INVALID id']);
+  });
+
+  it('is revoked together with those that were made with it, and with those, where that is asked for', async () => {
+    const leaked = await create(dana, { name: 'leaked' });
+    const child = await create(signedIn(leaked), { name: 'child' });
+    const grandchild = await create(signedIn(child), { name: 'grandchild' });
+    const other = await create(dana, { name: 'other' });
+    const revoke = async (withMade: boolean) =>
+      (
+        await dana.run<{ revokeAccessToken: { alsoRevoked: { name: string }[]; stillGoodCount: number } }>(
+          `mutation ($input: RevokeAccessTokenInput!) {
+            revokeAccessToken(input: $input) { alsoRevoked { name } stillGoodCount }
+          }`,
+          { input: { id: leaked.accessToken?.id, withMade } },
+        )
+      ).revokeAccessToken;
+    expect(await revoke(false)).toEqual({ alsoRevoked: [], stillGoodCount: 2 });
+    expect(await whoIs(grandchild)).toMatchObject({ user: { name: 'dana' } });
+    const { alsoRevoked, stillGoodCount } = await revoke(true);
+    expect(alsoRevoked.map(({ name }) => name).sort()).toEqual(['child', 'grandchild']);
+    expect(stillGoodCount).toBe(0);
+    for (const gone of [leaked, child, grandchild])
+      expect(await errorCode(signedIn(gone), WHO)).toBe('UNAUTHENTICATED');
+    expect(await whoIs(other)).toMatchObject({ user: { name: 'dana' } });
   });
 
   it('is listed for its own user only', async () => {

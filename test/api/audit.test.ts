@@ -33,13 +33,14 @@ interface EventFacts {
   readonly inputIds: readonly string[];
   readonly grants: Record<string, unknown> | null;
   readonly objectIds: readonly string[];
+  readonly facts: Record<string, unknown> | null;
   readonly result: string | null;
   readonly codes: readonly string[];
   readonly address: string | null;
   readonly requestId: string;
 }
 
-const EVENT = `id at finishedAt user { name } userName credential accessTokenId action inputIds grants objectIds result codes
+const EVENT = `id at finishedAt user { name } userName credential accessTokenId action inputIds grants objectIds facts result codes
   address requestId`;
 const EVENTS = `query ($filter: AuditEventFilter, $first: Int, $after: String) {
   auditEvents(filter: $filter, first: $first, after: $after) { nodes { ${EVENT} } totalCount pageInfo { endCursor hasNextPage } }
@@ -75,6 +76,15 @@ async function newest(): Promise<EventFacts> {
   return event;
 }
 
+/** The names of the images of these ids. */
+async function namesOf(ids: readonly string[]): Promise<string[]> {
+  const { nodes } = await admin.run<{ nodes: { name: string }[] }>(
+    'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Image { name } } }',
+    { ids },
+  );
+  return nodes.map(({ name }) => name);
+}
+
 describe('a mutation', () => {
   it('is written down with who asked, with what, from where, for what, and what came of it', async () => {
     const image = await makeImage(admin, { reference: 'default/seen:1' });
@@ -90,6 +100,7 @@ describe('a mutation', () => {
       inputIds: [],
       grants: { visibility: 'PRIVATE' },
       objectIds: [image.id],
+      facts: null,
       result: 'DONE',
       codes: [],
       address: expect.stringContaining('127.0.0.1'),
@@ -147,7 +158,7 @@ describe('a mutation', () => {
       userName: 'mia',
       credential: 'ACCESS_TOKEN',
       accessTokenId: expect.any(String),
-      objectIds: [data.createAccessToken.accessToken.id],
+      objectIds: [data.createAccessToken.accessToken.id, expect.any(String)],
     });
   });
 
@@ -211,6 +222,61 @@ describe('a mutation', () => {
     expect(await newest()).toMatchObject({ action: 'importImages', result: 'REFUSED' });
     expect(countsOf(await importImages(admin, document, { mode: 'PARTIAL' }))).toEqual([1, 0, 0, 1]);
     expect(await newest()).toMatchObject({ action: 'importImages', result: 'DONE', codes: [] });
+  });
+
+  it('that imports tells which images it has made and changed, and how many others see now', async () => {
+    await importImages(
+      admin,
+      ['a', 'b', 'c'].map((name) => record(`told/${name}`)),
+    );
+    const made = await newest();
+    expect(await namesOf(made.objectIds)).toEqual(['a', 'b', 'c']);
+    expect(made.facts).toEqual({ created: 3, updated: 0, madePublic: 0, madePrivate: 0 });
+
+    const changes = [
+      record('told/a', { description: 'new' }),
+      record('told/b'),
+      record('told/c', { visibility: 'PUBLIC' }),
+      record('told/d', { visibility: 'PUBLIC' }),
+    ];
+    await importImages(admin, changes, { validateOnly: true });
+    expect(await newest()).toMatchObject({ result: 'CHECKED', objectIds: [], facts: null });
+    expect(countsOf(await importImages(admin, changes))).toEqual([1, 2, 1, 0]);
+    const changed = await newest();
+    expect(await namesOf(changed.objectIds)).toEqual(['d', 'c', 'a']);
+    expect(changed.facts).toEqual({ created: 1, updated: 2, madePublic: 2, madePrivate: 0 });
+
+    await importImages(admin, [record('told/c', { visibility: 'PRIVATE' })]);
+    expect((await newest()).facts).toEqual({ created: 0, updated: 1, madePublic: 0, madePrivate: 1 });
+  });
+
+  it('that imports many tells first of those that others see now, and how many are left out', async () => {
+    const rows = Array.from({ length: 150 }, (_, i) =>
+      record(`many/row-${i}`, i === 149 ? { visibility: 'PUBLIC' } : {}),
+    );
+    await importImages(admin, rows);
+    const { objectIds, facts } = await newest();
+    expect(objectIds).toHaveLength(100);
+    expect((await namesOf(objectIds)).slice(0, 2)).toEqual(['row-149', 'row-0']);
+    expect(facts).toEqual({ created: 150, updated: 0, madePublic: 1, madePrivate: 0, omittedIds: 50 });
+  });
+
+  it('that makes or ends a token tells whose it is', async () => {
+    const { user } = await admin.run<{ user: { id: string } }>('{ user(name: "mia") { id } }');
+    const { createAccessToken } = await admin.run<{ createAccessToken: { accessToken: { id: string } } }>(
+      'mutation { createAccessToken(input: { name: "hers", userName: "mia" }) { accessToken { id } } }',
+    );
+    const tokenId = createAccessToken.accessToken.id;
+    expect(await newest()).toMatchObject({ objectIds: [tokenId, user.id], grants: { userName: 'mia' } });
+    await admin.run('mutation ($id: ID!) { revokeAccessToken(input: { id: $id }) { userErrors { code } } }', {
+      id: tokenId,
+    });
+    expect(await newest()).toMatchObject({
+      action: 'revokeAccessToken',
+      inputIds: [tokenId],
+      objectIds: [tokenId, user.id],
+    });
+    expect((await events({ objectId: user.id })).length).toBeGreaterThanOrEqual(2);
   });
 
   it('leaves no value of its input behind but ids', async () => {
@@ -322,7 +388,7 @@ describe('what is written', () => {
       inputIds: [],
       grants: null,
     });
-    const outcome = { result: 'DONE', codes: [], objectIds: [] } as const;
+    const outcome = { result: 'DONE', codes: [], objectIds: [], facts: null } as const;
     await refuseInserts('audit_outcome', async () => await audit.finish(event, outcome));
     expect(lines.map((line) => JSON.parse(line))).toEqual([
       expect.objectContaining({ level: 50, eventId: event.id, result: 'DONE' }),

@@ -18,6 +18,8 @@ interface TwoRoles extends AsyncDisposable {
   /** As the role that runs Slipway. */
   readonly api: TestDatabase;
   query(url: string, sql: string): Promise<unknown>;
+  /** The statements with this database's names in the place of the file's. */
+  named(sql: string): string;
   /** Carries out the file, as a superuser. */
   takeRecipe(): Promise<void>;
 }
@@ -38,6 +40,11 @@ async function createTwoRoles(): Promise<TwoRoles> {
   await query(superuserUrl, `create role ${names.owner} login password '${PASSWORD}'`);
   await query(superuserUrl, `create database ${names.database} owner ${names.owner}`);
   await migrate(urlOf(names.owner));
+  const named = (sql: string) =>
+    sql
+      .replaceAll('slipway_owner', names.owner)
+      .replaceAll('slipway_api', names.api)
+      .replaceAll('database slipway', `database ${names.database}`);
   const pool = new pg.Pool({ connectionString: urlOf(names.api), max: 2 });
   pool.on('error', () => undefined);
   const end = async () => {
@@ -54,12 +61,9 @@ async function createTwoRoles(): Promise<TwoRoles> {
       [Symbol.asyncDispose]: async () => undefined,
     },
     query,
+    named,
     takeRecipe: async () => {
-      const recipe = (await readFile('docs/database-role.sql', 'utf8'))
-        .replaceAll('slipway_owner', names.owner)
-        .replaceAll('slipway_api', names.api)
-        .replaceAll('database slipway', `database ${names.database}`);
-      await query(urlOf(null), recipe);
+      await query(urlOf(null), named(await readFile('docs/database-role.sql', 'utf8')));
     },
     [Symbol.asyncDispose]: end,
   };
@@ -131,15 +135,50 @@ describe('a role that owns no table', () => {
     'delete from schema_migration',
     'create table public.audit_event_2 ()',
     'drop schema public cascade',
+    'create schema slipway_owner',
+    'create schema slipway_api',
+    'create function public.pg_advisory_lock(text) returns void language sql return null',
+    'create view public.schema_migration_2 as select 1',
+    'alter role slipway_owner set search_path = pgboss',
+    'alter database slipway set search_path = pgboss, public',
   ])('cannot: %s', async (sql) => {
     // insufficient_privilege
-    await expect(roles.api.query(sql)).rejects.toMatchObject({ code: '42501' });
+    await expect(roles.api.query(roles.named(sql))).rejects.toMatchObject({ code: '42501' });
   });
 
   it('cannot become the owner', async () => {
-    const owner = new URL(roles.ownerUrl).username;
-    await expect(roles.api.query(`set role ${owner}`)).rejects.toMatchObject({ code: '42501' });
+    const become = roles.named('set role slipway_owner');
+    await expect(roles.api.query(become)).rejects.toMatchObject({ code: '42501' });
   });
+
+  it('lays out nothing that the owner runs into, even where it may make schemas', async () => {
+    const asApi = async (sql: string) => await roles.api.query(roles.named(sql));
+    await roles.query(roles.ownerUrl, roles.named('grant create on database slipway to slipway_api'));
+    await asApi(
+      `create schema slipway_owner;
+       create function slipway_owner.trap() returns boolean language plpgsql as $$ begin
+         if current_user = 'slipway_owner' then
+           alter table public.audit_event disable trigger all;
+           grant update, delete on public.audit_event to slipway_api;
+         end if;
+         return true;
+       end $$;
+       create view slipway_owner.schema_migration as select * from public.schema_migration where slipway_owner.trap();
+       grant all on schema slipway_owner to public;
+       grant all on all tables in schema slipway_owner to public`,
+    );
+    expect(await pendingMigrations(roles.ownerUrl)).toEqual([]);
+    expect(await migrate(roles.ownerUrl)).toEqual([]);
+    await expect(asApi('delete from audit_event')).rejects.toMatchObject({ code: '42501' });
+    await asApi('drop schema slipway_owner cascade');
+    await roles.query(roles.ownerUrl, roles.named('revoke create on database slipway from slipway_api'));
+  });
+
+  it('meets no other search path than ours, whatever its own is', async () => {
+    await roles.api.query(roles.named('alter role slipway_api set search_path = nowhere'));
+    await work(roles.api, 'elsewhere');
+    await roles.api.query(roles.named('alter role slipway_api reset search_path'));
+  }, 60_000);
 
   it('may use the tables that later migrations make', async () => {
     await roles.query(roles.ownerUrl, 'create table later (id serial, word text)');

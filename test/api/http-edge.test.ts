@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ForbiddenError, NotFoundError } from '../../src/shared/errors.ts';
 import { type EdgeBody, GOOD_TOKEN, post, startEdgeServer } from '../support/edge-server.ts';
+import { gate } from '../support/until.ts';
 
 /** What every answer says of its cost where nothing costs anything. */
 const FREE = { extensions: { cost: { requested: 0, limit: 10_000 } } };
@@ -252,7 +253,13 @@ describe('a request without a valid token', () => {
     };
     const nothing = async () => {};
     await using server = await startEdgeServer({
-      guard: { assertMayAsk: nothing, countRefused: nothing, charge: nothing, admit: refuse },
+      guard: {
+        assertMayAsk: nothing,
+        countRefused: nothing,
+        charge: nothing,
+        hold: () => new DisposableStack(),
+        admit: refuse,
+      },
     });
     const { status, headers } = await server.query('mutation { touch }');
     expect([status, headers.get('www-authenticate')]).toEqual([
@@ -360,6 +367,25 @@ describe('the other addresses', () => {
     ]);
   });
 
+  it('looks once for all who ask for /readyz at a time', async () => {
+    const found = gate();
+    let looks = 0;
+    await using server = await startEdgeServer({
+      readiness: async () => {
+        looks += 1;
+        await found.opened;
+        return { ready: true, checks: {} };
+      },
+    });
+    const asked = Array.from({ length: 20 }, () => fetch(`${server.url}/readyz`));
+    // Answered after those that came before it.
+    await fetch(`${server.url}/livez`);
+    found.open();
+    for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    expect(looks).toBe(1);
+  });
+
   it('leads from / to the page, and answers 404 elsewhere', async () => {
     await using server = await startEdgeServer();
     const root = await fetch(server.url, { redirect: 'manual' });
@@ -394,6 +420,14 @@ describe('the other addresses', () => {
     expect(await script.text()).toBe('go()');
     expect(script.headers.get('content-type')).toContain('text/javascript');
     expect(script.headers.get('cache-control')).toContain('immutable');
+    // Compressed and not, a file is read once for all who ask.
+    await rm(join(dir, 'site', 'assets', 'main-abc.js'));
+    for (const encoding of ['identity', 'gzip']) {
+      const again = await fetch(`${server.url}/graphiql/assets/main-abc.js`, {
+        headers: { 'accept-encoding': encoding },
+      });
+      expect(await again.text()).toBe('go()');
+    }
     expect(await rawStatus(server.http.port, 'GET /graphiql/../secret.txt')).toBe(404);
     expect(await rawStatus(server.http.port, 'GET /graphiql/%2e%2e%2fsecret.txt')).toBe(404);
     await rm(dir, { recursive: true });
@@ -422,6 +456,36 @@ describe('the other addresses', () => {
   });
 });
 
+describe('the connections of one network', () => {
+  it('are 1,000 at most, and a trusted proxy’s any number', async () => {
+    for (const [trustedProxies, expected] of [
+      [[], 1000],
+      [['127.0.0.1'], 1010],
+    ] as const) {
+      await using server = await startEdgeServer({ trustedProxies });
+      let closed = 0;
+      const sockets = Array.from({ length: 1010 }, () => connect(server.http.port, '127.0.0.1'));
+      for (const socket of sockets) {
+        socket.on('error', () => {});
+        socket.on('close', () => {
+          closed += 1;
+        });
+      }
+      await Promise.all(sockets.map((socket) => socket.connecting && once(socket, 'connect')));
+      await expect.poll(() => closed).toBe(1010 - expected);
+      for (const socket of sockets) socket.destroy();
+      await expect
+        .poll(() =>
+          fetch(`${server.url}/livez`).then(
+            ({ status }) => status,
+            () => 0,
+          ),
+        )
+        .toBe(200);
+    }
+  });
+});
+
 describe('a server that drains', () => {
   it('answers 503 on /readyz, and ends when the requests under way are answered', async () => {
     await using server = await startEdgeServer();
@@ -435,6 +499,38 @@ describe('a server that drains', () => {
     expect(drained).toBe(false);
     server.release();
     expect((await slow).body).toEqual({ data: { slow: 'done' }, ...FREE });
+    await draining;
+  });
+
+  it('answers also what comes while it waits for others', async () => {
+    const [first, second] = [gate(), gate()];
+    let began = 0;
+    await using server = await startEdgeServer({
+      routes: [
+        {
+          method: 'GET',
+          pattern: '/slow/:which',
+          handler: async ({ res, params }) => {
+            began += 1;
+            await (params['which'] === '1' ? first : second).opened;
+            res.end('done');
+          },
+        },
+      ],
+    });
+    const one = fetch(`${server.url}/slow/1`);
+    await expect.poll(() => began).toBe(1);
+    let drained = false;
+    const draining = server.http.drain().then(() => {
+      drained = true;
+    });
+    const two = fetch(`${server.url}/slow/2`);
+    await expect.poll(() => began).toBe(2);
+    first.open();
+    expect(await (await one).text()).toBe('done');
+    expect(drained).toBe(false);
+    second.open();
+    expect(await (await two).text()).toBe('done');
     await draining;
   });
 

@@ -304,6 +304,50 @@ describe('members', () => {
     expect(await set('newcomer', null)).toBeUndefined();
   });
 
+  it('are not made in order to be none, nor to look like the operator', async () => {
+    const set = async (userName: string, role: string | null) => {
+      const input = { namespaceId: ids.team, userName, role };
+      const { setNamespaceMember } = await person('team-owner').run<{
+        setNamespaceMember: { userErrors: never[] };
+      }>(SET_NAMESPACE_MEMBER, { input });
+      return codes(setNamespaceMember.userErrors);
+    };
+    expect(await set('never-seen', null)).toEqual([]);
+    expect(await set('ADMIN', null)).toEqual([]);
+    expect(await set('ADMIN', 'VIEWER')).toEqual(['NOT_ALLOWED userName']);
+    expect(
+      await slipway.database.query("select from user_account where name in ('never-seen', 'ADMIN')"),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['namespace', SET_NAMESPACE_MEMBER, 'namespaceId'],
+    ['workspace', SET_WORKSPACE_MEMBER, 'workspaceId'],
+  ] as const)('of a %s are at most 1,000', async (what, query, field) => {
+    const id = what === 'namespace' ? ids.team : ids.lab;
+    const name = what === 'namespace' ? 'team' : 'lab';
+    const set = async (userName: string, role: string | null) => {
+      const answer = await admin.run<Record<string, { userErrors: never[] }>>(query, {
+        input: { [field]: id, userName, role },
+      });
+      return Object.values(answer).flatMap(({ userErrors }) => codes(userErrors));
+    };
+    await slipway.database.query(
+      `with crowd as (
+        insert into user_account (id, name, kind, is_admin, created_at)
+          select gen_random_uuid(), $1 || i, 'PERSON', false, now()
+          from generate_series(1, 1000 - (select count(*)::int from ${what}_member m join ${what} s on s.id = ${what}_id where s.name = $2)) i
+          returning id
+      ) insert into ${what}_member select s.id, crowd.id, 'VIEWER' from crowd, ${what} s where s.name = $2`,
+      [`${what}-crowd-`, name],
+    );
+    expect(await set(`${what}-more`, 'VIEWER')).toEqual(['TOO_MANY userName']);
+    expect(await set(`${what}-crowd-1`, 'DEVELOPER')).toEqual([]);
+    expect(await set(`${what}-crowd-1`, null)).toEqual([]);
+    expect(await set(`${what}-more`, 'VIEWER')).toEqual([]);
+    await slipway.database.query('delete from user_account where name like $1', [`${what}-%`]);
+  });
+
   it('hold their new rights with the next request', async () => {
     const changing = await slipway.user('changing');
     const count = async () =>

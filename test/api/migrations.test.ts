@@ -37,8 +37,33 @@ it('brings an empty database up to date once, also where several processes start
   expect(readFileSync(join(MIGRATIONS_DIR, '.snapshot.json'), 'utf8')).toBe(snapshot);
 });
 
+/** The last migration before the one that makes the queue's schema. */
+const BEFORE_SECURITY = 'Migration20261121195929_saved_notebooks';
+
+it('makes the schema of the queue, and leaves it as it is where the queue has made it before', async () => {
+  expect(await run(url, "select nspname as name from pg_namespace where nspname = 'pgboss'")).toHaveLength(1);
+  await run(url, "create table pgboss.job (name text); insert into pgboss.job values ('waits')");
+  const orm = await openOrm(url, MIGRATIONS_DIR);
+  try {
+    await orm.migrator.down({ to: BEFORE_SECURITY });
+  } finally {
+    await orm.close();
+  }
+  expect(await migrate(url)).toHaveLength(1);
+  expect(await run(url, 'select name from pgboss.job')).toEqual([{ name: 'waits' }]);
+});
+
+it('looks for its tables in public alone, whatever the address says', async () => {
+  const { username } = new URL(url);
+  await run(url, `create schema ${username}; create table ${username}.schema_migration (name text)`);
+  const address = new URL(url);
+  address.searchParams.set('options', `-c search_path=${username} -c statement_timeout=60000`);
+  expect(await pendingMigrations(address.href)).toEqual([]);
+  expect(await migrate(address.href)).toEqual([]);
+  await run(url, `drop schema ${username} cascade`);
+});
+
 it('leaves the database as the entities describe it, and the tables of the queue alone', async () => {
-  await run(url, 'create schema pgboss; create table pgboss.job (id int)');
   const orm = await openOrm(url, MIGRATIONS_DIR);
   try {
     expect(await orm.schema.getUpdateSchemaSQL()).toBe('');
@@ -121,4 +146,24 @@ it('says that a database lets nobody in, and nothing of one that does', async ()
     'lets nobody in (database "no_such_database" does not exist)',
   );
   await expect(assertDatabaseAnswers(url)).resolves.toBeUndefined();
+});
+
+it('heeds all that the address says, for the pool as well: a name for the connection, encryption', async () => {
+  const askWith = async (parameter: string, value: string, sql: string) => {
+    const address = new URL(url);
+    address.searchParams.set(parameter, value);
+    const orm = await openOrm(address.href, MIGRATIONS_DIR);
+    try {
+      return await orm.em.execute(sql);
+    } finally {
+      await orm.close();
+    }
+  };
+  const name = await askWith(
+    'application_name',
+    'mine',
+    "select current_setting('application_name') as name",
+  );
+  expect(name).toEqual([{ name: 'mine' }]);
+  await expect(askWith('sslmode', 'verify-full', 'select 1')).rejects.toThrow('SSL');
 });

@@ -30,7 +30,10 @@ let member: ApiClient;
 let stranger: ApiClient;
 
 beforeAll(async () => {
-  slipway = await createTestApp({ worker: false, env: { SLIPWAY_MAX_COST: '100000' } });
+  slipway = await createTestApp({
+    worker: false,
+    env: { SLIPWAY_MAX_COST: '100000', SLIPWAY_RATE_LIMIT: '0' },
+  });
   admin = slipway.admin;
   const { database } = slipway;
   for (const [name, count] of Object.entries(SIZES)) {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
+import type { UserErrorFacts } from '../support/builds.ts';
 import { type ApiClient, createApiClient, RefusedError } from '../support/client.ts';
 import { codes, errorCode, registerImage } from '../support/images.ts';
+import { whileLocked } from '../support/locks.ts';
 import { AUDIENCE, type OidcIssuer, startOidcIssuer } from '../support/oidc-issuer.ts';
 
 let issuer: OidcIssuer;
@@ -41,6 +43,44 @@ async function clientOf(claims: Readonly<Record<string, unknown>>, at = slipway)
 }
 const whoIs = async (client: ApiClient) => (await client.run<{ viewer: Viewer }>(WHO)).viewer;
 
+/** Gives a role on the default namespace to a name, which nobody has used yet. */
+async function give(name: string, role: string): Promise<void> {
+  const { namespace } = await slipway.admin.run<{ namespace: { id: string } }>(
+    '{ namespace(name: "default") { id } }',
+  );
+  await slipway.admin.run(
+    'mutation ($input: SetNamespaceMemberInput!) { setNamespaceMember(input: $input) { userErrors { message } } }',
+    { input: { namespaceId: namespace.id, userName: name, role } },
+  );
+}
+
+const CREATE_TOKEN = `mutation ($input: CreateAccessTokenInput!) {
+  createAccessToken(input: $input) { token accessToken { id expiresAt } userErrors { code message path details } }
+}`;
+interface CreatedToken {
+  readonly token: string | null;
+  readonly accessToken: { readonly id: string; readonly expiresAt: string | null } | null;
+  readonly userErrors: readonly UserErrorFacts[];
+}
+const createToken = async (client: ApiClient, input: Record<string, unknown> = {}) =>
+  (await client.run<{ createAccessToken: CreatedToken }>(CREATE_TOKEN, { input: { name: 'made', ...input } }))
+    .createAccessToken;
+
+const UPDATE_USER = `mutation ($input: UpdateUserInput!) {
+  updateUser(input: $input) { user { name subject } userErrors { code message path details } }
+}`;
+interface UpdatedUser {
+  readonly user: { readonly name: string; readonly subject: string | null } | null;
+  readonly userErrors: readonly UserErrorFacts[];
+}
+async function updateUser(name: string, changes: object, at = slipway): Promise<UpdatedUser> {
+  const find = 'query ($name: String!) { user(name: $name) { id } }';
+  const { user } = await at.admin.run<{ user: { id: string } }>(find, { name });
+  return (
+    await at.admin.run<{ updateUser: UpdatedUser }>(UPDATE_USER, { input: { id: user.id, ...changes } })
+  ).updateUser;
+}
+
 const usersOf = async (column: 'name' | 'subject', value: string) =>
   await slipway.database.query<{ id: string; name: string; subject: string | null }>(
     `select id, name, subject from user_account where ${column} = $1`,
@@ -66,7 +106,7 @@ describe('who signs in by a JWT', () => {
   });
 
   it('has the roles that the name was given before', async () => {
-    await slipway.user('ann', { namespace: 'DEVELOPER', workspace: 'DEVELOPER' });
+    await give('ann', 'DEVELOPER');
     const [before] = await usersOf('name', 'ann');
     const ann = await clientOf(newcomer('ann'));
     expect(await whoIs(ann)).toMatchObject({ user: { name: 'ann' }, namespaces: [{ role: 'DEVELOPER' }] });
@@ -98,7 +138,7 @@ describe('who signs in by a JWT', () => {
   });
 
   it('is one user, though many requests are the first on two processes', async () => {
-    await slipway.user('max', { namespace: 'VIEWER' });
+    await give('max', 'VIEWER');
     for (const name of ['max', 'mia']) {
       const claims = newcomer(name);
       const viewers = await Promise.all(
@@ -113,8 +153,8 @@ describe('who signs in by a JWT', () => {
   });
 
   it('is one user under several names that come at once', async () => {
-    await slipway.user('nat-0');
-    await slipway.user('nat-3');
+    await give('nat-0', 'VIEWER');
+    await give('nat-3', 'VIEWER');
     const { sub } = newcomer('nat');
     const viewers = await Promise.all(
       Array.from(
@@ -160,8 +200,29 @@ describe('a name that is not to be had', () => {
     ['left', 'deactivated_at = now()', 'is deactivated'],
     ['taken', "issuer = 'https://other.example', subject = 'x'", 'belongs to another subject'],
   ];
+
+  it.each(['in use', 'revoked long ago'])(
+    'signs nobody in where it is that of a program of the time before, whose token is %s',
+    async (what) => {
+      const name = `program-${what.replaceAll(' ', '-')}`;
+      const program = await slipway.user(name, { namespace: 'OWNER' });
+      const [{ id } = { id: '' }] = await usersOf('name', name);
+      if (what !== 'in use') {
+        await slipway.database.query('update access_token set revoked_at = now() where user_id = $1', [id]);
+      }
+      const warn = vi.spyOn(slipway.app.log, 'warn');
+      expect(await errorCode(await clientOf(newcomer(name)), WHO)).toBe('UNAUTHENTICATED');
+      expect(warn).toHaveBeenCalledExactlyOnceWith(
+        expect.anything(),
+        expect.stringMatching(`the name "${name}" has had access tokens; .*updateUser`),
+      );
+      expect(await usersOf('name', name)).toMatchObject([{ id, subject: null }]);
+      if (what === 'in use') expect(await whoIs(program)).toMatchObject({ user: { name } });
+    },
+  );
+
   it.each(REFUSED)('signs nobody in, and the log says why: %s, with %s', async (name, change, reason) => {
-    await slipway.user(name);
+    await give(name, 'OWNER');
     await userIs(name, change);
     const before = await usersOf('name', name);
     const warn = vi.spyOn(slipway.app.log, 'warn');
@@ -177,6 +238,134 @@ describe('a name that is not to be had', () => {
     const before = await usersOf('name', name);
     expect(await errorCode(await clientOf(newcomer(name)), WHO)).toBe('UNAUTHENTICATED');
     expect(await usersOf('name', name)).toEqual(before);
+  });
+});
+
+describe('a user whom an administrator links to a subject', () => {
+  it('is signed in by its JWTs, whatever they did before, and no more when they are unlinked', async () => {
+    await slipway.user('paula', { namespace: 'DEVELOPER' });
+    const paula = newcomer('somebody-else');
+    expect(await updateUser('paula', { subject: paula.sub })).toEqual({
+      user: { name: 'paula', subject: paula.sub },
+      userErrors: [],
+    });
+    const client = await clientOf(paula);
+    expect(await whoIs(client)).toMatchObject({
+      user: { name: 'paula' },
+      namespaces: [{ role: 'DEVELOPER' }],
+    });
+    expect((await updateUser('paula', {})).user?.subject).toBe(paula.sub);
+    expect((await updateUser('paula', { subject: null })).user?.subject).toBeNull();
+    expect(await whoIs(client)).toMatchObject({ user: { name: 'somebody-else' }, namespaces: [] });
+    expect(await usersOf('name', 'paula')).toMatchObject([{ subject: null }]);
+  });
+
+  it('makes no token by a JWT of a subject that they are unlinked from meanwhile', async () => {
+    const xenia = newcomer('xenia');
+    const client = await clientOf(xenia);
+    await whoIs(client);
+    const unlink = "update user_account set subject = 'somebody else' where name = 'xenia'";
+    const make = async () => await errorCode(client, CREATE_TOKEN, { input: { name: 'late' } });
+    expect(await whileLocked(slipway.database, [unlink], make)).toBe('UNAUTHENTICATED');
+    expect(await slipway.database.query("select from access_token where name = 'late'")).toEqual([]);
+  });
+
+  it('shows the subject to administrators and to themself only', async () => {
+    const rosa = newcomer('rosa');
+    const { user } = await whoIs(await clientOf(rosa));
+    const subjectFor = async (client: ApiClient) =>
+      (
+        await client.run<{ node: { subject: string | null } }>(
+          'query ($id: ID!) { node(id: $id) { ... on User { subject } } }',
+          { id: user.id },
+        )
+      ).node.subject;
+    expect(await subjectFor(slipway.admin)).toBe(rosa.sub);
+    expect(await subjectFor(await clientOf(rosa))).toBe(rosa.sub);
+    expect(await subjectFor(await clientOf(newcomer('sven')))).toBeNull();
+  });
+
+  it('is the only one of that subject, no service account, and not the operator’s', async () => {
+    const tess = newcomer('tess');
+    await whoIs(await clientOf(tess));
+    await slipway.user('ugo');
+    await give('bot', 'VIEWER');
+    await userIs('bot', "kind = 'SERVICE'");
+    const refused = async (name: string, subject: string) =>
+      codes((await updateUser(name, { subject })).userErrors);
+    expect(await refused('ugo', tess.sub)).toEqual(['NAME_TAKEN subject']);
+    expect((await updateUser('ugo', { subject: tess.sub })).userErrors[0]?.message).toContain('tess');
+    expect(await refused('ugo', '')).toEqual(['REQUIRED subject']);
+    expect(await refused('ugo', 'x'.repeat(256))).toEqual(['TOO_LONG subject']);
+    expect(await refused('ugo', 'a\u0000b')).toEqual(['INVALID subject']);
+    expect(await refused('bot', 'new')).toEqual(['NOT_ALLOWED subject']);
+    expect(await refused('admin', 'new')).toEqual(['NOT_ALLOWED id']);
+    expect(await usersOf('name', 'ugo')).toMatchObject([{ subject: null }]);
+    expect((await updateUser('tess', { subject: null, isActive: false })).userErrors).toEqual([]);
+    expect(await refused('ugo', tess.sub)).toEqual([]);
+    expect(await whoIs(await clientOf(tess))).toMatchObject({ user: { name: 'ugo' } });
+  });
+});
+
+describe('an access token that somebody makes who has signed in by a JWT', () => {
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000);
+
+  it('ends after 90 days, or before', async () => {
+    const yan = await clientOf(newcomer('yan'));
+    const { accessToken } = await createToken(yan);
+    const end = Date.parse(accessToken?.expiresAt ?? '');
+    expect(end).toBeLessThanOrEqual(inDays(90).getTime());
+    expect(end).toBeGreaterThan(inDays(90).getTime() - 60_000);
+    const soon = inDays(1).toISOString();
+    expect((await createToken(yan, { expiresAt: soon })).accessToken?.expiresAt).toBe(soon);
+    const { userErrors } = await createToken(yan, { expiresAt: inDays(91).toISOString() });
+    expect(codes(userErrors)).toEqual(['OUT_OF_RANGE expiresAt']);
+    expect(userErrors[0]?.message).toContain('OIDC_TOKEN_DAYS is 90');
+    const max = String(userErrors[0]?.details?.['max']);
+    expect((await createToken(yan, { expiresAt: max })).userErrors).toEqual([]);
+  });
+
+  it('makes none that ends later', async () => {
+    const zoe = await clientOf(newcomer('zoe'));
+    const first = await createToken(zoe, { expiresAt: inDays(2).toISOString() });
+    const holder = createApiClient(slipway.url, first.token ?? '');
+    expect((await createToken(holder)).accessToken?.expiresAt).toBe(first.accessToken?.expiresAt);
+    const later = await createToken(holder, { expiresAt: inDays(3).toISOString() });
+    expect(later.userErrors).toMatchObject([
+      { code: 'OUT_OF_RANGE', details: { max: first.accessToken?.expiresAt } },
+    ]);
+  });
+
+  it('ends when the operator says, also one that an administrator makes for others', async () => {
+    const strict = await createTestApp({
+      env: { ...env, OIDC_TOKEN_DAYS: '7' },
+      worker: false,
+      database: slipway.database,
+    });
+    const ada = newcomer('ada');
+    await whoIs(await clientOf(ada));
+    await userIs('ada', 'is_admin = true');
+    const { accessToken } = await createToken(await clientOf(ada, strict), { userName: 'robot-of-ada' });
+    const end = Date.parse(accessToken?.expiresAt ?? '');
+    expect(Math.abs(end - inDays(7).getTime())).toBeLessThan(60_000);
+    await strict[Symbol.asyncDispose]();
+  });
+});
+
+describe('a name that is an address', () => {
+  it('signs nobody in unless the issuer says that it is theirs', async () => {
+    const byEmail = await createTestApp({
+      env: { ...env, OIDC_USERNAME_CLAIM: 'email' },
+      worker: false,
+      database: slipway.database,
+    });
+    await give('ceo@corp.example', 'OWNER');
+    const claims = { sub: 'guest-7', email: 'ceo@corp.example' };
+    expect(await errorCode(await clientOf(claims, byEmail), WHO)).toBe('UNAUTHENTICATED');
+    expect(await whoIs(await clientOf({ ...claims, email_verified: true }, byEmail))).toMatchObject({
+      user: { name: 'ceo@corp.example' },
+    });
+    await byEmail[Symbol.asyncDispose]();
   });
 });
 
@@ -222,6 +411,10 @@ describe('a server without an issuer', () => {
   it('knows no JWT', async () => {
     const without = await createTestApp({ worker: false, database: slipway.database });
     expect(await errorCode(await clientOf(newcomer('wim'), without), WHO)).toBe('UNAUTHENTICATED');
+    await give('wilma', 'VIEWER');
+    expect(codes((await updateUser('wilma', { subject: 'x' }, without)).userErrors)).toEqual([
+      'NOT_ALLOWED subject',
+    ]);
     await without[Symbol.asyncDispose]();
   });
 });

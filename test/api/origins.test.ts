@@ -111,6 +111,21 @@ describe('a page of our own host', () => {
   it('may do so behind a proxy that ends TLS and passes the host on', async () => {
     expect(await openSocket('https://slipway.example', 'slipway.example')).toBe('open');
   });
+
+  it('may do so where the host is written in other letters, or with the port of the scheme', async () => {
+    expect(await openSocket('https://slipway.example', 'Slipway.Example')).toBe('open');
+    expect(await openSocket('https://slipway.example', 'slipway.example:443')).toBe('open');
+    expect(await openSocket('http://slipway.example', 'slipway.example:80')).toBe('open');
+  });
+});
+
+it.each([
+  ['with another port', 'https://slipway.example', 'slipway.example:8443'],
+  ['with the port of another scheme', 'https://slipway.example', 'slipway.example:80'],
+  ['with somebody before it', 'https://evil.example', 'slipway.example@evil.example'],
+  ['with a path', 'https://evil.example', 'evil.example/slipway.example'],
+])('a page of a host %s is not our own', async (_case, origin, host) => {
+  expect(await openSocket(origin, host)).toBe(403);
 });
 
 describe.each([

@@ -70,6 +70,13 @@ const tokenOf = async (userName: string) =>
     })
   ).createAccessToken;
 
+/** A person of whom somebody has written down the name, and nothing came of it. */
+const nameOnly = async (name: string) =>
+  await slipway.database.query(
+    "insert into user_account (id, name, kind, is_admin, created_at) values (gen_random_uuid(), $1, 'PERSON', false, now())",
+    [name],
+  );
+
 /** An administrator besides the operator's. */
 async function secondAdmin(name: string): Promise<ApiClient> {
   const client = await slipway.user(name);
@@ -114,6 +121,47 @@ describe('a service account', () => {
       'NAME_TAKEN name',
     ]);
     expect((await create({ name: 'longest', description: '😀'.repeat(512) })).userErrors).toEqual([]);
+  });
+
+  it('takes the name of a person who is no more than a name', async () => {
+    await nameOnly('squatted');
+    const before = await find('squatted');
+    const { user, userErrors } = await create({ name: 'squatted', description: 'Ours.' });
+    expect(userErrors).toEqual([]);
+    expect(user).toEqual({ ...before, kind: 'SERVICE', description: 'Ours.' });
+    expect(codes((await create({ name: 'squatted' })).userErrors)).toEqual(['NAME_TAKEN name']);
+  });
+
+  it.each([
+    [
+      'has had a token',
+      'insert into access_token (id, user_id, name, hash, created_at, revoked_at) select gen_random_uuid(), id, name, name, now(), now() from user_account where name = $1',
+    ],
+    ['is known to an issuer', "update user_account set issuer = 'x', subject = name where name = $1"],
+    ['is an administrator', 'update user_account set is_admin = true where name = $1'],
+    ['is deactivated', 'update user_account set deactivated_at = now() where name = $1'],
+    [
+      'has a role on a namespace',
+      "insert into namespace_member select n.id, u.id, 'VIEWER' from namespace n, user_account u where n.name = 'default' and u.name = $1",
+    ],
+    [
+      'has a role on a workspace',
+      "insert into workspace_member select w.id, u.id, 'VIEWER' from workspace w, user_account u where w.name = 'default' and u.name = $1",
+    ],
+  ])('does not take the name of a person who %s', async (what, change) => {
+    const name = what.replaceAll(' ', '-');
+    await nameOnly(name);
+    await slipway.database.query(change, [name]);
+    expect(codes((await create({ name })).userErrors)).toEqual(['NAME_TAKEN name']);
+    expect((await find(name))?.kind).toBe('PERSON');
+  });
+
+  it("does not look like the operator's user", async () => {
+    for (const name of ['Admin', 'ADMIN']) {
+      expect(codes((await create({ name })).userErrors)).toEqual(['NOT_ALLOWED name']);
+      expect(codes((await tokenOf(name)).userErrors)).toEqual(['NOT_ALLOWED userName']);
+      expect(await find(name)).toBeNull();
+    }
   });
 
   it('is one, however often it is asked for at once', async () => {
@@ -186,7 +234,7 @@ describe('what is not for everybody', () => {
     expect(await node('ci-robot', dana)).toMatchObject({
       name: 'ci-robot',
       kind: 'SERVICE',
-      description: 'Builds at night.',
+      description: null,
       isAdmin: null,
       isActive: null,
       deactivatedAt: null,

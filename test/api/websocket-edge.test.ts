@@ -83,7 +83,7 @@ describe('an operation over the WebSocket', () => {
         return { name: 'ada' };
       },
     });
-    using client = connect(server, {}, { lazy: false });
+    using client = connect(server, undefined, { lazy: false });
     await new Promise<void>((resolve) => client.on('connected', () => resolve()));
     away = true;
     expect(await refusal(client, '{ me }')).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }]);
@@ -114,6 +114,7 @@ describe('the guard', () => {
         counts.refused += 1;
       },
       charge: async () => {},
+      hold: () => new DisposableStack(),
       admit: async () => {
         counts.admitted += 1;
         counts.running += 1;
@@ -121,7 +122,12 @@ describe('the guard', () => {
         ended.defer(() => {
           counts.running -= 1;
         });
-        return { cost: { requested: 7, limit: 100 }, [Symbol.dispose]: () => ended.dispose() };
+        return {
+          cost: { requested: 7, limit: 100 },
+          chargeEvent: async () => {},
+          weigh: () => null,
+          [Symbol.dispose]: () => ended.dispose(),
+        };
       },
     };
     return { guard, counts };

@@ -8,6 +8,7 @@ import {
   post,
   startEdgeServer,
 } from '../support/edge-server.ts';
+import { makeImage } from '../support/images.ts';
 import { openSignedIn, subscribe } from '../support/raw-socket.ts';
 
 const repeat = (count: number, part: (n: number) => string) =>
@@ -100,8 +101,8 @@ describe('a document that is too much', () => {
   });
 
   it.each([
-    ['deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
-    ['deep, as objects', `${'{"a":'.repeat(60_000)}1${'}'.repeat(60_000)}`],
+    ['deep', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
+    ['deep, as objects', `${'{"a":'.repeat(30_000)}1${'}'.repeat(30_000)}`],
   ])('is refused for variables that are %s', async (_name, value) => {
     const response = await post(
       server.url,
@@ -115,7 +116,7 @@ describe('a document that is too much', () => {
   });
 
   it('is refused for a string or a list where a number belongs, with a short answer', async () => {
-    for (const value of ['x'.repeat(1_000_000), Array.from({ length: 300_000 }, () => 1)]) {
+    for (const value of ['x'.repeat(1_000_000), Array.from({ length: 90_000 }, () => 1)]) {
       const { status, body } = await server.query('query ($n: Int!) { slow echo(text: "a", times: $n) }', {
         variables: { n: value },
       });
@@ -194,7 +195,7 @@ describe('an operation that asks for too much', () => {
 
   const nested = (size: string) =>
     `namespaces(first: ${size}) { nodes { images(first: ${size}) { nodes { builds(first: ${size}) { nodes { id } } } } } }`;
-  const HUNDREDS = 1 + 100 * (1 + 1 + 100 * (1 + 1 + 100));
+  const HUNDREDS = 1 + 100 * (1 + 1 + 100 * (1 + 1 + 100 * 1.02));
 
   it.each([
     ['pages of 100 in pages of 100 in pages of 100', `{ ${nested('100')} }`, {}, HUNDREDS],
@@ -204,37 +205,49 @@ describe('an operation that asks for too much', () => {
       'pages from the end',
       '{ images(last: 100) { edges { node { builds(first: 100) { edges { node { id } } } } } } }',
       {},
-      10_201,
+      10_401,
     ],
     [
       'many aliases of what reads a whole table',
       `{ ${repeat(11, (n) => `a${n}: exportImages { content }`)} }`,
       {},
-      11_011,
+      22_011,
     ],
     [
       'many aliases of what asks the engine',
       `{ ${repeat(99, (n) => `a${n}: notebooks { nodes { sizeBytes writtenBytes } }`)} }`,
       {},
-      99 * (51 + 20 * 81),
+      Math.round(99 * (51 + 20 * 81.04)),
     ],
     [
       'many aliases of a page',
       `{ ${repeat(100, (n) => `a${n}: images(first: 100) { nodes { id } }`)} }`,
       {},
-      10_100,
+      10_300,
+    ],
+    [
+      'many aliases of a long text',
+      `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on ImageBuild { ${repeat(99, (n) => `d${n}: dockerfile`)} } } }`,
+      { ids: Array(5).fill('x') },
+      Math.round(5 * (1 + 99 * 100.02)),
+    ],
+    [
+      'many aliases of a text in a circle of introspection',
+      `{ __schema { types { fields { type { fields { ${repeat(99, (n) => `d${n}: description`)} } } } } } }`,
+      {},
+      expect.any(Number),
     ],
     [
       'a hundred ids with a page each',
       'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Image { builds(first: 100) { nodes { id } } } } }',
       { ids: Array(100).fill('x') },
-      10_200,
+      10_400,
     ],
     [
       'a hundred mutations of an import each',
       `mutation ($i: ImportImagesInput!) { ${repeat(100, (n) => `a${n}: importImages(input: $i) { created }`)} }`,
       {},
-      50_100,
+      50_102,
     ],
   ])('is refused with its cost, and not executed: %s', async (_name, query, variables, cost) => {
     const least = await slipway.countStatements(() => refusal('{ __typename }'));
@@ -252,6 +265,28 @@ describe('an operation that asks for too much', () => {
     expect((await socket.received('error', '1')).payload).toMatchObject([
       { extensions: { code: 'QUERY_TOO_COSTLY', details: { cost, limit: 10_000 } } },
     ]);
+    socket.socket.close();
+  });
+
+  it('is not answered where the answer would be too large, and nothing is written out', async () => {
+    const { id } = await makeImage(slipway.admin, {
+      name: 'long',
+      reference: 'registry.example/team/long:1',
+      runtime: { args: ['x'.repeat(30_000)] },
+    });
+    const ids = Array(50).fill(id);
+    const aliases = repeat(95, (n) => `a${n}: args`);
+    const query = `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Image { runtime { ${aliases} } } } }`;
+    const answer = await refusal(query, { ids });
+    expect(answer.errors).toMatchObject([
+      { extensions: { code: 'ANSWER_TOO_LARGE', details: { limit: 64 * 1024 * 1024 } } },
+    ]);
+    const socket = await openSignedIn(slipway.url, slipway.admin.token);
+    socket.send(subscribe('1', query, { ids }));
+    expect((await socket.received('next', '1')).payload).toMatchObject({
+      data: null,
+      errors: [{ extensions: { code: 'ANSWER_TOO_LARGE' } }],
+    });
     socket.socket.close();
   });
 

@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { type AddressInfo, createServer, type LookupFunction, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createGuardedFetch, type Fetch } from '../../src/outgoing/guarded-fetch.ts';
+import { createKnownHosts } from '../../src/registry/known-hosts.ts';
+import { createOciRegistry } from '../../src/registry/oci-registry.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { type HttpServer, listen } from '../support/http-server.ts';
 import { codes, registerImage } from '../support/images.ts';
@@ -184,6 +187,73 @@ describe('a registry that sends on', () => {
     for (const kind of Object.values(kinds)) {
       answer = kind(target);
       expect((await verify(`${allowed.host}/team/image:1`)).codes).toHaveLength(1);
+    }
+  });
+
+  it.each(['root:toor@', 'root@', ':toor@'])('with %s in the address is not followed', async (user) => {
+    for (const [name, kind] of Object.entries(kinds)) {
+      const asked: (string | undefined)[] = [];
+      const sendOn = kind(`http://${user}${allowed.host}/admin`);
+      answer = (request, response) => {
+        asked.push(request.url);
+        sendOn(request, response);
+      };
+      expect((await verify(`${allowed.host}/team/image:1`)).codes, name).toEqual([
+        'REGISTRY_NOT_ALLOWED reference',
+      ]);
+      expect(asked.filter((url) => url?.startsWith('/admin') === true)).toEqual([]);
+      expect(asked.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** Asks a registry that the operator has not named, but which is on the public internet, with canaries that the operator has listed. */
+async function askStranger(headersAt: (path: string) => { status: number; headers: Record<string, string> }) {
+  const listed = [`http://inside.test:${canaryPort}`, `inside.test:${canaryPort}`, `127.0.0.1:${canaryPort}`];
+  const known = createKnownHosts({ hosts: listed, auths: {} });
+  const guarded = createGuardedFetch(known.listed, lookup, lookup);
+  const fetch: Fetch = async (url, init) =>
+    url.host.endsWith('stranger.test')
+      ? new Response(null, headersAt(url.host + url.pathname))
+      : guarded(url, init);
+  const registry = createOciRegistry('stranger.test', null, { known, fetch });
+  return await registry.manifest('team/image', '1').catch((error: unknown) => error);
+}
+
+describe("a stranger's registry does not reach what only the operator may send us to", () => {
+  const places = () => [
+    `http://inside.test:${canaryPort}/latest?x`,
+    `https://inside.test:${canaryPort}/latest?x`,
+    `http://127.0.0.1:${canaryPort}/admin/delete?x=1`,
+    `https://127.0.0.1:${canaryPort}/`,
+  ];
+  const refused = { name: 'RegistryError', reason: expect.stringMatching(/^(?:NOT_ALLOWED|PROTOCOL)$/) };
+
+  it('by a redirect', async () => {
+    for (const location of places())
+      expect(await askStranger(() => ({ status: 307, headers: { location } }))).toMatchObject(refused);
+  });
+
+  it('by a redirect to a friend first', async () => {
+    for (const place of places()) {
+      const error = await askStranger((path) => ({
+        status: 307,
+        headers: { location: path.startsWith('friend.') ? place : 'https://friend.stranger.test/x' },
+      }));
+      expect(error).toMatchObject(refused);
+    }
+  });
+
+  it('by naming it as the token service, or by a redirect of its own token service', async () => {
+    for (const place of places()) {
+      for (const realm of [place, 'https://friend.stranger.test/token']) {
+        const error = await askStranger((path) =>
+          path.endsWith('/token')
+            ? { status: 302, headers: { location: place } }
+            : { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}",service="x"` } },
+        );
+        expect(error).toMatchObject(refused);
+      }
     }
   });
 });

@@ -139,6 +139,38 @@ it.each([
     for (const form of formsOf(secret)) expect(text).not.toContain(form);
 });
 
+it.each<[string, string, Record<string, unknown>]>([
+  [
+    'an input without what it needs',
+    '($i: BuildImageInput!) { buildImage(input: $i)',
+    { i: { name: 'a', secrets: { id: 'A', value: SECRET } } },
+  ],
+  [
+    'a list of secrets',
+    '($s: [BuildSecretInput!]!) { buildImage(input: { name: "a", secrets: $s })',
+    { s: [{ id: 'A', value: SECRET, extra: 1 }] },
+  ],
+  [
+    'a text for the secrets',
+    '($i: BuildImageInput!) { buildImage(input: $i)',
+    { i: { name: 'a', secrets: [SECRET] } },
+  ],
+  ['a text of its own', '($v: String!) { createNamespace(input: { name: $v })', { v: [SECRET] }],
+  [
+    'a number in the document',
+    `{ createNamespace(input: { name: ${[...SECRET].map((c) => c.charCodeAt(0)).join('')} })`,
+    {},
+  ],
+  ['a text in the document where none belongs', `{ createNamespace(input: "${SECRET}")`, {}],
+  ['a text in the document that cannot be read', `{ createNamespace(input "${SECRET}")`, {}],
+])('neither does what GraphQL says: %s', async (_, operation, variables) => {
+  const { errors = [] } = await dana.ask(`mutation ${operation} { userErrors { code } } }`, variables);
+  expect(errors.length).toBeGreaterThan(0);
+  const text = JSON.stringify(errors);
+  for (const form of [...formsOf(SECRET), [...SECRET].map((c) => c.charCodeAt(0)).join('')])
+    expect(text).not.toContain(form);
+});
+
 describe('after all that, no secret is in clear', () => {
   const tokens = () => [slipway.admin.token, dana.token];
 

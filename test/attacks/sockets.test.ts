@@ -158,6 +158,61 @@ describe('an id of another tenant', () => {
   });
 });
 
+describe('a subscription that selects much', () => {
+  const repeat = (count: number, part: (n: number) => string) =>
+    Array.from({ length: count }, (_, n) => part(n)).join(' ');
+
+  it('is refused where an event would cost more than 1,000', async () => {
+    const socket = await signedIn(slipway.admin);
+    const selected = repeat(90, (n) => `t${n}: namespace { images(first: 1) { totalCount } }`);
+    socket.send(subscribe('1', `subscription { imageBuildActivity { build { ${selected} } } }`));
+    expect((await socket.received('error', '1')).payload).toMatchObject([
+      { extensions: { code: 'QUERY_TOO_COSTLY', details: { limit: 1000 } } },
+    ]);
+    socket.socket.close();
+  });
+
+  it('pays for each event, and ends when nothing is left; one that shows what its events have goes on', async () => {
+    const api = await createTestApp({
+      database: slipway.database,
+      engine: slipway.engine,
+      worker: false,
+      env: { SLIPWAY_RATE_LIMIT: '60000' },
+    });
+    const modestOne = await api.user(newName('modest'), { namespace: 'VIEWER' });
+    const steps: (() => void)[] = [];
+    slipway.engine.onBuild(async function* () {
+      for (let number = 1; number <= 500; number += 1) {
+        await new Promise<void>((resolve) => steps.push(resolve));
+        yield stepEvent({ number, name: `RUN ${number}` });
+      }
+      yield { kind: 'result', imageId: 'sha256:1' };
+    });
+    const { id } = await runningBuild();
+    const greedy = await openSignedIn(api.url, api.admin.token);
+    const modest = await openSignedIn(api.url, modestOne.token);
+    const selected = repeat(80, (n) => `t${n}: namespace { images(first: 9) { nodes { id } } }`);
+    const query = `subscription ($id: ID!) { imageBuildStatus(buildId: $id) { version build { ${selected} } } }`;
+    for (let n = 0; n < 9; n += 1) greedy.send(subscribe(`${n}`, query, { id }));
+    modest.send(subscribe('1', STATUS, { id }));
+    const ended = () => greedy.messages.filter(({ type }) => type === 'error');
+    await until('all to be cut off', () => {
+      steps.pop()?.();
+      return ended().length === 9;
+    });
+    for (const { payload } of ended())
+      expect(payload).toMatchObject([{ extensions: { code: 'RATE_LIMITED' } }]);
+    expect(greedy.socket.readyState).toBe(greedy.socket.OPEN);
+    await slipway.admin.run('mutation ($id: ID!) { cancelImageBuild(input: { id: $id }) { build { id } } }', {
+      id,
+    });
+    await modest.received('complete', '1');
+    expect(modest.messages.filter(({ type }) => type === 'error')).toEqual([]);
+    for (const { socket } of [greedy, modest]) socket.close();
+    await api[Symbol.asyncDispose]();
+  }, 30_000);
+});
+
 const showing = (viewerRole: string | null) => ({
   payload: { data: { imageBuildStatus: { build: { namespace: { viewerRole } } } } },
 });

@@ -1,7 +1,8 @@
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import { migrate } from '../../src/db/migrate.ts';
 import {
   type DataFolder,
   dataFolderKey,
@@ -9,7 +10,7 @@ import {
   socketFolderOf,
 } from '../../src/embedded/data-folder.ts';
 import { isRoot, runProgram } from '../../src/embedded/machine.ts';
-import { findPostgresPrograms, startPostgres } from '../../src/embedded/postgres.ts';
+import { type EmbeddedPostgres, findPostgresPrograms, startPostgres } from '../../src/embedded/postgres.ts';
 import { serverUser } from '../../src/embedded/postgres-user.ts';
 import { readRecord } from '../../src/embedded/process-record.ts';
 import { claimTestRegistryHost, quiet } from '../support/local-parts.ts';
@@ -109,6 +110,140 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(services.summary.databaseUrl, 'select 1 as n')).toEqual([{ n: 1 }]);
   });
 });
+
+describe("the database of the embedded PostgreSQL, to Slipway's role", () => {
+  it('is as one to which docs/database-role.sql was applied', async () => {
+    await using folder = await openTestFolder();
+    await using postgres = await start(folder.data);
+    await postgres.migrate(migrate);
+    const recipe = readFileSync('docs/database-role.sql', 'utf8')
+      .replaceAll('slipway_owner', 'recipe_owner')
+      .replaceAll('slipway_api', 'recipe_api')
+      .replaceAll('database slipway', 'database recipe');
+    await query(postgres.adminUrl, "create role recipe_owner login password 'of the owner'");
+    await query(postgres.adminUrl, 'create database recipe owner recipe_owner');
+    const recipeUrl = inDatabase(postgres.adminUrl, 'recipe');
+    await migrate(
+      Object.assign(new URL(recipeUrl), { username: 'recipe_owner', password: 'of the owner' }).href,
+    );
+    await query(recipeUrl, recipe);
+
+    const rights = await rightsIn(postgres.adminUrl, 'slipway', NAMES);
+    expect(rights).toEqual(
+      await rightsIn(postgres.adminUrl, 'recipe', { owner: 'recipe_owner', app: 'recipe_api' }),
+    );
+    expect(rights).toContain('table public.audit_event of OWNER: APP=ar/OWNER');
+    // The next start leaves it so.
+    await postgres.migrate(migrate);
+    expect(await rightsIn(postgres.adminUrl, 'slipway', NAMES)).toEqual(rights);
+  });
+
+  it('keeps its audit trail from whoever has the password of that role', async () => {
+    await using folder = await openTestFolder();
+    await using postgres = await start(folder.data);
+    await postgres.migrate(migrate);
+    await query(postgres.url, WRITE_EVENT);
+    for (const attack of ATTACKS) {
+      const tried = query(postgres.url, attack);
+      await expect(tried, attack).rejects.toMatchObject({ code: INSUFFICIENT_PRIVILEGE });
+    }
+    expect(await query(postgres.url, COUNT_EVENTS)).toEqual([{ n: 1 }]);
+  });
+
+  it('is taken over where that role owned all of it, with what is in it, also when the start is interrupted', async () => {
+    await using folder = await openTestFolder();
+    let rights: string[];
+    {
+      await using postgres = await start(folder.data);
+      await postgres.migrate(migrate);
+      rights = await rightsIn(postgres.adminUrl, 'slipway', NAMES);
+      await makeAsBefore(postgres);
+      await query(postgres.url, WRITE_EVENT);
+      await query(
+        postgres.url,
+        "alter table audit_event disable trigger all; update audit_event set action = 'a'",
+      );
+    }
+    {
+      // Ends before anything was migrated.
+      await using _interrupted = await start(folder.data);
+    }
+    await using postgres = await start(folder.data);
+    await postgres.migrate(migrate);
+    expect(await query(postgres.url, COUNT_EVENTS)).toEqual([{ n: 1 }]);
+    for (const attack of ATTACKS) {
+      const tried = query(postgres.url, attack);
+      await expect(tried, attack).rejects.toMatchObject({ code: INSUFFICIENT_PRIVILEGE });
+    }
+    await query(postgres.url, 'drop function pgboss.f; drop table pgboss.job; drop type pgboss.job_state');
+    expect(await rightsIn(postgres.adminUrl, 'slipway', NAMES)).toEqual(rights);
+  });
+});
+
+const NAMES = { owner: 'slipway_owner', app: 'slipway' };
+const INSUFFICIENT_PRIVILEGE = '42501';
+const WRITE_EVENT = `insert into audit_event (id, at, user_id, user_name, credential, action, input_ids, request_id)
+  values (gen_random_uuid(), now(), gen_random_uuid(), 'ann', 'TOKEN', 'purgeImage', '{}', 'r')`;
+const COUNT_EVENTS = 'select count(*)::int as n from audit_event';
+const ATTACKS = [
+  "update audit_event set user_name = 'nobody'",
+  'delete from audit_event',
+  'truncate audit_event',
+  'alter table audit_event disable trigger all',
+  'drop table audit_event',
+  'alter table audit_event owner to slipway',
+  'create schema slipway',
+  'create table public.other ()',
+  'alter database slipway owner to slipway',
+  'set role slipway_owner',
+  'set role postgres',
+];
+
+/** The database as versions made it that knew one role. */
+async function makeAsBefore({ adminUrl, url }: EmbeddedPostgres): Promise<void> {
+  await query(adminUrl, 'drop database slipway');
+  await query(adminUrl, 'drop role slipway_owner');
+  await query(adminUrl, 'create database slipway owner slipway');
+  await migrate(url);
+  await query(
+    url,
+    `create type pgboss.job_state as enum ('created');
+     create table pgboss.job (id serial, state pgboss.job_state);
+     create function pgboss.f() returns void language sql as ''`,
+  );
+}
+
+/** Who owns a database and what is in it, and who may do what with it, in PostgreSQL's letters. */
+async function rightsIn(
+  adminUrl: string,
+  database: string,
+  { owner, app }: { owner: string; app: string },
+): Promise<string[]> {
+  const rows = await query(
+    inDatabase(adminUrl, database),
+    `with objects (what, owner, rights) as (
+       select 'database', datdba, datacl from pg_database where datname = current_database()
+       union all select 'schema ' || nspname, nspowner, nspacl from pg_namespace where nspname in ('public', 'pgboss')
+       union all select format('table %s.%s', relnamespace::regnamespace, relname), relowner, relacl
+         from pg_class where relnamespace in ('public'::regnamespace, 'pgboss'::regnamespace)
+       union all select 'routine ' || oid::regprocedure, proowner, proacl
+         from pg_proc where pronamespace in ('public'::regnamespace, 'pgboss'::regnamespace)
+       union all select format('new %s in %s', defaclobjtype, defaclnamespace::regnamespace), defaclrole, defaclacl
+         from pg_default_acl
+     )
+     select what || ' of ' || owner::regrole || ': ' || coalesce(one::text, 'none') as line
+     from objects left join lateral unnest(rights) one on true`,
+  );
+  const named = (line: string) =>
+    line
+      .replaceAll(new RegExp(`\\b${owner}\\b`, 'g'), 'OWNER')
+      .replaceAll(new RegExp(`\\b${app}\\b`, 'g'), 'APP');
+  return rows.map((row) => named((row as { line: string }).line)).toSorted();
+}
+
+function inDatabase(url: string, database: string): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href;
+}
 
 function start(folder: DataFolder) {
   return startPostgres(folder, { durable: false, mayCreateUser: true }, quiet);

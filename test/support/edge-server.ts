@@ -37,10 +37,16 @@ export interface EdgeBody {
 
 /** Lets everything in, for nothing. */
 const PERMISSIVE: OperationGuard<EdgeSession> = {
-  admit: async () => ({ cost: { requested: 0, limit: 10_000 }, [Symbol.dispose]: () => {} }),
+  admit: async () => ({
+    cost: { requested: 0, limit: 10_000 },
+    chargeEvent: async () => {},
+    weigh: () => null,
+    [Symbol.dispose]: () => {},
+  }),
   assertMayAsk: async () => {},
   countRefused: async () => {},
   charge: async () => {},
+  hold: () => new DisposableStack(),
 };
 
 /** The guard of the product, over the edges' own schema; whoever is called `reader` may not write. */

@@ -2,12 +2,14 @@
 // `kill -9` of it is a crash; SIGTERM stops everything in order.
 import { once } from 'node:events';
 import { readConfig } from '../../src/config.ts';
+import { migrate } from '../../src/db/migrate.ts';
 import { startLocalServices } from '../../src/embedded/local-services.ts';
 
 const said: string[] = [];
 await using services = await startLocalServices(readConfig(process.env, process.cwd()), (line) =>
   said.push(line),
 );
+await services.migrate(migrate);
 const { databaseUrl, engineEndpoint, registryHost, exampleBaseImage, adminToken } = services;
 services.announce('http://127.0.0.1:1/here');
 const summary = { databaseUrl, engineEndpoint, registryHost, exampleBaseImage, adminToken, said };

@@ -25,7 +25,7 @@ export async function openOwnPostgres(): Promise<OwnPostgres> {
   const folder = opened.use(await openTestFolder());
   // Makes the cluster and the database. It would start a server that ends by itself again, so ours is another one.
   const maker = await startPostgres(folder.data, { durable: true, mayCreateUser: true }, quiet);
-  await migrate(maker.url);
+  await maker.migrate(migrate);
   await maker[Symbol.asyncDispose]();
 
   const home = join(folder.data.path, 'postgres');

@@ -5,22 +5,23 @@ import { auditMutations } from '../../src/graphql/audited-mutations.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { ForbiddenError, NotFoundError, UnavailableError } from '../../src/shared/errors.ts';
 import { toGlobalId } from '../../src/shared/global-id.ts';
+import { sessionOf } from '../support/sessions.ts';
 
-const idOf = (number: number, type: 'Image' | 'Workspace' | 'AccessToken' = 'Image') =>
+const idOf = (number: number, type: 'Image' | 'Workspace' | 'AccessToken' | 'User' = 'Image') =>
   toGlobalId(type, uuid(number));
 const uuid = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 
 /** What happened, in order. */
 let story: unknown[];
-let asked: Pick<AskedMutation, 'action' | 'inputIds'>[];
+let asked: Pick<AskedMutation, 'action' | 'inputIds' | 'grants'>[];
 let outcomes: Outcome[];
 let isAway: boolean;
 
 const audit = {
-  begin: async ({ action, inputIds }: AskedMutation) => {
+  begin: async ({ action, inputIds, grants }: AskedMutation) => {
     if (isAway) throw new UnavailableError('not written');
     story.push('written');
-    asked.push({ action, inputIds });
+    asked.push({ action, inputIds, grants });
     return { id: 'event', at: new Date() };
   },
   finish: async (event: unknown, outcome: Outcome) => {
@@ -58,7 +59,7 @@ async function run(source: string, resolve: () => unknown, input: Record<string,
     },
     other: resolve,
   };
-  const contextValue = { audit, session: {}, request: {} };
+  const contextValue = { audit, session: sessionOf(), request: {} };
   return await graphql({ schema, source, rootValue, contextValue, variableValues: { input } });
 }
 const CHANGE = 'mutation ($input: Input!) { renamed: change(input: $input) { userErrors { code } } }';
@@ -75,7 +76,7 @@ describe('a mutation', () => {
   it('is written down before it runs, under its own name, and its result after', async () => {
     await run(CHANGE, () => DONE);
     expect(story).toEqual(['written', 'run', 'result written']);
-    expect(asked).toEqual([{ action: 'change', inputIds: [idOf(1)] }]);
+    expect(asked).toEqual([{ action: 'change', inputIds: [idOf(1)], grants: null }]);
   });
 
   it('is not run where it cannot be written down', async () => {
@@ -111,9 +112,10 @@ describe('the ids of an input', () => {
     expect(asked[0]?.inputIds).toEqual([idOf(1)]);
   });
 
-  it('are 100 at most', async () => {
+  it('are 100 at most, and what is left out is counted', async () => {
     await run(CHANGE, () => DONE, { id: idOf(0), more: Array.from({ length: 5000 }, (_, i) => idOf(i)) });
-    expect(asked[0]?.inputIds).toEqual(Array.from({ length: 100 }, (_, i) => idOf(i)));
+    const inputIds = Array.from({ length: 100 }, (_, i) => idOf(i));
+    expect(asked).toEqual([{ action: 'change', inputIds, grants: { omittedIds: 4900 } }]);
   });
 });
 
@@ -123,31 +125,38 @@ describe('what came of it', () => {
       ...DONE,
       image: { id: uuid(1), parent: { id: uuid(2) } },
       images: [{ id: uuid(1) }, { id: uuid(3) }],
-      tokens: [{ id: uuid(4) }],
+      tokens: [{ id: uuid(4), userId: uuid(6) }],
       part: { image: { id: uuid(5) } },
       token: 'secret',
     }));
-    const objectIds = [idOf(1), idOf(3), idOf(4, 'AccessToken'), idOf(5)];
-    expect(outcomes).toEqual([{ result: 'DONE', codes: [], objectIds }]);
+    const objectIds = [idOf(1), idOf(3), idOf(4, 'AccessToken'), idOf(6, 'User'), idOf(5)];
+    expect(outcomes).toEqual([{ result: 'DONE', codes: [], objectIds, facts: null }]);
   });
 
-  it('is DONE with 100 ids at most', async () => {
+  it('is DONE with 100 ids at most, and what is left out is counted', async () => {
     const images = Array.from({ length: 5000 }, (_, i) => ({ id: uuid(i) }));
     await run(CHANGE, () => ({ ...DONE, images }));
     expect(outcomes[0]?.objectIds).toHaveLength(100);
+    expect(outcomes[0]?.facts).toEqual({ omittedIds: 4900 });
+  });
+
+  it('is DONE with what the service tells, where the payload does not show it', async () => {
+    const told = { objectIds: [idOf(7)], facts: { updated: 1 } };
+    await run(CHANGE, () => ({ ...DONE, image: { id: uuid(1) }, audited: told }));
+    expect(outcomes).toEqual([{ result: 'DONE', codes: [], ...told }]);
   });
 
   it('is DONE without ids for a payload that holds nothing', async () => {
     for (const payload of [null, {}, { userErrors: [], image: null, images: null }]) {
       await run('mutation { other { token } }', () => payload);
-      expect(outcomes.pop()).toEqual({ result: 'DONE', codes: [], objectIds: [] });
+      expect(outcomes.pop()).toEqual({ result: 'DONE', codes: [], objectIds: [], facts: null });
     }
   });
 
   it('is CHECKED, and of no object, where that is all it was asked for', async () => {
     const validateOnly = { id: idOf(1), validateOnly: true };
     await run(CHANGE, () => ({ ...DONE, image: { id: uuid(1) } }), validateOnly);
-    expect(outcomes).toEqual([{ result: 'CHECKED', codes: [], objectIds: [] }]);
+    expect(outcomes).toEqual([{ result: 'CHECKED', codes: [], objectIds: [], facts: null }]);
   });
 
   it('is REFUSED with each code once', async () => {
@@ -156,19 +165,21 @@ describe('what came of it', () => {
       id: idOf(1),
       validateOnly: true,
     });
-    expect(outcomes).toEqual([{ result: 'REFUSED', codes: ['REQUIRED', 'TOO_LONG'], objectIds: [] }]);
+    expect(outcomes).toEqual([
+      { result: 'REFUSED', codes: ['REQUIRED', 'TOO_LONG'], objectIds: [], facts: null },
+    ]);
   });
 
   it('is REFUSED for an import of which no row was left, and DONE for another', async () => {
     const none = { created: 0, updated: 0, unchanged: 0, rowErrors: [{ code: 'REQUIRED' }] };
     await run(CHANGE, () => ({ ...DONE, ...none }));
-    expect(outcomes.pop()).toEqual({ result: 'REFUSED', codes: ['REQUIRED'], objectIds: [] });
+    expect(outcomes.pop()).toEqual({ result: 'REFUSED', codes: ['REQUIRED'], objectIds: [], facts: null });
     for (const counts of [
       { ...none, unchanged: 1 },
       { ...none, rowErrors: [] },
     ]) {
       await run(CHANGE, () => ({ ...DONE, ...counts }));
-      expect(outcomes.pop()).toEqual({ result: 'DONE', codes: [], objectIds: [] });
+      expect(outcomes.pop()).toEqual({ result: 'DONE', codes: [], objectIds: [], facts: null });
     }
   });
 
@@ -184,6 +195,6 @@ describe('what came of it', () => {
       throw error;
     });
     expect(errors?.[0]?.originalError).toBe(error);
-    expect(outcomes).toEqual([{ result, codes: [code], objectIds: [] }]);
+    expect(outcomes).toEqual([{ result, codes: [code], objectIds: [], facts: null }]);
   });
 });

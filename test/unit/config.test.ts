@@ -87,6 +87,7 @@ describe('the configuration', () => {
     OIDC_ISSUER: 'https://login.example/realm',
     OIDC_AUDIENCE: 'slipway',
     OIDC_USERNAME_CLAIM: 'email',
+    OIDC_TOKEN_DAYS: '7',
     SLIPWAY_ORIGINS: 'https://platform.example, http://localhost:3000',
     SLIPWAY_TRUSTED_PROXIES: '10.0.0.1,fd00::/8',
     SLIPWAY_GRAPHIQL: 'off',
@@ -141,7 +142,12 @@ describe('the configuration', () => {
         maxSockets: 1,
         maxRunning: 7,
       },
-      oidc: { issuer: 'https://login.example/realm', audience: 'slipway', usernameClaim: 'email' },
+      oidc: {
+        issuer: 'https://login.example/realm',
+        audience: 'slipway',
+        usernameClaim: 'email',
+        tokenDays: 7,
+      },
       dataDir: '/var/lib/slipway',
       databaseUrl: 'postgresql://user:password@db:5432/slipway',
       engineEndpoint: 'unix:///run/podman/podman.sock',
@@ -218,10 +224,7 @@ describe('the configuration', () => {
     ['SLIPWAY_INSTALL', ['maybe', 'YES', 'true']],
     ['SLIPWAY_BUILDER', ['kaniko']],
     ['SLIPWAY_ADMIN_TOKEN', ['x'.repeat(31), ` ${'x'.repeat(31)} `, `${TOKEN}\n${TOKEN}`, `${TOKEN}€`]],
-    [
-      'OIDC_ISSUER',
-      ['login.example', 'ftp://login.example', 'https://a.io/?b', `https://a.io/${'x'.repeat(255)}`],
-    ],
+    ['OIDC_TOKEN_DAYS', ['0', '36501', '1.5']],
     ['SLIPWAY_ORIGINS', ['https://a.example/', 'a.example', '*', 'null', 'https://a.example/b']],
     ['SLIPWAY_TRUSTED_PROXIES', ['proxy.example', '10.0.0.0/33', '0.0.0.0/0', 'all']],
     ['SLIPWAY_GRAPHIQL', ['no', 'true']],
@@ -275,10 +278,26 @@ describe('the configuration', () => {
     expect(verify('docker.io,quay.io')).toEqual({ publicHosts: false, hosts: ['docker.io', 'quay.io'] });
   });
 
-  it('refuses an issuer without an audience: any token of its would do', () => {
+  it.each(['login.example', 'ftp://login.example', 'https://a.io/?b', `https://a.io/${'x'.repeat(255)}`])(
+    'refuses %s for an issuer',
+    (issuer) => {
+      const problems = problemsOf({ OIDC_ISSUER: issuer, OIDC_AUDIENCE: 'slipway' });
+      expect(problems).toEqual([expect.stringMatching('^OIDC_ISSUER: must ')]);
+    },
+  );
+
+  it('refuses an issuer without an audience, and an audience without an issuer', () => {
     expect(problemsOf({ OIDC_ISSUER: 'https://login.example' })).toEqual([
       expect.stringMatching('^OIDC_AUDIENCE: must '),
     ]);
+    expect(problemsOf({ OIDC_AUDIENCE: 'slipway', PORT: 'x' })).toEqual([
+      expect.stringMatching('^PORT: must '),
+      expect.stringMatching('^OIDC_ISSUER: must '),
+    ]);
+  });
+
+  it('serves no page for writing documents where only known ones are executed', () => {
+    expect(readConfig({ SLIPWAY_DOCUMENTS: 'documents.json' }, '/').http.graphiql).toBe(false);
   });
 
   it('refuses a default time limit above the longest one', () => {

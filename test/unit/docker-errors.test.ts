@@ -21,6 +21,16 @@ describe('what a build says when it fails', () => {
     });
   });
 
+  it.each([
+    ['exec: "slirp4netns": executable file not found in $PATH', 'install slirp4netns'],
+    ['failed to read from slirp4netns sync pipe: EOF', '/dev/net/tun'],
+    ['cannot use networks as rootless', 'SLIPWAY_BUILD_NETWORK has to be default or none'],
+  ])('says what Podman without root lacks to give a step its network: %s', (words, advice) => {
+    const failure = buildFailure(says(`building at STEP "RUN make": ${words}`), STEP);
+    expect(failure).toMatchObject({ reason: 'STEP_FAILED', step: 4, exitCode: null });
+    expect(failure.message).toContain(advice);
+  });
+
   it('is out of memory only where something says so', () => {
     const killed = says('exit code: 137', 137);
     expect(buildFailure(killed, STEP, { output: 'Compiling…\nKilled\n' }).reason).toBe('OUT_OF_MEMORY');

@@ -27,7 +27,13 @@ afterEach(async () => {
 function verifierOf(options: { usernameClaim?: string; issuer?: string } = {}): VerifyJwt {
   const fetch = createGuardedFetch(new Set([new URL(issuer.issuer).origin]));
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
-  const oidc = { issuer: issuer.issuer, audience: AUDIENCE, usernameClaim: 'preferred_username', ...options };
+  const oidc = {
+    issuer: issuer.issuer,
+    audience: AUDIENCE,
+    usernameClaim: 'preferred_username',
+    tokenDays: 90,
+    ...options,
+  };
   return createJwtVerifier(oidc, { fetch, log });
 }
 /** Lets this much time pass for all that asks what time it is. */
@@ -56,7 +62,12 @@ describe('a JWT', () => {
     async (alg) => {
       await using other = await startOidcIssuer(alg);
       const fetch = createGuardedFetch(new Set([new URL(other.issuer).origin]));
-      const oidc = { issuer: other.issuer, audience: AUDIENCE, usernameClaim: 'preferred_username' };
+      const oidc = {
+        issuer: other.issuer,
+        audience: AUDIENCE,
+        usernameClaim: 'preferred_username',
+        tokenDays: 90,
+      };
       const verify = createJwtVerifier(oidc, { fetch, log: pino({ level: 'silent' }) });
       expect(await verify(await other.sign())).toMatchObject({ subject: 'subject-1' });
     },
@@ -81,7 +92,19 @@ describe('a JWT', () => {
     ['a subject that is too long', { sub: 'x'.repeat(256) }],
   ])('with %s is refused, and the log says why', async (_, claims) => {
     expect(await verifierOf()(await issuer.sign(claims))).toBeNull();
-    expect(lines).toEqual([expect.stringMatching(/"level":20.*"reason":".+"/)]);
+    expect(lines).toEqual([expect.stringMatching(/"level":[24]0.*"reason":".+"/)]);
+  });
+
+  it('that is refused is warned of once in a minute for each reason, as a wrong setting refuses all; an end is none', async () => {
+    const verify = verifierOf();
+    const levelOf = async (claims: Record<string, unknown>) => {
+      await verify(await issuer.sign(claims));
+      return (JSON.parse(lines.at(-1) ?? '') as { level: number }).level;
+    };
+    expect(await levelOf({ aud: 'other' })).toBe(40);
+    expect(await levelOf({ aud: 'other' })).toBe(20);
+    expect(await levelOf({ sub: '' })).toBe(40);
+    expect(await levelOf({ exp: 1 })).toBe(20);
   });
 
   it.each(['logout+jwt', 'secevent+jwt', 'dpop+jwt'])(
@@ -90,6 +113,12 @@ describe('a JWT', () => {
       expect(await verifierOf()(await issuer.sign({}, { header: { typ } }))).toBeNull();
     },
   );
+
+  it('that tells of a sign-out, and names no type, is refused', async () => {
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+    expect(await verifierOf()(await issuer.sign({ events }))).toBeNull();
+    expect(await verifierOf()(await issuer.sign({ events: null }))).toBeNull();
+  });
 
   it('is good until its end, and from a little before its beginning, for clocks that differ', async () => {
     holdTime();
@@ -140,7 +169,9 @@ describe('a JWT', () => {
   it.each([
     [true, true],
     ['true', true],
-    [undefined, true],
+    [undefined, false],
+    [null, false],
+    [1, false],
     [false, false],
     ['false', false],
   ])('whose name is an address that is verified, %j, is good: %j', async (email_verified, isGood) => {

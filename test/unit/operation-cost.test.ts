@@ -7,7 +7,7 @@ import {
   validate,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { createCostOf } from '../../src/graphql/operation-cost.ts';
+import { createCostOf, createEventCostOf } from '../../src/graphql/operation-cost.ts';
 
 const schema = buildSchema(`
   type Query { thing: Thing things(first: Int, last: Int): ThingConnection! nodes(ids: [ID!]!): [Thing]! plain: [Thing!]! }
@@ -15,7 +15,7 @@ const schema = buildSchema(`
   type ThingConnection { edges: [ThingEdge!]! nodes: [Thing!]! totalCount: Int! pageInfo: PageInfo! }
   type ThingEdge { cursor: String! node: Thing! }
   type PageInfo { hasNextPage: Boolean! }
-  type Thing { name: String size: Int part: Thing parts: [Thing!]! things(first: Int, last: Int): ThingConnection! lines(first: Int): ThingConnection! }
+  type Thing { name: String tags: [String!]! size: Int part: Thing parts: [Thing!]! things(first: Int, last: Int): ThingConnection! lines(first: Int): ThingConnection! }
 `);
 const extend = (type: string, field: string, extensions: object) => {
   const found = schema.getType(type);
@@ -38,7 +38,13 @@ function cost(text: string, variables: Record<string, unknown> = {}): number {
 
 describe('the cost of an operation', () => {
   it.each([
-    ['nothing for scalars', '{ __typename }', 0],
+    ['nothing for a scalar', '{ __typename }', 0],
+    [
+      'a fiftieth for each of many scalars',
+      '{ things(first: 100) { nodes { name a: name b: name c: name d: name } } }',
+      111,
+    ],
+    ['a tenth for a list of scalars', '{ things(first: 100) { nodes { tags } } }', 111],
     ['1 for an object', '{ thing { name } }', 1],
     ['5 for a list without pages', '{ plain { name part { name } } }', 10],
     ['20 for a page where nothing is said', '{ things { nodes { name } } }', 21],
@@ -49,10 +55,10 @@ describe('the cost of an operation', () => {
     [
       'the product of pages in pages',
       '{ things(first: 100) { nodes { things(first: 100) { nodes { name } } } } }',
-      10_201,
+      10_401,
     ],
     ['what a field says of itself', '{ plain { size } }', 5 * 41],
-    ['a page of its own size', '{ thing { lines { nodes { name } } } }', 1 + 5 + 101],
+    ['a page of its own size', '{ thing { lines { nodes { name } } } }', 1 + 5 + 103],
     ['one for each id', '{ nodes(ids: ["a", "b", "c"]) { name } }', 3],
     ['10 for a mutation', 'mutation { make { name } again: make { name } }', 22],
     ['what a mutation says of itself', 'mutation { makeAll { name } }', 501],
@@ -88,7 +94,7 @@ describe('the cost of an operation', () => {
     const operation = getOperationAST(document);
     if (!operation) throw new Error('one operation, please');
     expect(costOf(document, operation, { ids: ['a', 'b'], n: 1 })).toBe(2 * 3);
-    expect(costOf(document, operation, { ids: ['a'], n: 100 })).toBe(102);
+    expect(costOf(document, operation, { ids: ['a'], n: 100 })).toBe(104);
   });
 
   it('leaves out what @skip and @include leave out', () => {
@@ -102,9 +108,9 @@ describe('the cost of an operation', () => {
   });
 
   it('knows variables that are called like what every object has', () => {
-    expect(cost('query ($toString: Int = 90) { things(first: $toString) { nodes { name } } }')).toBe(91);
+    expect(cost('query ($toString: Int = 90) { things(first: $toString) { nodes { name } } }')).toBe(93);
     const proto = JSON.parse('{ "__proto__": { "n": 0 } }') as Record<string, unknown>;
-    expect(cost('query ($n: Int = 90) { things(first: $n) { nodes { name } } }', proto)).toBe(91);
+    expect(cost('query ($n: Int = 90) { things(first: $n) { nodes { name } } }', proto)).toBe(93);
   });
 
   it('is that of a document for each of its operations', () => {
@@ -117,10 +123,49 @@ describe('the cost of an operation', () => {
   });
 
   it('lets introspection be asked for, and its circles not too often', () => {
-    expect(cost(getIntrospectionQuery())).toBeLessThan(3000);
+    expect(cost(getIntrospectionQuery())).toBeLessThan(1000);
+    const aliases = Array.from({ length: 90 }, (_, n) => `a${n}: description`).join(' ');
+    expect(cost(`{ __schema { types { fields { ${aliases} } } } }`)).toBeGreaterThan(90);
     const circle = 'types { fields { type { fields { type { name } args { type { name } } } } } }';
     expect(
       cost(`{ ${Array.from({ length: 90 }, (_, n) => `a${n}: __schema { ${circle} }`).join(' ')} }`),
     ).toBeGreaterThan(3000);
+  });
+});
+
+describe('the cost of an event of a subscription', () => {
+  const events = buildSchema(`
+    type Query { me: String }
+    type Subscription { log: Event! }
+    union Event = Lines | End
+    type Lines { lines: [Line!]! last: Int thing: Thing }
+    type Line { seq: Int text: String }
+    type End { thing: Thing! }
+    type Thing { name: String part: Thing }
+  `);
+  const given = (type: string, field: string, resolve?: () => unknown, extensions: object = {}) => {
+    const found = events.getType(type);
+    if (found && 'getFields' in found) Object.assign(found.getFields()[field] ?? {}, { resolve, extensions });
+  };
+  given('Subscription', 'log', () => ({}));
+  given('Line', 'text', undefined, { cost: 3 });
+  given('Thing', 'part', () => ({}));
+  const ended = events.getType('End');
+  if (ended) ended.extensions = { comesOnce: true };
+  const eventCostOf = createEventCostOf(events);
+
+  it.each([
+    [
+      'nothing for what comes with it',
+      '... on Lines { __typename last lines { seq text } thing { name } }',
+      0,
+    ],
+    ['1 for what is looked up, and all that is below', '... on Lines { thing { part { name } } }', 1.02],
+    ['nothing for what comes once', '... on End { thing { part { name } } }', 0],
+  ])('is %s', (_case, selection, expected) => {
+    const document = parse(`subscription { log { ${selection} } }`);
+    expect(validate(events, document, specifiedRules)).toEqual([]);
+    const operation = getOperationAST(document);
+    expect(operation && eventCostOf(document, operation, {})).toBe(expected);
   });
 });

@@ -1,4 +1,4 @@
-import { buildSchema, getOperationAST, parse } from 'graphql';
+import { buildSchema, GraphQLError, getOperationAST, parse } from 'graphql';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createOperationGuard } from '../../src/graphql/create-operation-guard.ts';
 import { ForbiddenError } from '../../src/shared/errors.ts';
@@ -14,11 +14,16 @@ const BOB: Somebody = { name: 'bob' };
 const schema = buildSchema(`
   type Query { thing: Thing things(first: Int): Things! }
   type Mutation { make: Thing }
+  type Subscription { made: Thing }
   type Things { nodes: [Thing!]! }
   type Thing { name: String things(first: Int): Things! }
 `);
 
-const THOUSAND = '{ things(first: 9) { nodes { things(first: 100) { nodes { name } } } } }'; // 1 + 9 × 102
+const looked = schema.getType('Thing');
+if (looked && 'getFields' in looked)
+  Object.assign(looked.getFields()['things'] ?? {}, { resolve: () => ({}) });
+
+const THOUSAND = '{ things(first: 9) { nodes { things(first: 100) { nodes { name } } } } }'; // 1 + 9 × 104
 
 function guardOf(limits: { maxCost?: number; costPerMinute?: number | null; maxRunning?: number } = {}) {
   const guard = createOperationGuard<Somebody>({
@@ -47,9 +52,9 @@ describe('an operation', () => {
   });
 
   it('is refused where it costs more, with its cost', async () => {
-    const { admit } = guardOf({ maxCost: 918 });
+    const { admit } = guardOf({ maxCost: 936 });
     await expect(admit(ADA, THOUSAND)).rejects.toMatchObject({
-      extensions: { code: 'QUERY_TOO_COSTLY', details: { cost: 919, limit: 918 } },
+      extensions: { code: 'QUERY_TOO_COSTLY', details: { cost: 937, limit: 936 } },
     });
   });
 
@@ -67,6 +72,45 @@ describe('an operation', () => {
     await expect(admit(reader, 'mutation { make { name } }')).rejects.toThrow(ForbiddenError);
     expect((await admit(reader, '{ thing { name } }')).cost.requested).toBe(1);
     expect((await admit(ADA, 'mutation { make { name } }')).cost.requested).toBe(11);
+  });
+});
+
+describe('a subscription', () => {
+  it('may cost 1,000, however much an operation may', async () => {
+    const { admit } = guardOf({ maxCost: 10_000 });
+    const text =
+      'subscription { made { things(first: 100) { nodes { things(first: 9) { nodes { name } } } } } }';
+    await expect(admit(ADA, text)).rejects.toMatchObject({
+      extensions: { code: 'QUERY_TOO_COSTLY', details: { limit: 1000 } },
+    });
+  });
+});
+
+describe('an answer', () => {
+  const refusal = { extensions: { code: 'ANSWER_TOO_LARGE', details: { limit: 64 * 1024 * 1024 } } };
+  const text = 'x'.repeat(1024 * 1024);
+
+  it('is refused where it would be too large, which is seen without writing it', async () => {
+    const { admit } = guardOf();
+    const { weigh } = await admit(ADA, '{ thing { name } }');
+    const texts = (count: number) => ({
+      data: Object.fromEntries(Array.from({ length: count }, (_, n) => [`a${n}`, text])),
+    });
+    expect(weigh(texts(63))).toBeNull();
+    expect(weigh(texts(64))).toMatchObject(refusal);
+    expect(weigh(texts(100_000))).toMatchObject(refusal);
+    expect(weigh({ data: { all: [{ ['k'.repeat(1000)]: 1 }, Array(2_000_000).fill(1)] } })).toMatchObject(
+      refusal,
+    );
+    expect(
+      weigh({ data: null, errors: Array<GraphQLError>(200_000).fill(new GraphQLError('x')) }),
+    ).toMatchObject(refusal);
+  });
+
+  it('that is refused of a mutation says that it was done', async () => {
+    const { admit } = guardOf();
+    const { weigh } = await admit(ADA, 'mutation { make { name } }');
+    expect(weigh({ data: { make: Array(100).fill(text) } })?.message).toContain('is changed');
   });
 });
 
@@ -92,27 +136,69 @@ describe('what a viewer spends', () => {
   });
 
   it('has the least waiting time of a second', async () => {
-    const { admit } = guardOf({ costPerMinute: 6000 });
+    const { admit } = guardOf({ costPerMinute: 12_000 });
+    await admit(ADA, THOUSAND);
     await admit(ADA, THOUSAND);
     vi.advanceTimersByTime(9999);
-    await expect(admit(ADA, THOUSAND)).rejects.toMatchObject(limited({ retryAfter: 1, limit: 1000 }));
+    await expect(admit(ADA, THOUSAND)).rejects.toMatchObject(limited({ retryAfter: 1, limit: 2000 }));
   });
 
   it('leaves room for the dearest operation, however little a minute gives', async () => {
-    const { admit } = guardOf({ costPerMinute: 500 });
+    const { admit } = guardOf({ costPerMinute: 1000 });
     await admit(ADA, THOUSAND);
-    await expect(admit(ADA, THOUSAND)).rejects.toMatchObject(limited({ retryAfter: 120, limit: 1000 }));
+    await admit(ADA, THOUSAND);
+    await expect(admit(ADA, THOUSAND)).rejects.toMatchObject(limited({ retryAfter: 120, limit: 2000 }));
     vi.advanceTimersByTime(120_000);
     await admit(ADA, THOUSAND);
   });
 
   it('counts what was refused, and long documents for their length', async () => {
-    const { guard, admit } = guardOf({ costPerMinute: 12_000, maxCost: 918 });
+    const { guard, admit } = guardOf({ costPerMinute: 21_000, maxCost: 936 });
     await expect(admit(ADA, THOUSAND)).rejects.toMatchObject({ extensions: { code: 'QUERY_TOO_COSTLY' } });
     await guard.countRefused(ADA);
-    await guard.countRefused(ADA);
     await admit(ADA, `{ __typename } #${' '.repeat(7900)}`);
-    await expect(guard.countRefused(ADA)).rejects.toMatchObject(limited({ retryAfter: 10, limit: 2000 }));
+    await expect(guard.countRefused(ADA)).rejects.toMatchObject(limited({ retryAfter: 10, limit: 3500 }));
+  });
+
+  it('is 10 for the least operation', async () => {
+    const { admit } = guardOf({ costPerMinute: 12_000, maxRunning: 1000 });
+    for (let n = 0; n < 200; n += 1) await admit(ADA, '{ __typename }');
+    await expect(admit(ADA, '{ __typename }')).rejects.toMatchObject(
+      limited({ retryAfter: 10, limit: 2000 }),
+    );
+  });
+
+  it('is what answers weigh where that is more, and the next operation pays', async () => {
+    const { admit } = guardOf({ costPerMinute: 12_000 });
+    const heavy = await admit(ADA, '{ thing { name } }');
+    expect(heavy.weigh({ data: { thing: { name: 'x'.repeat(2000 * 8192) } } })).toBeNull();
+    await expect(admit(ADA, '{ __typename }')).rejects.toMatchObject(
+      limited({ retryAfter: 10, limit: 2000 }),
+    );
+    const light = await admit(BOB, THOUSAND);
+    light.weigh({ data: { thing: { name: 'x'.repeat(900 * 8192) } } });
+    await admit(BOB, THOUSAND);
+  });
+
+  it('is paid for each event of a subscription before it is looked up', async () => {
+    const { admit } = guardOf({ costPerMinute: 12_000 });
+    const plain = await admit(ADA, 'subscription { made { name } }');
+    for (let n = 0; n < 10_000; n += 1) await plain.chargeEvent();
+    const dear = await admit(ADA, 'subscription { made { things(first: 9) { nodes { name } } } }');
+    let events = 0;
+    const follow = async () => {
+      for (; events < 1000; events += 1) await dear.chargeEvent();
+    };
+    await expect(follow()).rejects.toMatchObject(limited({ retryAfter: 10, limit: 2000 }));
+    expect(events).toBeGreaterThan(150);
+    expect(events).toBeLessThan(200);
+  });
+
+  it('is what the events of a subscription weigh', async () => {
+    const { admit } = guardOf({ costPerMinute: 12_000 });
+    const made = await admit(ADA, 'subscription { made { name } }');
+    made.weigh({ data: { made: { name: 'x'.repeat(2000 * 8192) } } });
+    await expect(made.chargeEvent()).rejects.toMatchObject(limited({ retryAfter: 10, limit: 2000 }));
   });
 
   it('is not counted where there is no limit', async () => {
@@ -124,6 +210,15 @@ describe('what a viewer spends', () => {
 });
 
 describe('what a viewer has running', () => {
+  it('is also what holds one of its places', async () => {
+    const { guard, admit } = guardOf({ maxRunning: 1 });
+    const held = guard.hold(ADA);
+    await expect(admit(ADA, '{ __typename }')).rejects.toMatchObject(limited({ retryAfter: 1, limit: 1 }));
+    expect(() => guard.hold(ADA)).toThrow('At most 1');
+    held[Symbol.dispose]();
+    await admit(ADA, '{ __typename }');
+  });
+
   it('is limited, and each end of an operation makes room for one, however often it is told', async () => {
     const { admit } = guardOf({ maxRunning: 2 });
     const first = await admit(ADA, '{ __typename }');

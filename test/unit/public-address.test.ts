@@ -23,6 +23,11 @@ describe('an address that is not public', () => {
     ['behind a translator', ['64:ff9b::7f00:1', '64:ff9b:1::1', '2002:7f00:1::', '2001:0:4136:e378::1']],
     ['reserved or for documentation', ['192.0.0.192', '192.0.2.1', '198.18.0.1', '203.0.113.1', '240.0.0.1']],
     ['reserved or for documentation', ['2001:db8::1', '3fff::1', '100::1', '4000::1', '5f00::1']],
+    [
+      "a cloud's own",
+      ['168.63.129.16', '::ffff:168.63.129.16', '100.100.100.200', '192.0.0.192', '169.254.42.42'],
+    ],
+    ["a cloud's own in IPv6", ['fd00:ec2::254', 'fd20:ce::254', 'fd00:c1::a9fe:a9fe', 'fe80::a9fe:a9fe']],
     ['no address', ['', 'localhost', '999.1.1.1', '1.2.3.4.5', '::g']],
   ])('can be %s: %s', (_, addresses) => {
     expect(addresses.filter(isPublicAddress)).toEqual([]);

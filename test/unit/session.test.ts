@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ACTIONS, type Action, type ScopeAction, type Session } from '../../src/auth/session.ts';
 import type { Role } from '../../src/shared/enums.ts';
+import { UnavailableError } from '../../src/shared/errors.ts';
 import { sessionOf } from '../support/sessions.ts';
 
 const ROLES = ['VIEWER', 'DEVELOPER', 'OWNER'] as const satisfies readonly Role[];
@@ -95,5 +96,29 @@ describe('a session', () => {
         details: { action: 'namespace:create', requiredScope: 'WRITE' },
       }),
     );
+  });
+});
+
+describe('a session that lasts', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('is renewed where it is older than it may be, and not before', async () => {
+    const renewed = sessionOf();
+    const renew = vi.fn(async () => renewed);
+    const session = sessionOf({ renew });
+    vi.advanceTimersByTime(1000);
+    expect(await session.upToDate(1000)).toBe(session);
+    expect(renew).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(await session.upToDate(1000)).toBe(renewed);
+  });
+
+  it('is refused where it has ended, or where nobody can tell', async () => {
+    const away = new UnavailableError();
+    const [ended, unknown] = [sessionOf(), sessionOf({ renew: async () => await Promise.reject(away) })];
+    vi.advanceTimersByTime(2000);
+    await expect(ended.upToDate(1000)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect(unknown.upToDate(1000)).rejects.toBe(away);
   });
 });

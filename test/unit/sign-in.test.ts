@@ -25,7 +25,6 @@ describe('an address from which 300 tokens were refused within a minute', () => 
     const { retryAfter } = (refusal as RateLimitedError).details;
     expect(retryAfter).toBeGreaterThanOrEqual(1);
     expect(retryAfter).toBeLessThanOrEqual(60);
-    await expect(signIn(null, ATTACKER)).rejects.toThrow(RateLimitedError);
   });
 
   it('may try again when the minute is over', async () => {
@@ -64,23 +63,49 @@ describe('an address from which 300 tokens were refused within a minute', () => 
     expect(await signIn('good-new', ATTACKER)).toEqual({ token: 'good-new' });
   });
 
-  it('has its unknown tokens looked up one at a time, which a known one does not wait for', async () => {
+  it('has its unknown tokens looked up four at a time, which a known one does not wait for', async () => {
     const { lookUp, signIn, refuse } = createSignInOfTest();
     await signIn('good-old', ATTACKER);
     await refuse(LIMIT);
     const answer = gate();
-    lookUp.mockImplementationOnce(async () => {
+    lookUp.mockImplementation(async (token) => {
+      if (token?.startsWith('good')) return { token };
       await answer.opened;
       return null;
     });
     const before = lookUp.mock.calls.length;
     const flood = Array.from({ length: 50 }, (_, n) => signIn(`worse-${n}`, ATTACKER));
     const refusals = Promise.allSettled(flood);
-    await vi.waitFor(() => expect(lookUp.mock.calls.length).toBe(before + 1));
+    await vi.waitFor(() => expect(lookUp.mock.calls.length).toBe(before + 4));
     expect(await signIn('good-old', ATTACKER)).toEqual({ token: 'good-old' });
-    expect(lookUp.mock.calls.length - before).toBe(2);
+    expect(lookUp.mock.calls.length - before).toBe(5);
     answer.open();
     for (const refusal of await refusals) expect(refusal.status).toBe('rejected');
+  });
+
+  it('is one also where they all came at once', async () => {
+    const { lookUp, signIn } = createSignInOfTest();
+    const flood = Array.from({ length: 1500 }, (_, n) => signIn(`bad-${n}`, ATTACKER));
+    const outcomes = await Promise.allSettled(flood);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(LIMIT);
+    expect(lookUp).toHaveBeenCalledTimes(1500);
+  });
+
+  it('is none where they were good, however many came at once', async () => {
+    const { signIn, refuse } = createSignInOfTest();
+    const tokens = Array.from({ length: 1000 }, (_, n) => `good-${n}`);
+    expect(await Promise.all(tokens.map((token) => signIn(token, ATTACKER)))).toEqual(
+      tokens.map((token) => ({ token })),
+    );
+    await refuse(LIMIT);
+  });
+
+  it('is never reached without any token, which costs no look-up', async () => {
+    const { lookUp, signIn, refuse } = createSignInOfTest();
+    for (let n = 0; n < 1000; n += 1) expect(await signIn(null, ATTACKER)).toBeNull();
+    expect(lookUp).not.toHaveBeenCalled();
+    await refuse(LIMIT);
+    expect(await signIn(null, ATTACKER)).toBeNull();
   });
 
   it('is never reached by failures of ours', async () => {

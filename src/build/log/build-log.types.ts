@@ -1,4 +1,4 @@
-import { ArgsType, createUnionType, Field, Int, ObjectType } from 'type-graphql';
+import { ArgsType, createUnionType, Extensions, Field, Int, ObjectType } from 'type-graphql';
 import { PageInfo } from '../../graphql/connection.ts';
 import { DateTime, SafeInt } from '../../graphql/scalars.ts';
 import { ImageBuildStatus, LogGapReason, LogStream } from '../../shared/enums.ts';
@@ -23,12 +23,15 @@ export class BuildLogLineObject {
   })
   step!: number | null;
 
+  // A page of 1,000 has 2 MiB of them at the most.
+  @Extensions({ cost: 0.1 })
   @Field(() => String, {
     description:
       'As text, fit to be shown in a terminal or a page: without its newline, terminal codes and control characters other than TAB, CR and NUL. Bytes that are no UTF-8 show as U+FFFD.',
   })
   text!: string;
 
+  @Extensions({ cost: 0.1 })
   @Field(() => String, {
     description:
       'The bytes as they were printed, without the newline, in base64: for who renders terminal codes or needs bytes that are no UTF-8.',
@@ -128,6 +131,7 @@ export class BuildLogArgs implements PageArgs {
   before?: string;
 }
 
+@Extensions({ comesOnce: true })
 @ObjectType('ImageBuildLogEnd', {
   description: 'The build has ended and its whole log was sent.',
   simpleResolvers: true,

@@ -11,7 +11,8 @@ const NO_NETWORK = 'none';
  * networks.
  *
  * It is never the network of the machine itself, on whose loopback the registry and the database listen. Podman's API (4.3) takes
- * just that where nothing is said: measured, a step fetched from the registry there.
+ * just that where nothing is said: measured, a step fetched from the registry there. Podman that an ordinary user runs makes a network of
+ * each step's own, see `rootless-network.ts`, and knows no networks with names.
  *
  * @throws EngineError DOCKERFILE_INVALID where the builder cannot be connected to it
  */

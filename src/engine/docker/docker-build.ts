@@ -15,9 +15,12 @@ import { ClassicProgress } from './classic-progress.ts';
 import { buildFailure, engineWords, isHttpError, toEngineError } from './docker-errors.ts';
 import type { EngineConnection, StreamCall } from './engine-connection.ts';
 import { readMessages } from './engine-messages.ts';
-import { resultTag, tagName } from './kept-images.ts';
+import { type KeptTag, newTag, resultTag, tagName } from './kept-images.ts';
+import { withDockerHub } from './podman-bases.ts';
+import { PODMAN_BUILD, PODMAN_HEADERS, PODMAN_QUERY, withImage } from './podman-build.ts';
 import { PodmanProgress } from './podman-progress.ts';
 import { registryConfigHeader } from './registry-auths.ts';
+import { refuseHostLoopback } from './rootless-network.ts';
 import { ClassicFetches, PodmanFetches } from './step-fetches.ts';
 
 /** What is the same for all builds. */
@@ -48,21 +51,25 @@ export async function* runBuild(
   const connected = buildNetwork(builder, network);
   const progress = progressOf(builder, dockerfile, request.target);
   const fetches = fetchesOf(builder, dockerfile);
+  const podmanTag = builder === 'PODMAN' ? newTag() : null;
   // Ends the engine's work too when the consumer stops reading.
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const output = new ClassicOutput(engine, both);
   let session: BuildKitSession | null = null;
   try {
+    if (builder === 'PODMAN') await refuseHostLoopback(engine, info, network, both);
     session = await openSession(engine, builder, request, dockerfile, both);
     const stream = await startBuild(
       engine,
       builder,
       request,
+      podmanTag ?? resultTag(request.labels),
       { ...limits.query, ...connected, session: session?.id },
       both,
     );
-    for await (const message of untilSilent(readMessages(stream), fetches, maxFetchSilenceMs)) {
+    const messages = untilSilent(readMessages(stream), fetches, maxFetchSilenceMs);
+    for await (const message of podmanTag ? withImage(messages, engine, podmanTag, both) : messages) {
       const told = progress.read(message, new Date());
       fetches.read(message, told);
       const failure = progress.failure && withLimits(progress.failure, limits);
@@ -108,15 +115,17 @@ async function startBuild(
   engine: EngineConnection,
   builder: BuilderKind,
   request: BuildRequest,
+  tag: KeptTag | null,
   more: StreamCall['query'],
   signal: AbortSignal,
 ) {
-  const { tar, dockerfilePath } = await packContext(request.dockerfile, request.files);
+  const isPodman = builder === 'PODMAN';
+  const dockerfile = isPodman ? withDockerHub(request) : request.dockerfile;
+  const { tar, dockerfilePath } = await packContext(dockerfile, request.files);
   const { buildArgs, labels, target, noCache, registryAuths } = request;
-  const tag = resultTag(labels);
   try {
     return await engine.post({
-      path: '/build',
+      path: isPodman ? PODMAN_BUILD : '/build',
       query: {
         dockerfile: dockerfilePath,
         rm: true,
@@ -131,10 +140,14 @@ async function startBuild(
         version: builder === 'BUILDKIT' ? 2 : undefined,
         // Not for BuildKit, whose cache keys hold the extra hosts, and whose containers the engine does not list.
         extrahosts: builder === 'CLASSIC' ? markerHosts(labels) : undefined,
+        ...(isPodman && PODMAN_QUERY),
         ...more,
       },
       // BuildKit asks for them in its session.
-      headers: builder === 'BUILDKIT' ? {} : registryConfigHeader(registryAuths),
+      headers: {
+        ...(builder !== 'BUILDKIT' && registryConfigHeader(registryAuths)),
+        ...(isPodman && PODMAN_HEADERS),
+      },
       body: tar,
       signal,
     });

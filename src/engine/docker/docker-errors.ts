@@ -15,6 +15,10 @@ const NOT_FOUND =
   /manifest unknown|manifest for .* not found|pull access denied|name unknown|name invalid|repository .*(?:not found|does not exist)|: not found\b|no such image|no matching manifest|no match for platform|insufficient_scope|unauthorized|no basic auth|authentication required/i;
 const UNREACHABLE =
   /dial (?:tcp|unix)|\blookup\b|no such host|connection (?:refused|reset)|network is unreachable|no route to host|timed? ?out|deadline exceeded|Client\.Timeout|TLS|x509|certificate|server gave HTTP response|\bEOF\b|toomanyrequests|rate limit|unexpected (?:http )?status|\b50[0234]\b/i;
+/** Podman (4.3) that an ordinary user runs. */
+const NO_OWN_NETWORK =
+  /\bexec: "(?:slirp4netns|pasta)": |\bslirp4netns (?:sync pipe|failed)|\bpasta failed|could not find (?:slirp4netns|pasta)\b/;
+const NO_NAMED_NETWORK = /: cannot use networks as rootless$/;
 const UNPARSABLE =
   /dockerfile parse error|unknown instruction|failed to reach build target|target stage .* could not be found|failed to create LLB definition|failed to parse|syntax error|requires .*argument|invalid reference format|requires BuildKit/i;
 
@@ -41,6 +45,18 @@ export function buildFailure(
     return fail(
       'STEP_FAILED',
       `Step ${step.number} (${shorten(step.name)}) needs the secret ${secret}, which this build was not given.`,
+    );
+  }
+  if (exitCode === null && step && NO_OWN_NETWORK.test(message)) {
+    return fail(
+      'STEP_FAILED',
+      `Step ${step.number} (${shorten(step.name)}) gets no network: on the container engine's machine, install slirp4netns, and let the user who runs Podman open /dev/net/tun, or set SLIPWAY_BUILD_NETWORK=none.`,
+    );
+  }
+  if (exitCode === null && step && NO_NAMED_NETWORK.test(message)) {
+    return fail(
+      'STEP_FAILED',
+      `Step ${step.number} (${shorten(step.name)}) gets no network: Podman that an ordinary user runs knows none with names, so SLIPWAY_BUILD_NETWORK has to be default or none.`,
     );
   }
   if (exitCode !== null && base === null) {

@@ -9,7 +9,8 @@ import { FILE_NAME, type ImageExportService, MEDIA_TYPE } from './image-export.s
 
 /**
  * `GET /exports/image_list.json`: the catalogue as a file of any size, streamed at the pace of the client. It takes the same
- * token, shows the same images and takes the same filter as the query `exportImages`: `?filter={"namespace":"algo"}`.
+ * token, shows the same images and takes the same filter as the query `exportImages`: `?filter={"namespace":"algo"}`. It breaks
+ * off where the token has ended.
  */
 export function imageExportRoute(schema: GraphQLSchema, exports: ImageExportService): Route<Session> {
   return {

@@ -11,6 +11,8 @@ import { imageIdOf, printImageRecord } from './image-list-printing.rules.ts';
 
 /** Images that are read at once: some 2 MB of the document. */
 const IMAGES_PER_READ = 500;
+/** How old the rights may be that images are read with: a slow client's download goes on for hours. */
+const MAX_RIGHTS_AGE_MS = 2500;
 /** An answer of GraphQL is in memory as a whole, some times over. */
 const MAX_CONTENT_BYTES = 32 * 1024 * 1024;
 
@@ -59,21 +61,25 @@ export class ImageExportService {
   /**
    * The document piece by piece, of any size: an object of records by their image ids, the oldest first, one to a line.
    *
-   * An image that is changed meanwhile is in it as it was before or after; none is in it twice.
+   * An image that is changed meanwhile is in it as it was before or after; none is in it twice. Each is in it only where the viewer
+   * may see it by then.
    *
    * @param onImages is told how many images each piece holds
+   * @throws UnauthenticatedError the viewer's credential has ended meanwhile
    */
   async *stream(
     session: Session,
     criteria: ImageCriteria,
     onImages: (count: number) => void = () => {},
   ): AsyncGenerator<string, void, undefined> {
+    let viewer = session;
     let last: ImageRow | null = null;
     yield '{';
     for (;;) {
+      viewer = await viewer.upToDate(MAX_RIGHTS_AGE_MS);
       const images: ImageRow[] = await exportedImages(
         kysely(this.em.fork()),
-        session,
+        viewer,
         criteria,
         last,
         IMAGES_PER_READ,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Audited } from '../../audit/audit.service.ts';
 import type { Session } from '../../auth/session.ts';
 import { insertRows, updateRows } from '../../db/bulk.ts';
 import type { EntityManager } from '../../db/orm.ts';
@@ -7,6 +8,7 @@ import type { WriteGate } from '../../db/write-gate.ts';
 import type { NamespaceService } from '../../namespace/namespace.service.ts';
 import type { ImportMode } from '../../shared/enums.ts';
 import { UnavailableError } from '../../shared/errors.ts';
+import { toGlobalId } from '../../shared/global-id.ts';
 import { refuse } from '../../shared/problems.ts';
 import { inTurns } from '../../shared/turns.ts';
 import type { WorkspaceService } from '../../workspace/workspace.service.ts';
@@ -48,6 +50,8 @@ export interface Imported {
   readonly rowErrorCount: number;
   /** At most 100, and how many more there are. */
   readonly warnings: readonly string[];
+  /** `null`: nothing was written. */
+  readonly audited: Audited | null;
 }
 
 /** Reading `image_list.json` into the catalogue. */
@@ -83,8 +87,9 @@ export class ImageImportService {
           await lockDependencies(tx);
           const plan = await ImportPlan.make(tx, session, list.rows, input.mode, this.parts);
           const isRefused = input.mode === 'ATOMIC' && plan.problems.length > 0;
-          if (!isRefused && !input.validateOnly) await this.#write(tx, session, plan);
-          return answerOf(plan, list.warnings, isRefused);
+          const isOnlyChecked = isRefused || input.validateOnly;
+          const audited = isOnlyChecked ? null : await this.#write(tx, session, plan);
+          return { ...answerOf(plan, list.warnings, isRefused), audited };
         }, 'LONG');
       } catch (error) {
         if (!isTaken(error, 'image_catalogue_name') && !isTaken(error, 'image_pkey')) throw error;
@@ -97,7 +102,7 @@ export class ImageImportService {
     }
   }
 
-  async #write(tx: EntityManager, session: Session, plan: ImportPlan): Promise<void> {
+  async #write(tx: EntityManager, session: Session, plan: ImportPlan): Promise<Audited> {
     const planned = plan.rows;
     const fresh = planned.flatMap(({ namespaceId, draft }) => (namespaceId === null ? draft.namespace : []));
     const namespaces = await this.parts.namespaces.ensureAll(tx, fresh);
@@ -115,6 +120,7 @@ export class ImageImportService {
       dependencies: row.draft.dependencies,
     }));
     await replaceDependencies(tx, lists);
+    return await inTurns(auditedOf(rows));
   }
 }
 
@@ -150,6 +156,23 @@ function* imagesOf(
   return rows;
 }
 
+/** What the trail is told; the images first that others see now, or see no more. */
+function* auditedOf(
+  rows: readonly { readonly row: PlannedRow; readonly image: Pick<Image, 'id' | 'visibility'> }[],
+): Generator<void, Audited> {
+  const facts = { created: 0, updated: 0, madePublic: 0, madePrivate: 0 };
+  const objectIds: string[] = [];
+  const others: string[] = [];
+  for (const { row, image } of rows) {
+    yield;
+    const before = row.existing?.visibility ?? 'PRIVATE';
+    facts[row.existing === null ? 'created' : 'updated'] += 1;
+    if (image.visibility !== before) facts[image.visibility === 'PUBLIC' ? 'madePublic' : 'madePrivate'] += 1;
+    (image.visibility === before ? others : objectIds).push(toGlobalId('Image', image.id));
+  }
+  return { objectIds: [...objectIds, ...others], facts };
+}
+
 const CONTENT = Object.keys(NO_CONTENT) as (keyof typeof NO_CONTENT)[];
 const EDITED_PROPERTIES = [
   ...CONTENT,
@@ -172,7 +195,11 @@ const EDITED_PROPERTIES = [
 ] as const;
 const ALL_PROPERTIES = [...EDITED_PROPERTIES, 'id', 'type', 'status', 'createdById', 'createdAt'] as const;
 
-function answerOf(plan: ImportPlan, warnings: readonly string[], isRefused: boolean): Imported {
+function answerOf(
+  plan: ImportPlan,
+  warnings: readonly string[],
+  isRefused: boolean,
+): Omit<Imported, 'audited'> {
   const { rows, problems } = plan;
   const all = [...warnings, ...plan.warnings];
   const more = all.length - MAX_WARNINGS;

@@ -15,6 +15,7 @@ const NOTHING: Imported = {
   rowErrors: [],
   rowErrorCount: 0,
   warnings: [],
+  audited: null,
 };
 
 /** The catalogue as a file, and back. */

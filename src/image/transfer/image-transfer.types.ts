@@ -1,4 +1,4 @@
-import { Field, InputType, Int, ObjectType } from 'type-graphql';
+import { Extensions, Field, InputType, Int, ObjectType } from 'type-graphql';
 import { MutationInput, Payload } from '../../graphql/payload.types.ts';
 import { ImportMode } from '../../shared/enums.ts';
 import { UserErrorCode } from '../../shared/problems.ts';
@@ -18,6 +18,8 @@ export class ImageExportObject implements ImageExport {
   @Field(() => Int, { description: 'How many images are in it.' })
   count!: number;
 
+  // Of 32 MiB at the most, each time that it is selected.
+  @Extensions({ cost: 1000 })
   @Field(() => String, { description: "The file's text: JSON, an object of records by their image ids." })
   content!: string;
 
@@ -112,7 +114,7 @@ export class ImportRowErrorObject implements RowProblem {
 }
 
 @ObjectType({ description: 'What came of an import.', simpleResolvers: true })
-export class ImportImagesPayload extends Payload implements Imported {
+export class ImportImagesPayload extends Payload implements Omit<Imported, 'audited'> {
   @Field(() => Int, { description: 'Images that are new.' })
   created!: number;
 

@@ -1,0 +1,47 @@
+import { orNull } from './docker-errors.ts';
+import type { EngineConnection } from './engine-connection.ts';
+import type { EngineMessage } from './engine-messages.ts';
+import { type KeptTag, tagName } from './kept-images.ts';
+
+/**
+ * Podman builds by its own API, from version 4 on, and not by the one that it has in common with Docker: that one makes each step's
+ * network as root would, so that none works where an ordinary user runs Podman (4.3: `failed to create bridge`).
+ */
+export const PODMAN_BUILD = '/v4.0.0/libpod/build';
+
+/** What its own API is to be told besides. */
+export const PODMAN_QUERY = {
+  pullpolicy: 'always',
+  layers: true,
+  // OCI's own format has no SHELL, ONBUILD or HEALTHCHECK.
+  outputformat: 'application/vnd.docker.distribution.manifest.v2+json',
+} as const;
+
+/** It takes no other type. */
+export const PODMAN_HEADERS = { 'Content-Type': 'application/x-tar' } as const;
+
+/**
+ * The messages, and at their end the image as Docker's API tells it. Podman's own tells its id as a line of output, which a step can
+ * print as well; so the engine is asked what has got the build's own tag, which nobody can guess.
+ */
+export async function* withImage(
+  messages: AsyncIterable<EngineMessage>,
+  engine: EngineConnection,
+  tag: KeptTag,
+  signal: AbortSignal,
+): AsyncIterable<EngineMessage> {
+  yield* messages;
+  const built = await engine.ask((docker) => orNull(docker.getImage(tagName(tag)).inspect()), signal);
+  if (built !== null) yield { ...NOTHING, aux: { ID: built.Id } };
+}
+
+const NOTHING: EngineMessage = {
+  stream: null,
+  status: null,
+  id: null,
+  current: null,
+  total: null,
+  aux: null,
+  trace: null,
+  error: null,
+};
