@@ -7,6 +7,7 @@ import { createContext } from './graphql/context.ts';
 import { createOperationGuard } from './graphql/create-operation-guard.ts';
 import { openOperationDocuments } from './graphql/operation-documents.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
+import { maxBodyCost } from './http/operation-body.ts';
 import { imageExportRoute } from './image/transfer/image-export.route.ts';
 
 /** The API's edge, HTTP and WebSocket, over an app. */
@@ -19,7 +20,7 @@ export async function startServer(app: App): Promise<HttpServer> {
     documents: await openOperationDocuments(schema, config.operations),
     guard: createOperationGuard<Session>({
       schema,
-      limits: config.operations,
+      limits: { ...config.operations, maxBodyCost: maxBodyCost(config.http.maxBodyBytes) },
       viewerOf: ({ user }) => user.id,
       assertMayWrite: (session) => session.assertScope('WRITE'),
     }),

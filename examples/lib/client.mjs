@@ -49,7 +49,13 @@ export function createApi(url, token) {
           return;
         } catch (error) {
           if (error instanceof Error) throw error;
-          if (Array.isArray(error)) throw new Error(error.map(describe).join('\n'));
+          if (Array.isArray(error)) {
+            // Too much was asked for in too short a time: the server says when to go on.
+            const limited = error.find(({ extensions }) => extensions?.code === 'RATE_LIMITED');
+            if (!limited) throw new Error(error.map(describe).join('\n'));
+            await new Promise((resolve) => setTimeout(resolve, (limited.extensions.retryAfter ?? 1) * 1000));
+            continue;
+          }
           // What is left is a closed connection, or one that could not be opened. 4401: the token is missing, for good.
           if (error.code === 4401 || lost === 5) {
             const why = error.code ? `${error.code} ${error.reason}` : error.message || 'it cannot be opened';

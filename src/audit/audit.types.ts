@@ -32,7 +32,9 @@ export class AuditEventObject
       | 'requestId'
     >
 {
-  @Field(() => DateTime, { description: 'When it began. The events of one user rise.' })
+  @Field(() => DateTime, {
+    description: 'When it began. Within one process no two events have the same time.',
+  })
   at!: Date;
 
   @Field(() => String, { description: "The user's name, as it was then." })

@@ -77,7 +77,7 @@ function activityEvents({ args, context }: SubscribeParams<ActivityArgs>) {
 export class BuildSubscriptions {
   @Subscription(() => BuildStatusEventObject, {
     description:
-      'Every build that the viewer may see as it starts, moves or ends, for a dashboard. Nothing is sent for builds that do not change: subscribe first, then ask for `imageBuilds`, and of each build keep the higher version (changes of the last seconds before the subscription may come first). The versions of a build rise; a client that reads too slowly gets only the newest of each build, and is sent away with UNAVAILABLE where more than 500 builds wait for it. When the viewer loses a role it ends with FORBIDDEN: subscribe again to what is left.',
+      'Every build that the viewer may see as it starts, moves or ends, for a dashboard. Nothing is sent for builds that do not change: subscribe first, then ask for `imageBuilds`, and of each build keep the higher version (changes of the last seconds before the subscription may come first). The versions of a build rise; a client that reads too slowly gets only the newest of each build, and is sent away with UNAVAILABLE where more than 500 builds wait for it, or with RATE_LIMITED: then begin anew, after details.retryAfter seconds. When the viewer loses a role it ends with FORBIDDEN: subscribe again to what is left.',
     subscribe: activityEvents,
   })
   imageBuildActivity(
@@ -99,7 +99,7 @@ export class BuildSubscriptions {
 
   @Subscription(() => BuildStatusEventObject, {
     description:
-      "The build's state now, then every change, until it has ended. `afterVersion` resumes: versions rise by one with each change, none is missing and none comes twice.",
+      "The build's state now, then every change, until it has ended. `afterVersion` resumes: versions rise by one with each change, none is missing and none comes twice. After the errors RATE_LIMITED (details.retryAfter, in seconds) and UNAVAILABLE: subscribe again with the last version seen.",
     subscribe: statusEvents,
   })
   imageBuildStatus(
@@ -117,7 +117,7 @@ export class BuildSubscriptions {
 
   @Subscription(() => BuildLogEventUnion, {
     description:
-      "The build's log from the line after `afterSeq`, first what is stored, then live, in order, nothing lost and nothing twice, closed by an ImageBuildLogEnd. A socket that closes without that end means: reconnect with the last seq seen. Subscribing never starts a build.",
+      "The build's log from the line after `afterSeq`, first what is stored, then live, in order, nothing lost and nothing twice, closed by an ImageBuildLogEnd. A socket that closes without that end means: reconnect with the last seq seen; so do the errors RATE_LIMITED, after details.retryAfter seconds, and UNAVAILABLE. Subscribing never starts a build.",
     subscribe: logEvents,
   })
   imageBuildLogs(

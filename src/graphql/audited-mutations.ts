@@ -42,6 +42,8 @@ function auditMutation(field: GraphQLField<unknown, Context>): void {
     const event = await audit.begin({ session, request, action: field.name, inputIds, grants });
     let payload: unknown;
     try {
+      // The trail may have had a queue; mostly this asks nobody.
+      await renewRights(context);
       payload = await resolve(source, args, context, info);
     } catch (error) {
       await audit.finish(event, failure(error));

@@ -11,6 +11,8 @@ export interface OperationGuardParts<Session> {
   readonly limits: {
     /** What one operation may cost. */
     readonly maxCost: number;
+    /** What reading the body that an operation comes in may cost, beside the operation. */
+    readonly maxBodyCost: number;
     /** What the operations of one viewer may cost in a minute; `null`: any number. */
     readonly costPerMinute: number | null;
     /** How many operations of one viewer may run at once. */
@@ -34,16 +36,17 @@ const LEAST_COST = 10;
 const MAX_SUBSCRIPTION_COST = 1000;
 // A viewer's answers may so weigh 80 MB a second.
 const WEIGHT_FOR_ONE = 8192;
-// Events go out as fast as their reader takes them, and no faster. A log of 200 MB costs 3,200: thirty may be caught up with at once.
-const EVENT_WEIGHT_FOR_ONE = 8 * WEIGHT_FOR_ONE;
+// Events go out as fast as their reader takes them, and no faster. A log of 200 MB in lines of 80 characters weighs 900 MB and costs
+// 3,500: nearly thirty may be caught up with within ten seconds.
+const EVENT_WEIGHT_FOR_ONE = 32 * WEIGHT_FOR_ONE;
 
 /** The guard that both edges ask. What it counts, it counts in memory: each process for itself. */
 export function createOperationGuard<Session>(parts: OperationGuardParts<Session>): OperationGuard<Session> {
   const { viewerOf, assertMayWrite } = parts;
-  const { maxCost, costPerMinute, maxRunning } = parts.limits;
+  const { maxCost, maxBodyCost, costPerMinute, maxRunning } = parts.limits;
   const costOf = createCostOf(parts.schema);
   const eventCostOf = createEventCostOf(parts.schema);
-  const spending = createSpending(costPerMinute, Math.max(maxCost, REFUSED_COST));
+  const spending = createSpending(costPerMinute, maxBodyCost + Math.max(maxCost, REFUSED_COST));
   const running = new Running(maxRunning);
   const read = new WeakSet<DocumentNode>();
 

@@ -22,7 +22,7 @@ const DAY_SECONDS = 86_400;
  * limit is so low that what is dearest would never fit in, the windows are longer. Viewers are kept for one window.
  *
  * @param costPerMinute `null`: as much as they like
- * @param dearest what may have to be paid at once
+ * @param dearest what one request may have to pay, in parts, before it is answered
  */
 export function createSpending(costPerMinute: number | null, dearest: number): Spending {
   if (costPerMinute === null) return { spend: async () => {}, assertSomeLeft: async () => {} };

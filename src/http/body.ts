@@ -6,20 +6,19 @@ import type { HeldMemory } from './held-memory.ts';
  * Reads a body.
  *
  * @param maxBytes reading stops where the body grows over it; at most one chunk more is held in memory
- * @param memory grows with the body, by what it says of its length and by what has come
+ * @param memory is told what the body says of its length, and grows by what has come
  * @throws HttpError 413 too large; 400 cut short; and what `memory` throws
  */
 export async function readBody(req: IncomingMessage, maxBytes: number, memory: HeldMemory): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const hold = (bytes: number) => {
-    if (bytes > maxBytes) throw tooLarge(maxBytes);
-    memory.growTo(bytes);
-  };
-  hold(Number(req.headers['content-length'] ?? 0));
+  const announced = Number(req.headers['content-length'] ?? 0);
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  memory.announce(announced);
   for await (const chunk of chunksOf(req)) {
     size += chunk.length;
-    hold(size);
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    memory.growTo(size);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -43,6 +43,7 @@ export function limitConnections(
   server: Server,
   isTrustedProxy: (address: string) => boolean,
   log: Logger,
+  maxOfNetwork = MAX_OF_NETWORK,
 ): void {
   server.maxConnections = MAX_CONNECTIONS;
   // One more than there may be, or it could not be told that there were more.
@@ -53,7 +54,7 @@ export function limitConnections(
   const warn = atMostEvery(WARNING_MS, (network: string) =>
     log.warn(
       { network },
-      `more than ${MAX_OF_NETWORK} connections from one network; a proxy has to be a trusted one`,
+      `more than ${maxOfNetwork} connections from one network; a proxy has to be a trusted one`,
     ),
   );
 
@@ -73,7 +74,7 @@ export function limitConnections(
       if (left > 0) ofNetworks.set(network, left);
       else ofNetworks.delete(network);
     });
-    if (before < MAX_OF_NETWORK) return;
+    if (before < maxOfNetwork) return;
     warn(network);
     socket.destroy();
   });

@@ -12,14 +12,21 @@ export interface MemoryLimits {
 /** What one request holds. Disposing of it gives everything back; more than once does no harm. */
 export interface HeldMemory extends Disposable {
   /**
-   * Holds `bytes` from now on, or what it held before where that was more.
+   * Takes `bytes` that are still to come from what is the viewer's. Of the whole they take nothing: saying that much is coming
+   * costs its sender nothing and would keep everybody else out.
+   *
+   * @throws RateLimitedError the viewer's requests would hold too much
+   */
+  announce(bytes: number): void;
+  /**
+   * Holds `bytes` from now on, or what it held before where that was more; those that were announced are the viewer's already.
    *
    * @throws RateLimitedError the viewer's requests would hold too much; UnavailableError all would
    */
   growTo(bytes: number): void;
 }
 
-/** The memory that requests take from before they are read until their answer is sent, as it is counted by their size. */
+/** The memory that requests take until their answer is sent, as it is counted by their size. */
 export class RequestMemory {
   readonly #ofViewers = new Map<string, number>();
   #inAll = 0;
@@ -29,35 +36,49 @@ export class RequestMemory {
   /** Memory for one request, none as yet. */
   for(viewer: string): HeldMemory {
     let held = 0;
+    let ofViewer = 0;
+    const announce = (bytes: number) => {
+      if (bytes <= ofViewer) return;
+      this.#assertRoomOf(viewer, bytes - ofViewer);
+      this.#addTo(viewer, bytes - ofViewer);
+      ofViewer = bytes;
+    };
     return {
+      announce,
       growTo: (bytes) => {
         if (bytes <= held) return;
-        this.#assertRoom(viewer, bytes - held, bytes);
-        this.#add(viewer, bytes - held);
+        announce(bytes);
+        this.#assertRoomInAll(bytes - held, bytes);
+        this.#inAll += bytes - held;
         held = bytes;
       },
       [Symbol.dispose]: () => {
-        this.#add(viewer, -held);
+        this.#addTo(viewer, -ofViewer);
+        this.#inAll -= held;
         held = 0;
+        ofViewer = 0;
       },
     };
   }
 
-  #assertRoom(viewer: string, more: number, size: number): void {
-    const { ofViewer, inAll, small } = this.limits;
+  #assertRoomOf(viewer: string, more: number): void {
+    const { ofViewer } = this.limits;
     if ((this.#ofViewers.get(viewer) ?? 0) + more > ofViewer) {
       throw new RateLimitedError(
         `Your requests under way may have ${ofViewer} bytes together; send this one when others are answered.`,
         1,
       );
     }
+  }
+
+  #assertRoomInAll(more: number, size: number): void {
+    const { inAll, small } = this.limits;
     if (size > small && this.#inAll + more > inAll) {
       throw new UnavailableError('Too many large requests are under way; try again in a few seconds.');
     }
   }
 
-  #add(viewer: string, bytes: number): void {
-    this.#inAll += bytes;
+  #addTo(viewer: string, bytes: number): void {
     const held = (this.#ofViewers.get(viewer) ?? 0) + bytes;
     if (held > 0) this.#ofViewers.set(viewer, held);
     else this.#ofViewers.delete(viewer);

@@ -13,8 +13,8 @@ const SMALL_BYTES = 16 * 1024;
 // Parsing as many takes 60 ms where each has a name of its own, and 3 in a list. The lists that the API takes are of hundreds;
 // whatever is long is a text.
 const MAX_VALUES = 100_000;
-// So a body of 32 MiB, which takes 150 ms, costs 4,088, and the most values 5,000: both fit into the least that may be spent at once. A
-// viewer who sends nothing else keeps the process busy for a third of the time.
+// So a body of 32 MiB, which takes 150 ms, costs 4,088, and the most values 5,000: a viewer who sends nothing else keeps the process
+// busy for a third of the time.
 const FREE_BYTES = 64 * 1024;
 const BYTES_FOR_ONE = 8192;
 const VALUES_FOR_ONE = 20;
@@ -56,6 +56,9 @@ export function createReadOperationBody<Session>(
     return parseJson(bytes);
   };
 }
+
+/** What reading the dearest body of at most `bytes` costs; a viewer must be able to pay it, and the operation in it, at once. */
+export const maxBodyCost = (bytes: number): number => costOf(bytes, Math.min(bytes, MAX_VALUES));
 
 const costOf = (bytes: number, values: number): number =>
   Math.floor(Math.max(0, bytes - FREE_BYTES) / BYTES_FOR_ONE) + Math.floor(values / VALUES_FOR_ONE);

@@ -8,7 +8,7 @@ import { networkOf } from './client-address.ts';
  * Whose token it is; `null` where nobody's.
  *
  * @throws RateLimitedError it is nobody's, as were too many from that address before
- * @throws UnavailableError too many from such addresses are being looked up
+ * @throws UnavailableError too many from that address, or from such addresses, are being looked up
  */
 export type SignIn<Session> = (token: string | null, address: string | null) => Promise<Session | null>;
 
@@ -18,13 +18,17 @@ const WINDOW_MS = 60_000;
 // About 100 bytes each.
 const MAX_NETWORKS = 10_000;
 const MAX_KNOWN = 10_000;
-// Of the database's connections.
-const PLACES = 4;
-const MAX_WAIT_MS = 1000;
+// Of the database's ten connections.
+const SUSPECTS = { places: 4, waitMs: 1000 };
+// At 5 ms each, 8,000 are looked up while the last one waits.
+const CROWD = { places: 8, waitMs: 5000 };
 
-/** Tokens of one network within a minute that were not good, and those that are being looked up. */
-interface Refusals {
-  count: number;
+/** What came from one network within a minute with tokens that are not known to be good. */
+interface Strangers {
+  /** Those that were not good. */
+  refused: number;
+  /** Those that are being looked up at once, without waiting. */
+  underWay: number;
 }
 
 /**
@@ -34,22 +38,52 @@ interface Refusals {
  * Behind a proxy that is not trusted everybody has one address, so a good token gets in all the same. One that was good before is
  * looked up at once. The others of an address with too many refusals are looked up a few at a time, all such addresses together, and
  * take no more than that many of the database's connections; whose turn does not come within a second is told to try again.
+ *
+ * After a restart no token is known, and a thousand sockets of one address come back at once. Of so many that were not refused
+ * yet, those for whom nothing would be left if all before them were bad wait in a row of their own, for up to five seconds.
  */
 export function createSignIn<Session>(
   authenticate: (token: string | null) => Promise<Session | null>,
 ): SignIn<Session> {
-  const refusals = new LRUCache<string, Refusals>({ max: MAX_NETWORKS, ttl: WINDOW_MS });
+  const networks = new LRUCache<string, Strangers>({ max: MAX_NETWORKS, ttl: WINDOW_MS });
   const known = new LRUCache<string, true>({ max: MAX_KNOWN });
   const suspects = new Turnstile(
-    PLACES,
-    MAX_WAIT_MS,
+    SUSPECTS.places,
+    SUSPECTS.waitMs,
     'Too many sign-ins are refused at the moment; try again in a while.',
   );
+  const crowd = new Turnstile(
+    CROWD.places,
+    CROWD.waitMs,
+    'Too many sign-ins are under way at the moment; try again in a few seconds.',
+  );
 
-  function refusalsOf(network: string): Refusals {
-    const counted = refusals.get(network) ?? { count: 0 };
-    if (!refusals.has(network)) refusals.set(network, counted);
+  function strangersOf(network: string): Strangers {
+    const counted = networks.get(network) ?? { refused: 0, underWay: 0 };
+    if (!networks.has(network)) networks.set(network, counted);
     return counted;
+  }
+
+  const areSuspect = (strangers: Strangers) => strangers.refused >= MAX_REFUSED;
+
+  async function lookUp(token: string, strangers: Strangers): Promise<Session | null> {
+    // Also those under way: of a thousand bad ones at once each would find that none was refused before it.
+    if (strangers.refused + strangers.underWay < MAX_REFUSED) {
+      strangers.underWay += 1;
+      try {
+        return await authenticate(token);
+      } finally {
+        strangers.underWay -= 1;
+      }
+    }
+    if (!areSuspect(strangers)) {
+      // Those before it may have been refused while it waited: it must not keep a place of this row while it waits in the other.
+      const session = await crowd.pass(async () =>
+        areSuspect(strangers) ? undefined : await authenticate(token),
+      );
+      if (session !== undefined) return session;
+    }
+    return await suspects.pass(() => authenticate(token));
   }
 
   return async (token, address) => {
@@ -57,29 +91,20 @@ export function createSignIn<Session>(
     const network = address === null ? 'unknown' : networkOf(address);
     const hash = hashAccessToken(token);
     const isKnown = known.has(hash);
-    const refused = refusalsOf(network);
-    const isSuspect = !isKnown && refused.count >= MAX_REFUSED;
-    // Before it is looked up: of a thousand at once each would find that there were none before it.
-    const counts = !isKnown && !isSuspect;
-    if (counts) refused.count += 1;
-    let session: Session | null | undefined;
-    try {
-      session = isSuspect ? await suspects.pass(() => authenticate(token)) : await authenticate(token);
-    } finally {
-      if (counts && session !== null) refused.count -= 1;
-    }
+    const strangers = strangersOf(network);
+    const session = isKnown ? await authenticate(token) : await lookUp(token, strangers);
     if (session !== null) {
       known.set(hash, true);
       return session;
     }
-    if (isSuspect) {
+    known.delete(hash);
+    if (!isKnown && areSuspect(strangers)) {
       throw new RateLimitedError(
         'Too many requests without a valid token came from this address.',
-        Math.max(1, Math.ceil(refusals.getRemainingTTL(network) / 1000)),
+        Math.max(1, Math.ceil(networks.getRemainingTTL(network) / 1000)),
       );
     }
-    if (isKnown) refused.count += 1;
-    known.delete(hash);
+    strangers.refused += 1;
     return null;
   };
 }

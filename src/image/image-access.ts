@@ -1,5 +1,6 @@
 import { LockMode } from '@mikro-orm/core';
 import { sql } from 'kysely';
+import { holdSession } from '../auth/held-session.ts';
 import type { ScopeAction, Session } from '../auth/session.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import { excerpt } from '../shared/excerpt.ts';
@@ -48,6 +49,19 @@ export async function lockImage(
     return problems.refuse('INVALID', ['id'], message, { status: image.status });
   }
   return image;
+}
+
+/**
+ * Looks again, and for good, whether the viewer may show an image of this namespace to everybody: see {@link holdSession}.
+ *
+ * Call it when all else is locked, just before writing: who has it waits for no lock on an image, a namespace or a workspace, and who
+ * takes users, tokens or roles waits for no image. So nobody waits in a circle.
+ *
+ * @throws UnauthenticatedError, ForbiddenError
+ */
+export async function holdSharing(tx: EntityManager, session: Session, namespaceId: string): Promise<void> {
+  const viewer = await holdSession(kysely(tx), session, { kind: 'namespace', id: namespaceId });
+  viewer.assertCan('image:share', namespaceId);
 }
 
 /** The image that holds a catalogue name, if there is one. */

@@ -19,7 +19,7 @@ import { type EditableField, Image } from './image.entity.ts';
 import { type ImageRow, imagesByIds } from './image.reads.ts';
 import { holdsName } from './image.rules.ts';
 import type { ImageService } from './image.service.ts';
-import { findLive, lockImage, nameTaken } from './image-access.ts';
+import { findLive, holdSharing, lockImage, nameTaken } from './image-access.ts';
 import {
   changedFields,
   checkEdit,
@@ -127,10 +127,12 @@ export class ImageEditService {
         await quotas.takeRoom(tx, demands, problems, QUOTA_PATHS);
         problems.refuseIfAny();
         if (input.validateOnly === true) return { image: null, warnings };
+        const namespaceId = namespace?.id ?? (await namespaces.ensure(tx, draft.namespace)).id;
+        if (draft.content.visibility === 'PUBLIC') await holdSharing(tx, session, namespaceId);
         const now = new Date();
         const image = tx.create(Image, {
           ...newImageRow(draft, found, now),
-          namespaceId: namespace?.id ?? (await namespaces.ensure(tx, draft.namespace)).id,
+          namespaceId,
           workspaceId: workspace.id,
           createdById: session.user.id,
         });
@@ -201,10 +203,13 @@ export class ImageEditService {
         problems.refuseIfAny();
         warnings.push(...drafting);
         if (input.validateOnly === true || changed.length === 0) return { image, warnings };
-        Object.assign(image, said, facts, state, {
-          namespaceId: scopes.namespaceId ?? (await this.parts.namespaces.ensure(tx, draft.namespace)).id,
-          workspaceId: scopes.workspaceId,
-        });
+        const { workspaceId } = scopes;
+        const namespaceId =
+          scopes.namespaceId ?? (await this.parts.namespaces.ensure(tx, draft.namespace)).id;
+        if (changed.includes('visibility') && said.visibility === 'PUBLIC') {
+          await holdSharing(tx, session, image.namespaceId);
+        }
+        Object.assign(image, said, facts, state, { namespaceId, workspaceId });
         recordEdit(image, changed);
         await tx.flush();
         if (changed.includes('dependencies')) {

@@ -78,8 +78,6 @@ export class AccessTokenService {
     session: Session,
     input: AccessTokenInput,
   ): Promise<{ accessToken: AccessToken; token: string }> {
-    // Asked by the guard of every mutation as well: here it would let a token give more than it has.
-    session.assertScope('WRITE');
     const other = input.userName === session.user.name ? null : (input.userName ?? null);
     if (other !== null) session.assertCan('user:manage');
     const latest = this.#latestEnd(session.credential);
@@ -146,10 +144,19 @@ export class AccessTokenService {
       const now = new Date();
       accessToken.revokedAt ??= now;
       await tx.flush();
-      const made = await goodTokensMadeWith(tx, accessToken.id);
-      if (!withMade) return { accessToken, alsoRevoked: [], stillGoodCount: made.length };
-      for (const token of made) token.revokedAt = now;
-      return { accessToken, alsoRevoked: made, stillGoodCount: 0 };
+      if (!withMade) {
+        const { length } = await goodTokensMadeWith(tx, accessToken.id);
+        return { accessToken, alsoRevoked: [], stillGoodCount: length };
+      }
+      // Again and again: to revoke one waits for those that are just being made with it, see holdSession.
+      const alsoRevoked: AccessToken[] = [];
+      for (;;) {
+        const made = await goodTokensMadeWith(tx, accessToken.id);
+        if (made.length === 0) return { accessToken, alsoRevoked, stillGoodCount: 0 };
+        for (const token of made) token.revokedAt = now;
+        await tx.flush();
+        alsoRevoked.push(...made);
+      }
     });
   }
 }

@@ -456,36 +456,6 @@ describe('the other addresses', () => {
   });
 });
 
-describe('the connections of one network', () => {
-  it('are 1,000 at most, and a trusted proxy’s any number', async () => {
-    for (const [trustedProxies, expected] of [
-      [[], 1000],
-      [['127.0.0.1'], 1010],
-    ] as const) {
-      await using server = await startEdgeServer({ trustedProxies });
-      let closed = 0;
-      const sockets = Array.from({ length: 1010 }, () => connect(server.http.port, '127.0.0.1'));
-      for (const socket of sockets) {
-        socket.on('error', () => {});
-        socket.on('close', () => {
-          closed += 1;
-        });
-      }
-      await Promise.all(sockets.map((socket) => socket.connecting && once(socket, 'connect')));
-      await expect.poll(() => closed).toBe(1010 - expected);
-      for (const socket of sockets) socket.destroy();
-      await expect
-        .poll(() =>
-          fetch(`${server.url}/livez`).then(
-            ({ status }) => status,
-            () => 0,
-          ),
-        )
-        .toBe(200);
-    }
-  });
-});
-
 describe('a server that drains', () => {
   it('answers 503 on /readyz, and ends when the requests under way are answered', async () => {
     await using server = await startEdgeServer();

@@ -321,7 +321,7 @@ describe('a filter', () => {
   });
 
   it('is BAD_USER_INPUT where it nests without end', async () => {
-    for (const depth of [100, 1000, 100_000]) {
+    for (const depth of [100, 1000, 50_000]) {
       const filter = `${'{"not":'.repeat(depth)}{}${'}'.repeat(depth)}`;
       const response = await fetch(`${slipway.url}/graphql`, {
         method: 'POST',

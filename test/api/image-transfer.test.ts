@@ -10,7 +10,11 @@ let slipway: TestApp;
 let admin: ApiClient;
 
 beforeAll(async () => {
-  slipway = await createTestApp({ worker: false, env: { SLIPWAY_MAX_BODY_BYTES: '67108864' } });
+  // It asks for whole pages with all content, which is dear, more often than people do.
+  slipway = await createTestApp({
+    worker: false,
+    env: { SLIPWAY_MAX_BODY_BYTES: '67108864', SLIPWAY_RATE_LIMIT: '0' },
+  });
   admin = slipway.admin;
 });
 afterAll(async () => await slipway[Symbol.asyncDispose]());

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { sendStream } from '../../src/http/send-stream.ts';
+import { breakOffStalled, sendStream } from '../../src/http/send-stream.ts';
+import { startEdgeServer } from '../support/edge-server.ts';
 
 /** Answers one request with a body, to a client that has not begun to read. */
 async function answering(
@@ -11,7 +12,8 @@ async function answering(
 ): Promise<{ client: Socket; sent: Promise<ServerResponse>; [Symbol.asyncDispose](): Promise<void> }> {
   const { promise: sent, resolve, reject } = Promise.withResolvers<ServerResponse>();
   const server = createServer((_, res) => {
-    sendStream(res, body(res), stalledMs).then(() => resolve(res), reject);
+    breakOffStalled(res, stalledMs);
+    sendStream(res, body(res)).then(() => resolve(res), reject);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -67,4 +69,26 @@ it('lets a body wait for its next part as long as it likes', async () => {
   await answer.sent;
   await closed;
   expect(text).toMatch(/first [\s\S]*last[\s\S]*\r\n0\r\n\r\n$/);
+});
+
+it('is watched by one timer in the server', async () => {
+  let listeners = 0;
+  await using server = await startEdgeServer({
+    routes: [
+      {
+        method: 'GET',
+        pattern: '/stream',
+        cost: 0,
+        handler: async ({ res }) => {
+          async function* body() {
+            listeners = res.listenerCount('timeout');
+            yield 'all';
+          }
+          await sendStream(res, body());
+        },
+      },
+    ],
+  });
+  expect(await (await fetch(`${server.url}/stream`)).text()).toBe('all');
+  expect(listeners).toBe(1);
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { HttpServerParts } from '../../src/http/http-server.ts';
+import { maxBodyCost } from '../../src/http/operation-body.ts';
 import type { EdgeContext, EdgeSession } from '../support/edge-schema.ts';
 import {
   createEdgeGuard,
@@ -72,7 +73,7 @@ async function begin(
 const statusOf = (socket: { readonly text: string }) => Number(socket.text.split(' ')[1]);
 
 /** Announces as much as a viewer may send at once. */
-async function fill(server: AttackedServer, name: string): Promise<Socket[]> {
+async function announce(server: AttackedServer, name: string): Promise<Socket[]> {
   const sockets: Socket[] = [];
   for (let n = 0; n < 2; n += 1) sockets.push(await begin(server, name, `Content-Length: ${MAX_BODY}`));
   await until(
@@ -119,7 +120,7 @@ describe('the bodies of one viewer', () => {
     ['not said', 'Transfer-Encoding: chunked'],
   ])('have 64 MiB together, their length %s, until one is answered or given up', async (_case, framing) => {
     await using server = await startServer();
-    const [first] = await fill(server, 'greedy');
+    const [first] = await announce(server, 'greedy');
     const third = await begin(server, 'greedy', framing);
     third.write('1\r\n{\r\n0\r\n\r\n');
     await until('an answer', () => statusOf(third) > 0);
@@ -129,16 +130,41 @@ describe('the bodies of one viewer', () => {
     await until('room', async () => (await postAs(server, 'greedy', '{"query":"{ me }"}')).status === 200);
   });
 
+  it('that are announced and do not come keep nobody’s out', async () => {
+    await using server = await startServer();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await announce(server, name);
+    const large = JSON.stringify({ query: '{ me }', variables: { text: 'x'.repeat(MAX_BODY - 100) } });
+    expect((await postAs(server, 'somebody else', large)).status).toBe(200);
+  });
+
   it('that fill the whole of 256 MiB keep nobody’s small requests out', async () => {
     await using server = await startServer();
-    for (const name of ['a', 'b', 'c', 'd']) await fill(server, name);
-    const large = await postAs(server, 'e', `{"query":"{ me }"}${' '.repeat(20_000)}`);
-    expect(await answerOf(large)).toEqual({ status: 503, code: 'UNAVAILABLE', retryAfter: 2 });
+    for (const name of ['a', 'b', 'c', 'd']) {
+      // All but the last bytes.
+      for (const socket of await announce(server, name)) socket.write(' '.repeat(MAX_BODY - 100));
+    }
+    const large = () => postAs(server, 'e', `{"query":"{ me }"}${' '.repeat(20_000)}`);
+    await until('the memory to be full', async () => (await large()).status === 503);
+    expect(await answerOf(await large())).toEqual({ status: 503, code: 'UNAVAILABLE', retryAfter: 2 });
     expect((await postAs(server, 'e', '{"query":"{ me }"}')).status).toBe(200);
   });
 });
 
 describe('what reading a body costs', () => {
+  it('can be paid with the least that an operator may give', async () => {
+    const guard = createEdgeGuard({
+      costPerMinute: 12_000,
+      maxCost: 3000,
+      maxBodyCost: maxBodyCost(MAX_BODY),
+    });
+    await using server = await startServer({ guard });
+    const values = `[${'0,'.repeat(90_000)}0]`;
+    const start = `{"query":"{ me }","variables":{"list":${values},"text":"`;
+    expect((await post(server.url, `${start}${'x'.repeat(MAX_BODY - start.length - 3)}"}}`)).status).toBe(
+      200,
+    );
+  });
+
   // 10,000 in ten seconds.
   const startPoor = () => startServer({ guard: createEdgeGuard({ costPerMinute: 60_000 }) });
   const large = JSON.stringify({ query: '{ me }', variables: { text: 'x'.repeat(MAX_BODY - 100) } });

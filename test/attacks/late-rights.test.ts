@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
-import { codes, errorCode } from '../support/images.ts';
+import { codes, countImages, errorCode, makeImage, readImage } from '../support/images.ts';
+import { record } from '../support/imports.ts';
 import { waiting, whileLocked } from '../support/locks.ts';
 import { until } from '../support/until.ts';
 
@@ -29,6 +31,8 @@ const UPDATE = `mutation ($input: UpdateUserInput!) {
 const REVOKE = `mutation ($input: RevokeAccessTokenInput!) {
   done: revokeAccessToken(input: $input) { userErrors { code message path details } }
 }`;
+const imageMutation = (name: string, input: string) =>
+  `mutation ($input: ${input}!) { done: ${name}(input: $input) { userErrors { code message path details } } }`;
 const ACCOUNT = 'query ($name: String!) { user(name: $name) { id accessTokens { id } } }';
 interface Done {
   readonly done: { readonly userErrors: never[] };
@@ -80,7 +84,7 @@ const TAKEN: readonly Case[] = [
   [
     'their role is made less',
     'OWNER',
-    `update namespace_member set role = 'DEVELOPER' where user_id = ${idOf}`,
+    `update namespace_member set role = 'VIEWER' where user_id = ${idOf}`,
     'FORBIDDEN',
   ],
   [
@@ -132,6 +136,27 @@ describe('somebody whose request was let in a moment before', () => {
     const give = async () => await errorCode(client, query, { input });
     expect(await whileLocked(slipway.database, [take], give)).toBe('FORBIDDEN');
     expect(await made()).toEqual([]);
+  });
+
+  it.each(TAKEN)('makes no image PUBLIC when %s (%s)', async (_, as, take, code) => {
+    const image = await makeImage(slipway.admin, { reference: `default/${randomUUID()}:1` });
+    const count = await countImages(slipway.admin);
+    const document = JSON.stringify([record('imported', { visibility: 'PUBLIC' })]);
+    const asks: readonly Ask[] = [
+      [imageMutation('updateImage', 'UpdateImageInput'), { id: image.id, visibility: 'PUBLIC' }],
+      [
+        imageMutation('registerImage', 'RegisterImageInput'),
+        { reference: 'default/new:1', visibility: 'PUBLIC' },
+      ],
+      [imageMutation('importImages', 'ImportImagesInput'), { document }],
+    ];
+    for (const [query, input] of asks) {
+      const client = await mallory(as);
+      const share = async () => await errorCode(client, query, { input });
+      expect(await whileLocked(slipway.database, [take], share)).toBe(code);
+    }
+    expect(await readImage(slipway.admin, image.id, 'visibility')).toEqual({ visibility: 'PRIVATE' });
+    expect(await countImages(slipway.admin)).toBe(count);
   });
 
   it('makes no other an administrator when they are none any more', async () => {

@@ -55,7 +55,7 @@ export function containerEngineContract(
 
     const request = (
       kind: Parameters<EngineHarness['build']>[0],
-      labels: Record<string, string> = {},
+      labels: Record<string, string> = { 'slipway.test': randomUUID() },
     ): BuildRequest => ({
       files: [],
       buildArgs: {},

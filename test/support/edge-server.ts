@@ -51,11 +51,11 @@ const PERMISSIVE: OperationGuard<EdgeSession> = {
 
 /** The guard of the product, over the edges' own schema; whoever is called `reader` may not write. */
 export function createEdgeGuard(
-  limits: { maxCost?: number; costPerMinute?: number | null; maxRunning?: number } = {},
+  limits: { maxCost?: number; maxBodyCost?: number; costPerMinute?: number | null; maxRunning?: number } = {},
 ): OperationGuard<EdgeSession> {
   return createOperationGuard<EdgeSession>({
     schema: createEdgeSchema({ released: Promise.resolve(), onRunning: () => {} }),
-    limits: { maxCost: 10_000, costPerMinute: null, maxRunning: 1000, ...limits },
+    limits: { maxCost: 10_000, maxBodyCost: 0, costPerMinute: null, maxRunning: 1000, ...limits },
     viewerOf: ({ name }) => name,
     assertMayWrite: ({ name }) => {
       if (name === 'reader') throw new ForbiddenError('This takes a token with the scope WRITE.');

@@ -26,6 +26,26 @@ describe('the memory of requests', () => {
     expect(() => memory.for('ada').growTo(1)).toThrow(RateLimitedError);
   });
 
+  it('is announced by its viewer alone, who pays it once', () => {
+    const memory = createMemory();
+    const announced = ['ada', 'bob', 'eve', 'joe'].map((viewer) => {
+      const request = memory.for(viewer);
+      request.announce(100);
+      expect(() => memory.for(viewer).announce(1)).toThrow(RateLimitedError);
+      expect(() => memory.for(viewer).growTo(1)).toThrow(RateLimitedError);
+      return request;
+    });
+    memory.for('zoe').growTo(100);
+    const [first, second, third] = announced;
+    first?.growTo(100);
+    expect(() => first?.growTo(101)).toThrow(RateLimitedError);
+    second?.growTo(50);
+    expect(() => third?.growTo(11)).toThrow(UnavailableError);
+    first?.[Symbol.dispose]();
+    third?.growTo(100);
+    memory.for('ada').announce(100);
+  });
+
   it('is limited in all, but for small requests', () => {
     const memory = createMemory();
     memory.for('ada').growTo(100);

@@ -25,10 +25,12 @@ if (looked && 'getFields' in looked)
 
 const THOUSAND = '{ things(first: 9) { nodes { things(first: 100) { nodes { name } } } } }'; // 1 + 9 × 104
 
-function guardOf(limits: { maxCost?: number; costPerMinute?: number | null; maxRunning?: number } = {}) {
+function guardOf(
+  limits: { maxCost?: number; maxBodyCost?: number; costPerMinute?: number | null; maxRunning?: number } = {},
+) {
   const guard = createOperationGuard<Somebody>({
     schema,
-    limits: { maxCost: 1000, costPerMinute: null, maxRunning: 100, ...limits },
+    limits: { maxCost: 1000, maxBodyCost: 0, costPerMinute: null, maxRunning: 100, ...limits },
     viewerOf: ({ name }) => name,
     assertMayWrite: ({ isReader }) => {
       if (isReader) throw new ForbiddenError('Only for reading.');
@@ -152,6 +154,15 @@ describe('what a viewer spends', () => {
     await admit(ADA, THOUSAND);
   });
 
+  it('leaves room for the dearest body beside its operation', async () => {
+    const { guard, admit } = guardOf({ costPerMinute: 12_000, maxCost: 3000, maxBodyCost: 9088 });
+    await guard.charge(ADA, 9088);
+    for (let n = 0; n < 3; n += 1) await admit(ADA, THOUSAND);
+    await expect(admit(ADA, THOUSAND)).rejects.toMatchObject(limited({ retryAfter: 61, limit: 12_088 }));
+    vi.advanceTimersByTime(61_000);
+    await guard.charge(ADA, 9088);
+  });
+
   it('counts what was refused, and long documents for their length', async () => {
     const { guard, admit } = guardOf({ costPerMinute: 21_000, maxCost: 936 });
     await expect(admit(ADA, THOUSAND)).rejects.toMatchObject({ extensions: { code: 'QUERY_TOO_COSTLY' } });
@@ -197,7 +208,10 @@ describe('what a viewer spends', () => {
   it('is what the events of a subscription weigh', async () => {
     const { admit } = guardOf({ costPerMinute: 12_000 });
     const made = await admit(ADA, 'subscription { made { name } }');
-    made.weigh({ data: { made: { name: 'x'.repeat(2000 * 8192) } } });
+    const event = { data: { made: { name: 'x'.repeat(200 * 8192 * 32) } } };
+    for (let n = 0; n < 9; n += 1) made.weigh(event);
+    await made.chargeEvent();
+    for (let n = 0; n < 2; n += 1) made.weigh(event);
     await expect(made.chargeEvent()).rejects.toMatchObject(limited({ retryAfter: 10, limit: 2000 }));
   });
 

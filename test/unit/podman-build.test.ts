@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { BuildEvent } from '../../src/engine/container-engine.ts';
+import type { BuildEvent, BuildRequest } from '../../src/engine/container-engine.ts';
 import { createDockerEngine } from '../../src/engine/docker/docker-engine.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { collectUntilError } from '../contracts/container-engine.contract.ts';
@@ -43,11 +43,11 @@ const podman = async () =>
     request.once('end', () => response.end(frames.map((stream) => JSON.stringify({ stream })).join('\n')));
   });
 
-async function build(buildNetwork = 'default') {
+async function build(buildNetwork = 'default', more: Partial<BuildRequest> = {}) {
   await using server = await podman();
   const engine = createDockerEngine(`tcp://${server.host}`, createLogger('silent'), { buildNetwork });
   const registryAuths = { 'registry.test': { username: 'ann', password: 'secret' } };
-  const request = buildRequest({ dockerfile: 'FROM x\nRUN y', registryAuths });
+  const request = buildRequest({ dockerfile: 'FROM x\nRUN y', registryAuths, ...more });
   const { events, error } = await collectUntilError(engine.build(request, {}));
   return { events, error, call: asked.find(({ path }) => path.endsWith('/build')) };
 }
@@ -79,6 +79,23 @@ describe('a build by Podman', () => {
     const lost = await build();
     expect(resultOf(lost.events)).toBeUndefined();
     expect(lost.error).toMatchObject({ reason: 'INTERNAL' });
+  });
+
+  it.each(['3.0.1', '3.4.4'])('is not begun by Podman %s, and says which it takes', async (old) => {
+    version = old;
+    const { events, error } = await build();
+    expect(error).toMatchObject({
+      reason: 'STEP_FAILED',
+      message: expect.stringContaining('Podman 4 or newer'),
+    });
+    expect(events).toEqual([]);
+    expect(asked.every(({ path }) => path.endsWith('/version'))).toBe(true);
+  });
+
+  it('is not begun without labels: nobody would find what it leaves', async () => {
+    const { error, call } = await build('default', { labels: {} });
+    expect(String(error)).toContain('labels');
+    expect(call).toBeUndefined();
   });
 
   it.each([

@@ -91,6 +91,62 @@ describe('an address from which 300 tokens were refused within a minute', () => 
     expect(lookUp).toHaveBeenCalledTimes(1500);
   });
 
+  it('does not have them all looked up at once before they were refused', async () => {
+    const { lookUp, signIn } = createSignInOfTest();
+    const answer = gate();
+    let atOnce = 0;
+    let most = 0;
+    lookUp.mockImplementation(async () => {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      await answer.opened;
+      atOnce -= 1;
+      return null;
+    });
+    const flood = Promise.allSettled(Array.from({ length: 1500 }, (_, n) => signIn(`bad-${n}`, ATTACKER)));
+    await vi.waitFor(() => expect(atOnce).toBe(LIMIT + 8));
+    answer.open();
+    const outcomes = await flood;
+    expect(most).toBeLessThanOrEqual(LIMIT + 8 + 4);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(LIMIT);
+  });
+
+  it('is none where a thousand good ones come back at once, each taking its time, also after some bad ones', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { lookUp, signIn, refuse } = createSignInOfTest();
+      await refuse(LIMIT - 50);
+      lookUp.mockImplementation(async (token) => {
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        return { token: token ?? '' };
+      });
+      const tokens = Array.from({ length: 1000 }, (_, n) => `good-${n}`);
+      const all = Promise.all(tokens.map((token) => signIn(token, ATTACKER)));
+      // 950 wait, eight at a time.
+      const [sessions] = await Promise.all([all, vi.advanceTimersByTimeAsync(4000)]);
+      expect(sessions).toEqual(tokens.map((token) => ({ token })));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('is waited for by nobody of another address, not even by a thousand who come at once', async () => {
+    const { lookUp, signIn, refuse } = createSignInOfTest();
+    await refuse(LIMIT);
+    const answer = gate();
+    lookUp.mockImplementation(async (token) => {
+      if (token?.startsWith('good')) return { token };
+      await answer.opened;
+      return null;
+    });
+    const flood = Promise.allSettled(Array.from({ length: 50 }, (_, n) => signIn(`worse-${n}`, ATTACKER)));
+    const tokens = Array.from({ length: 1000 }, (_, n) => `good-${n}`);
+    const others = await Promise.all(tokens.map((token) => signIn(token, '203.0.113.8')));
+    expect(others).toEqual(tokens.map((token) => ({ token })));
+    answer.open();
+    await flood;
+  });
+
   it('is none where they were good, however many came at once', async () => {
     const { signIn, refuse } = createSignInOfTest();
     const tokens = Array.from({ length: 1000 }, (_, n) => `good-${n}`);

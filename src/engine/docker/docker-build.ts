@@ -15,9 +15,9 @@ import { ClassicProgress } from './classic-progress.ts';
 import { buildFailure, engineWords, isHttpError, toEngineError } from './docker-errors.ts';
 import type { EngineConnection, StreamCall } from './engine-connection.ts';
 import { readMessages } from './engine-messages.ts';
-import { type KeptTag, newTag, resultTag, tagName } from './kept-images.ts';
+import { type KeptTag, resultTag, tagName } from './kept-images.ts';
 import { withDockerHub } from './podman-bases.ts';
-import { PODMAN_BUILD, PODMAN_HEADERS, PODMAN_QUERY, withImage } from './podman-build.ts';
+import { PODMAN_BUILD, PODMAN_HEADERS, PODMAN_QUERY, refuseOldPodman, withImage } from './podman-build.ts';
 import { PodmanProgress } from './podman-progress.ts';
 import { registryConfigHeader } from './registry-auths.ts';
 import { refuseHostLoopback } from './rootless-network.ts';
@@ -39,6 +39,9 @@ export async function* runBuild(
   { network, maxFetchSilenceMs = MAX_FETCH_SILENCE_MS }: BuildSettings,
   signal?: AbortSignal,
 ): AsyncIterable<BuildEvent> {
+  refuseOldPodman(info);
+  const tag = resultTag(request.labels);
+  if (tag === null) throw new TypeError('A build has labels: else nobody finds what it leaves.');
   const dockerfile = parseDockerfile(request.dockerfile, request.buildArgs);
   const builder = chooseBuilder(info, request, dockerfile);
   const limits = await buildLimits(engine, builder, request.limits, signal);
@@ -51,7 +54,6 @@ export async function* runBuild(
   const connected = buildNetwork(builder, network);
   const progress = progressOf(builder, dockerfile, request.target);
   const fetches = fetchesOf(builder, dockerfile);
-  const podmanTag = builder === 'PODMAN' ? newTag() : null;
   // Ends the engine's work too when the consumer stops reading.
   const stop = new AbortController();
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
@@ -64,12 +66,13 @@ export async function* runBuild(
       engine,
       builder,
       request,
-      podmanTag ?? resultTag(request.labels),
+      tag,
       { ...limits.query, ...connected, session: session?.id },
       both,
     );
-    const messages = untilSilent(readMessages(stream), fetches, maxFetchSilenceMs);
-    for await (const message of podmanTag ? withImage(messages, engine, podmanTag, both) : messages) {
+    const heard = untilSilent(readMessages(stream), fetches, maxFetchSilenceMs);
+    const messages = builder === 'PODMAN' ? withImage(heard, engine, tag, both) : heard;
+    for await (const message of messages) {
       const told = progress.read(message, new Date());
       fetches.read(message, told);
       const failure = progress.failure && withLimits(progress.failure, limits);
@@ -115,7 +118,7 @@ async function startBuild(
   engine: EngineConnection,
   builder: BuilderKind,
   request: BuildRequest,
-  tag: KeptTag | null,
+  tag: KeptTag,
   more: StreamCall['query'],
   signal: AbortSignal,
 ) {
@@ -136,7 +139,7 @@ async function startBuild(
         labels: JSON.stringify(labels),
         target: target ?? undefined,
         // An image without a tag is not told from the ones that the builder itself leaves.
-        t: tag === null ? undefined : tagName(tag),
+        t: tagName(tag),
         version: builder === 'BUILDKIT' ? 2 : undefined,
         // Not for BuildKit, whose cache keys hold the extra hosts, and whose containers the engine does not list.
         extrahosts: builder === 'CLASSIC' ? markerHosts(labels) : undefined,

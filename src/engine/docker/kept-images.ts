@@ -25,14 +25,12 @@ export function keepTag(imageId: string): KeptTag {
   return { repo: REPOSITORY, tag: imageId.replace(/^sha256:/, '') };
 }
 
-/** A new tag for what comes out of work with these labels; `null` without labels: nobody could ask for it to be reaped. */
+/**
+ * A new tag, which nobody can guess, for what comes out of work with these labels; `null` without labels: nobody could ask for it to
+ * be reaped.
+ */
 export function resultTag(labels: Readonly<Record<string, string>>): KeptTag | null {
-  return Object.keys(labels).length === 0 ? null : newTag();
-}
-
-/** A tag that nothing has and nobody can guess. */
-export function newTag(): KeptTag {
-  return { repo: REPOSITORY, tag: randomUUID() };
+  return Object.keys(labels).length === 0 ? null : { repo: REPOSITORY, tag: randomUUID() };
 }
 
 /** A tag as the name that a build call takes. */

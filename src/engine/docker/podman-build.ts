@@ -1,3 +1,4 @@
+import { EngineError, type EngineInfo } from '../container-engine.ts';
 import { orNull } from './docker-errors.ts';
 import type { EngineConnection } from './engine-connection.ts';
 import type { EngineMessage } from './engine-messages.ts';
@@ -8,6 +9,21 @@ import { type KeptTag, tagName } from './kept-images.ts';
  * network as root would, so that none works where an ordinary user runs Podman (4.3: `failed to create bridge`).
  */
 export const PODMAN_BUILD = '/v4.0.0/libpod/build';
+
+const OLDEST_PODMAN = 4;
+
+/**
+ * Refuses builds by a Podman that does not have {@link PODMAN_BUILD}: 3.0 is what Debian 11 has.
+ *
+ * @throws EngineError STEP_FAILED, which says what to do
+ */
+export function refuseOldPodman({ name, version }: EngineInfo): void {
+  if (name !== 'Podman' || !(Number.parseInt(version, 10) < OLDEST_PODMAN)) return;
+  throw new EngineError(
+    'STEP_FAILED',
+    `Podman ${OLDEST_PODMAN} or newer is needed to build, and this is ${version}: install a newer one, or Docker, on the container engine's machine, and start the build again.`,
+  );
+}
 
 /** What its own API is to be told besides. */
 export const PODMAN_QUERY = {

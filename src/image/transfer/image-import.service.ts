@@ -16,6 +16,7 @@ import { NO_CONTENT } from '../content/image-content.ts';
 import { lockDependencies, replaceDependencies } from '../dependency/image-dependencies.ts';
 import { searchGramsOf, searchTextOf } from '../filter/image-search.rules.ts';
 import { Image } from '../image.entity.ts';
+import { holdSharing } from '../image-access.ts';
 import { newImageRow, recordEdit } from '../image-edit.rules.ts';
 import type { ImageQuotaService } from '../quota/image-quota.service.ts';
 import type { ImageVerification } from '../registry/image-verification.ts';
@@ -112,6 +113,10 @@ export class ImageImportService {
       imagesOf([...created, ...updated], session, (name) => namespaces.get(name)?.id as string),
     );
     const images = rows.map(({ image }) => image);
+    const shared = rows.filter(({ row, image }) => isMadePublic(row.existing, image));
+    for (const id of new Set(shared.map(({ row, image }) => (row.existing ?? image).namespaceId))) {
+      await holdSharing(tx, session, id);
+    }
     await insertRows(tx, Image, ALL_PROPERTIES, images.slice(0, created.length));
     await updateRows(tx, Image, EDITED_PROPERTIES, images.slice(created.length));
     const redone = rows.filter(({ row }) => row.existing === null || row.changed.includes('dependencies'));
@@ -155,6 +160,9 @@ function* imagesOf(
   }
   return rows;
 }
+
+const isMadePublic = (before: Image | null, { visibility }: Pick<Image, 'visibility'>) =>
+  visibility === 'PUBLIC' && before?.visibility !== 'PUBLIC';
 
 /** What the trail is told; the images first that others see now, or see no more. */
 function* auditedOf(
