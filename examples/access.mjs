@@ -136,7 +136,7 @@ async function tour({ url, token }) {
   await deactivate(user, writer);
   await readTrail(image);
   await admin.mutate(operations.DELETE, { input: { id: image.id } });
-  say('\nAll as promised.');
+  title('All as promised.');
 }
 
 await runTour(tour, USAGE);
