@@ -12,26 +12,15 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
-import type { GraphQLSchema } from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
-import type { OperationDocuments } from '../graphql/operation-documents.ts';
-import type { OperationGuard } from '../graphql/operation-guard.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { RequestFacts } from '../shared/request-facts.ts';
+import type { EdgeParts } from './edge-parts.ts';
 import type { Exchange } from './exchange.ts';
 import { GuardedOperation } from './guarded-operation.ts';
 import { createReadOperationBody } from './operation-body.ts';
 import { readOperationRequest } from './operation-request.ts';
 
-export interface GraphqlOverHttpParts<Session, Context extends object> {
-  readonly schema: GraphQLSchema;
-  readonly createContext: (
-    session: Session,
-    kind: 'request',
-    request: RequestFacts,
-  ) => Context | Promise<Context>;
-  readonly documents: OperationDocuments;
-  readonly guard: OperationGuard<Session>;
+export interface GraphqlOverHttpParts<Session, Context extends object> extends EdgeParts<Session, Context> {
   /** What tells one viewer from another. */
   readonly viewerOf: (session: Session) => string;
   readonly formatError: ErrorFormatter;

@@ -1,18 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { GraphQLSchema } from 'graphql';
 import { createErrorFormatter } from '../graphql/format-error.ts';
-import type { OperationDocuments } from '../graphql/operation-documents.ts';
-import type { OperationGuard } from '../graphql/operation-guard.ts';
 import { UnauthenticatedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { RequestFacts } from '../shared/request-facts.ts';
 import { createGraphqlOverHttp } from './apollo.ts';
 import { tokenOfHeader } from './bearer.ts';
 import { discardBody } from './body.ts';
 import { createAddressOf, createIsTrusted } from './client-address.ts';
 import { headProblem, LIMITS, limitConnections } from './connection-limits.ts';
 import { withCors } from './cors.ts';
+import type { EdgeParts } from './edge-parts.ts';
 import { HttpError, logWhenDone, type Route, requestIdOf, sendJson, urlOf } from './exchange.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes, type Readiness } from './health.ts';
@@ -26,19 +23,9 @@ import { createSignIn } from './sign-in.ts';
 import { createGraphqlOverWebSocket } from './websocket.ts';
 
 /** What the HTTP edge is made of. It knows nothing of sessions and contexts but that they are handed on. */
-export interface HttpServerParts<Session, Context extends object> {
-  readonly schema: GraphQLSchema;
+export interface HttpServerParts<Session, Context extends object> extends EdgeParts<Session, Context> {
   /** Whose token it is; `null` where nobody's. It is asked for each request and each operation of a socket. */
   readonly authenticate: (token: string | null) => Promise<Session | null>;
-  /** Everything one operation works with; `subscription` ones live long, so theirs must not cache. */
-  readonly createContext: (
-    session: Session,
-    kind: 'request' | 'subscription',
-    request: RequestFacts,
-  ) => Context | Promise<Context>;
-  /** Which documents may be executed, and what an operation may cost: the same on both edges. */
-  readonly documents: OperationDocuments;
-  readonly guard: OperationGuard<Session>;
   /** What tells one viewer from another, and how many sockets each may have open at once. */
   readonly viewerOf: (session: Session) => string;
   readonly maxSockets: number;

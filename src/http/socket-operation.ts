@@ -1,7 +1,6 @@
 import {
   type DocumentNode,
   GraphQLError,
-  type GraphQLSchema,
   getOperationAST,
   OperationTypeNode,
   parse,
@@ -10,21 +9,10 @@ import {
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { LRUCache } from 'lru-cache';
-import type { OperationDocuments } from '../graphql/operation-documents.ts';
-import type { AdmittedOperation, OperationGuard } from '../graphql/operation-guard.ts';
+import type { AdmittedOperation } from '../graphql/operation-guard.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
+import type { EdgeParts } from './edge-parts.ts';
 import type { AdmittedArgs } from './socket-execution.ts';
-
-export interface SocketOperationParts<Session, Context extends object> {
-  readonly schema: GraphQLSchema;
-  readonly createContext: (
-    session: Session,
-    kind: 'request' | 'subscription',
-    request: RequestFacts,
-  ) => Context | Promise<Context>;
-  readonly documents: OperationDocuments;
-  readonly guard: OperationGuard<Session>;
-}
 
 /** An operation that was let in, and what it takes to run it. */
 export interface SocketOperation {
@@ -48,7 +36,7 @@ export function createAdmission<Session, Context extends object>({
   documents,
   guard,
   createContext,
-}: SocketOperationParts<Session, Context>) {
+}: EdgeParts<Session, Context>) {
   // A thousand subscribers with one query have one document.
   const valid = new LRUCache<string, DocumentNode>({
     maxSize: MAX_KEPT,

@@ -16,6 +16,7 @@ import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 import { tokenOfConnectionParams } from './bearer.ts';
 import { networkOf } from './client-address.ts';
+import type { EdgeParts } from './edge-parts.ts';
 import { HttpError } from './exchange.ts';
 import { refuseOnSocket } from './refusal.ts';
 import type { SignIn } from './sign-in.ts';
@@ -23,10 +24,10 @@ import { CLOSE_TIMEOUT_MS, CLOSINGS, closeSocket } from './socket-closings.ts';
 import { type AdmittedArgs, execute, subscribe } from './socket-execution.ts';
 import { keepAlive, send } from './socket-flow.ts';
 import { MessageMeter, MessageMeters, OF_STRANGER, type SocketPlace, SocketPlaces } from './socket-limits.ts';
-import { codedError, createAdmission, errorsOf, type SocketOperationParts } from './socket-operation.ts';
+import { codedError, createAdmission, errorsOf } from './socket-operation.ts';
 
 export interface GraphqlOverWebSocketParts<Session, Context extends object>
-  extends SocketOperationParts<Session, Context> {
+  extends EdgeParts<Session, Context> {
   readonly authenticate: SignIn<Session>;
   /** The same for who is in already: whatever others do at their address, a token that has ended is seen to have ended. */
   readonly renew: (token: string | null) => Promise<Session | null>;

@@ -17,6 +17,7 @@ import {
 } from '../support/images.ts';
 import { countsOf, importImages, record } from '../support/imports.ts';
 import { holding, waiting } from '../support/locks.ts';
+import { planStepsOf } from '../support/query-plan.ts';
 import { readScope } from '../support/scopes.ts';
 import { sessionOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
@@ -494,13 +495,6 @@ describe('the trail', () => {
 });
 
 describe('among 50,000 events', () => {
-  interface Plan {
-    readonly 'Node Type': string;
-    readonly 'Index Name'?: string;
-    readonly 'Relation Name'?: string;
-    readonly Plans?: readonly Plan[];
-  }
-
   const IMAGE = globalId('Image', '00000000-0000-4000-8000-000000000777');
 
   beforeAll(async () => {
@@ -525,20 +519,8 @@ describe('among 50,000 events', () => {
     const statements = await slipway.statementsOf(() =>
       admin.run(EVENTS.replace('totalCount', '').replace('user { name }', ''), variables),
     );
-    const { text, values } = statements.find((statement) => statement.text.includes('audit_event')) ?? {
-      text: '',
-      values: [],
-    };
-    const [answer] = await slipway.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-      `explain (format json) ${text}`,
-      values,
-    );
-    const nodes: Plan[] = [];
-    const visit = (plan: Plan) => {
-      nodes.push(plan);
-      plan.Plans?.forEach(visit);
-    };
-    visit((answer as { 'QUERY PLAN': [{ Plan: Plan }] })['QUERY PLAN'][0].Plan);
+    const statement = statements.find(({ text }) => text.includes('audit_event')) ?? { text: '', values: [] };
+    const nodes = await planStepsOf(slipway.database, statement);
     return {
       scanned: nodes.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']),
       indexes: nodes.flatMap((node) => node['Index Name'] ?? []),

@@ -2,12 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
 import { fillCatalogue, makeImage } from '../support/images.ts';
-
-interface Plan {
-  readonly 'Node Type': string;
-  readonly 'Index Name'?: string;
-  readonly Plans?: readonly Plan[];
-}
+import { planStepsOf } from '../support/query-plan.ts';
 
 const LIST = `query ($filter: ImageFilter, $orderBy: ImageOrder, $first: Int, $last: Int, $after: String) {
   images(filter: $filter, orderBy: $orderBy, first: $first, last: $last, after: $after) {
@@ -48,17 +43,8 @@ async function planOf(
   variables: Record<string, unknown>,
 ): Promise<{ steps: string[]; indexes: string[] }> {
   const statements = await slipway.statementsOf(() => client.run(LIST, variables));
-  const { text, values } = statements.at(-1) ?? { text: '', values: [] };
-  const [answer] = await slipway.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-    `explain (format json) ${text}`,
-    values,
-  );
-  const nodes: Plan[] = [];
-  const visit = (plan: Plan) => {
-    nodes.push(plan);
-    plan.Plans?.forEach(visit);
-  };
-  visit((answer as { 'QUERY PLAN': [{ Plan: Plan }] })['QUERY PLAN'][0].Plan);
+  const statement = statements.at(-1) ?? { text: '', values: [] };
+  const nodes = await planStepsOf(slipway.database, statement);
   return {
     steps: nodes.map((node) => node['Node Type']),
     indexes: nodes.flatMap((node) => node['Index Name'] ?? []),
