@@ -7,7 +7,7 @@ import { type BuildFacts, finished, wholeLog } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
 import { testEngine } from '../support/engine.ts';
 import { openFaultyRegistry } from '../support/faulty-registry.ts';
-import { imagesOf, startHeavyNotebook } from '../support/heavy-notebook.ts';
+import { imagesOf, startHeavyNotebook, watchPauses } from '../support/heavy-notebook.ts';
 import { quiet } from '../support/local-parts.ts';
 import { openRoles, realParts } from '../support/roles.ts';
 import { cancel, finalEvents, holderOf, twoWorkers } from '../support/running-builds.ts';
@@ -31,9 +31,9 @@ describe.concurrent('a notebook that is being saved', () => {
     const [{ client }] = await Promise.all([roles.serve(), roles.work()]);
     await using saved = await startHeavyNotebook(docker, roles.baseImage, 800);
     await using canceled = await startHeavyNotebook(docker, roles.baseImage, 800);
-    const [build, other] = await Promise.all([saved.save(client), canceled.save(client)]);
+    const [build, other] = await Promise.all([saved.pausedSave(client), canceled.pausedSave(client)]);
     const stillStanding = async () => (await saved.isPaused()) && (await canceled.isPaused());
-    await until('both notebooks to stand still', stillStanding, 30_000);
+    expect(await stillStanding()).toBe(true);
     process.kill(dockerd.pid, 'SIGKILL');
     await cancel(client, other.id);
     const following = finished(client, build.id);
@@ -78,7 +78,7 @@ describe.concurrent('a notebook that is being saved', () => {
     const { docker } = testEngine();
     await using roles = await openRoles();
     const [{ client }] = await Promise.all([roles.serve(), roles.work()]);
-    await using notebook = await startHeavyNotebook(docker, roles.baseImage);
+    await using notebook = await startHeavyNotebook(docker, roles.baseImage, 500);
     const build = await notebook.pausedSave(client);
     expect(await cancel(client, build.id)).toBe('CANCELING');
     await notebook.untilItGoesOn(2000);
@@ -116,14 +116,14 @@ describe.concurrent('a notebook that is being saved', () => {
     registry.treat(() => 500);
     const following = finished(client, build.id);
     await until('the notebook to go on', async () => !(await notebook.isPaused()), COPIED_WITHIN_MS);
-    const pausing = pausesUntil(following, docker, notebook.container.id);
+    using pauses = await watchPauses(docker, notebook.container.id);
     await notebook.untilItGoesOn(2000);
     expect(await following).toMatchObject({
       status: 'FAILED',
       failure: { reason: 'REGISTRY_UNAVAILABLE' },
       image: { status: 'CREATE_FAILED' },
     });
-    expect(await pausing).toBe(0);
+    expect(pauses.count).toBe(0);
     registry.treat(() => 'pass');
     const { retryImageBuild } = await client.run<{ retryImageBuild: { build: BuildFacts } }>(
       'mutation ($id: ID!) { retryImageBuild(input: { id: $id }) { build { id } } }',
@@ -207,16 +207,3 @@ async function saveOf(client: ApiClient, { id }: { id: string }): Promise<Save> 
 
 const textsOf = async (client: ApiClient, { id }: { id: string }) =>
   (await wholeLog(client, id)).map(({ text }) => text);
-
-/** How often the engine pauses a container until something is over. */
-async function pausesUntil(over: Promise<unknown>, docker: Docker, id: string): Promise<number> {
-  let pauses = 0;
-  const filters = { container: [id], event: ['pause'] };
-  const events = await docker.getEvents({ filters: JSON.stringify(filters) });
-  events.on('data', () => {
-    pauses += 1;
-  });
-  await over;
-  (events as NodeJS.ReadableStream & { destroy(): void }).destroy();
-  return pauses;
-}

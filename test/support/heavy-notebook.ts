@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { BUILD_LABEL } from '../../src/build/run/recipes/recipe.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
-import type { BuildFacts } from './builds.ts';
+import { type BuildFacts, statusEvents } from './builds.ts';
 import type { ApiClient } from './client.ts';
 import { pull } from './engine.ts';
 import { saveNotebook } from './notebooks.ts';
 import { until } from './until.ts';
 
+/** How long a save may take to pause its notebook, on an engine that copies others' files meanwhile. */
+const PAUSED_WITHIN_MS = 120_000;
+
 /** A notebook whose files take the engine some seconds to copy, and which says all the time that it runs. */
 export interface HeavyNotebook extends AsyncDisposable {
   readonly container: Docker.Container;
-  /** Asks for it to be saved, and waits until it stands still. */
+  /** Asks for it to be saved, and waits until it stands still. @throws Error with the build's state where it does not, or not in time */
   pausedSave(client: ApiClient): Promise<BuildFacts>;
-  save(client: ApiClient): Promise<BuildFacts>;
   isPaused(): Promise<boolean>;
   /** Resolves when it has done something since it was asked. @throws Error after `withinMs` */
   untilItGoesOn(withinMs: number): Promise<void>;
@@ -53,11 +56,15 @@ export async function startHeavyNotebook(
   };
   return {
     container,
-    save,
     isPaused,
     async pausedSave(client) {
+      // Told by the engine's events: an engine that is busy answers a look when the pause is over.
+      using pauses = await watchPauses(docker, container.id);
       const build = await save(client);
-      await until('the notebook to stand still', isPaused, 30_000);
+      const state = follow(client, build);
+      const isOver = () => pauses.count > 0 || state.hasEnded;
+      await until('a pause', isOver, PAUSED_WITHIN_MS).catch(() => undefined);
+      if (pauses.count === 0) throw new Error(`the notebook was not paused: ${JSON.stringify(state.build)}`);
       return build;
     },
     async untilItGoesOn(withinMs) {
@@ -65,6 +72,40 @@ export async function startHeavyNotebook(
       await until('the notebook to go on', async () => (await printed()).length > before, withinMs);
     },
     [Symbol.asyncDispose]: async () => await container.remove({ force: true }),
+  };
+}
+
+/** A build's state as it was last told. */
+function follow(client: ApiClient, asked: BuildFacts) {
+  const state = { build: asked, hasEnded: false };
+  const following = async () => {
+    for await (const { build } of statusEvents(client, asked.id)) state.build = build;
+  };
+  following()
+    .catch(() => undefined) // The test has stopped the API.
+    .finally(() => {
+      state.hasEnded = true;
+    });
+  return state;
+}
+
+/** Counts how often the engine pauses a container from now on. */
+export async function watchPauses(
+  docker: Docker,
+  containerId: string,
+): Promise<Disposable & { readonly count: number }> {
+  const filters = JSON.stringify({ container: [containerId], event: ['pause'] });
+  const events = (await docker.getEvents({ filters })) as Readable;
+  let count = 0;
+  events.on('data', () => {
+    count += 1;
+  });
+  events.on('error', () => undefined); // The test has killed the engine.
+  return {
+    get count() {
+      return count;
+    },
+    [Symbol.dispose]: () => void events.destroy(),
   };
 }
 
