@@ -1,18 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import Docker from 'dockerode';
-import { migrate } from '../src/db/migrate.ts';
-import { startPostgres } from '../src/embedded/postgres.ts';
-import { startPodman } from '../src/embedded/private-podman.ts';
-import { type ApiClient, createApiClient } from '../test/support/client.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { startPostgres } from '../../src/embedded/postgres.ts';
+import { startPodman } from '../../src/embedded/private-podman.ts';
+import { type ApiClient, createApiClient } from '../../test/support/client.ts';
 import {
   claimTestRegistryHost,
   openTestEngine,
   openTestRegistry,
   quiet,
-} from '../test/support/local-parts.ts';
-import { startSlipway } from '../test/support/slipway-process.ts';
-import { openTestFolder } from '../test/support/test-folder.ts';
+} from '../../test/support/local-parts.ts';
+import { openTestFolder } from '../../test/support/test-folder.ts';
+import type { BenchOptions } from '../shared/part.ts';
+import { ADMIN_TOKEN, startSlipway } from '../shared/slipway.ts';
 
 /** Everything that saves a notebook: a private engine and registry, PostgreSQL, one API process and one worker. */
 export interface Parts extends AsyncDisposable {
@@ -24,11 +24,8 @@ export interface Parts extends AsyncDisposable {
   takeWorkerPeak(): number;
 }
 
-/**
- * @param podman the engine is Podman, and not Docker
- * @throws Error where there is no engine or no registry to be had
- */
-export async function openParts(podman: boolean): Promise<Parts> {
+/** @throws Error where there is no engine or no registry to be had */
+export async function openParts({ podman, dist }: Pick<BenchOptions, 'podman' | 'dist'>): Promise<Parts> {
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(await openTestFolder());
   const postgres = opened.use(
@@ -45,23 +42,16 @@ export async function openParts(podman: boolean): Promise<Parts> {
   if (!registry) throw new Error('No registry could be started.');
   opened.use(registry.registry);
 
-  const token = randomBytes(24).toString('hex');
-  const env = {
-    DATABASE_URL: postgres.url,
-    DOCKER_HOST: engine.endpoint,
-    SLIPWAY_REGISTRY: host,
-    SLIPWAY_ADMIN_TOKEN: token,
-    SLIPWAY_SECRET_KEY: randomBytes(32).toString('hex'),
-    PORT: '0',
-  };
-  const server = opened.use(await startSlipway(['serve'], env, /serves: (\S+)/));
-  const worker = opened.use(await startSlipway(['work'], env, /works/));
+  const env = { DOCKER_HOST: engine.endpoint, SLIPWAY_REGISTRY: host };
+  const surroundings = { dist, databaseUrl: postgres.url, env };
+  const server = opened.use(await startSlipway({ role: 'serve', ...surroundings }));
+  const worker = opened.use(await startSlipway({ role: 'work', ...surroundings }));
   const closing = opened.move();
   return {
     docker: new Docker({ socketPath: engine.endpoint.replace('unix://', '') }),
     registryHost: host,
     baseImage: registry.baseImage,
-    client: createApiClient(server.said[1] as string, token),
+    client: createApiClient(server.url, ADMIN_TOKEN),
     takeWorkerPeak: () => takePeak(worker.pid),
     [Symbol.asyncDispose]: async () => await closing.disposeAsync(),
   };
