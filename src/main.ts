@@ -1,21 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { printSchema } from 'graphql';
-import { type App, type Connections, createApp } from './app.ts';
+import type { App, Connections } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { assertDatabaseAnswers, migrate, pendingMigrations } from './db/migrate.ts';
+import { assertDatabaseAnswers } from './db/database-answers.ts';
 import { startDemoNotebook } from './embedded/demo-notebook.ts';
 import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
 import { startLocalServices } from './embedded/local-services.ts';
-import { createSchema } from './graphql/schema.ts';
-import { startHousekeeping } from './housekeeping.ts';
 import { listenProblem } from './http/can-listen.ts';
-import { startServer } from './server.ts';
 import { createLogger } from './shared/logger.ts';
-import { startWorker } from './worker.ts';
 
 const ROLES = ['all', 'serve', 'work', 'migrate', 'schema'] as const;
 type Role = (typeof ROLES)[number];
+
+/**
+ * What takes long to load, over a second for all of it: each role loads what it needs, and `npm start` does while PostgreSQL and the
+ * engine start.
+ */
+const load = {
+  app: async () => await import('./app.ts'),
+  housekeeping: async () => await import('./housekeeping.ts'),
+  migrate: async () => await import('./db/migrate.ts'),
+  server: async () => await import('./server.ts'),
+  worker: async () => await import('./worker.ts'),
+};
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);
@@ -46,13 +53,19 @@ async function main(): Promise<number> {
     return 2;
   }
   switch (command.role) {
-    case 'schema':
+    case 'schema': {
+      const [{ printSchema }, { createSchema }] = await Promise.all([
+        import('graphql'),
+        import('./graphql/schema.ts'),
+      ]);
       process.stdout.write(`${printSchema(createSchema())}\n`);
       return 0;
+    }
     case 'migrate': {
       const { databaseUrl } = configuration();
       if (databaseUrl === null) throw new ConfigError([NO_DATABASE]);
       await assertDatabaseAnswers(databaseUrl);
+      const { migrate } = await load.migrate();
       const applied = await migrate(databaseUrl);
       say(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`);
       return 0;
@@ -89,11 +102,24 @@ function stopSignal(): Promise<void> {
 async function runAll(config: Config, { demoNotebook }: Command): Promise<number> {
   const stopped = stopSignal();
   const log = createLogger(config.logLevel);
-  await using local = await startLocalServices(config, say, async () => {
-    await assertCanListen(config);
-    if (config.databaseUrl !== null) await assertDatabaseAnswers(config.databaseUrl);
+  await using local = await startLocalServices(config, say, {
+    check: async () => {
+      await assertCanListen(config);
+      if (config.databaseUrl !== null) await assertDatabaseAnswers(config.databaseUrl);
+    },
+    // An engine of our own takes two seconds longer than PostgreSQL: all else is loaded meanwhile.
+    prepare: async (database) => {
+      const { migrate } = await load.migrate();
+      await database.migrate(migrate);
+      await Promise.all([load.app(), load.housekeeping(), load.server(), load.worker()]);
+    },
   });
-  await local.migrate(migrate);
+  const [{ createApp }, { startHousekeeping }, { startServer }, { startWorker }] = await Promise.all([
+    load.app(),
+    load.housekeeping(),
+    load.server(),
+    load.worker(),
+  ]);
   await using app = await createApp(config, local, log);
   await using _housekeeping = startHousekeeping(app);
   await using server = await startServer(app);
@@ -135,6 +161,11 @@ async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> 
   const { databaseUrl } = shared;
   if (role === 'serve') await assertCanListen(config);
   await assertDatabaseAnswers(databaseUrl);
+  const [{ pendingMigrations }, { createApp }, { startHousekeeping }] = await Promise.all([
+    load.migrate(),
+    load.app(),
+    load.housekeeping(),
+  ]);
   const pending = await pendingMigrations(databaseUrl);
   if (pending.length > 0) {
     complain(
@@ -149,6 +180,7 @@ async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> 
 }
 
 async function serve(app: App, stopped: Promise<void>): Promise<void> {
+  const { startServer } = await load.server();
   await using server = await startServer(app);
   say(`Slipway serves: ${server.url}`);
   await stopped;
@@ -156,6 +188,7 @@ async function serve(app: App, stopped: Promise<void>): Promise<void> {
 }
 
 async function work(app: App, stopped: Promise<void>): Promise<void> {
+  const { startWorker } = await load.worker();
   const worker = await startWorker(app);
   if (worker === null)
     throw new Error('A worker needs an engine (DOCKER_HOST) and a registry (SLIPWAY_REGISTRY).');

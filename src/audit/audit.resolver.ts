@@ -30,11 +30,6 @@ export class AuditResolver {
     return toConnection(audit.page(session, criteriaOf(filter ?? {}), args));
   }
 
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() event: AuditRow): string {
-    return toGlobalId('AuditEvent', event.id);
-  }
-
   @FieldResolver(() => DateTime, {
     nullable: true,
     description: 'When its result was known; null: it is not, see `result`.',

@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { hash, randomInt } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** What every token of ours starts with, so that a leaked one is recognised by scanners. */
@@ -30,7 +30,7 @@ export function hasAccessTokenForm(text: string): boolean {
 
 /** What is stored of a token: its SHA-256 in hex. */
 export function hashAccessToken(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+  return hash('sha256', token);
 }
 
 /** What is shown of a token after it was made, e.g. `slwt_a1B2c3`. */

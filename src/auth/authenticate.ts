@@ -1,13 +1,14 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Db } from '../db/tables.ts';
+import { LRUCache } from 'lru-cache';
+import type { Read } from '../db/read-connections.ts';
+import { BatchedLookUps } from '../shared/batched-look-ups.ts';
 import type { Role } from '../shared/enums.ts';
-import type { Logger } from '../shared/logger.ts';
 import { hasAccessTokenForm, hashAccessToken } from './access-token.ts';
 import type { UserOf } from './first-sight.ts';
 import type { VerifyJwt } from './oidc.ts';
 import { createRenewals } from './renewals.ts';
 import { type Credential, Session } from './session.ts';
-import { createWriteTokenUse, TokenUse } from './token-use.ts';
+import type { TokenUse } from './token-use.ts';
 import { ADMIN_NAME } from './user-name.rules.ts';
 
 /**
@@ -31,15 +32,18 @@ export interface AuthenticateParts {
   readonly adminTokenHash: string;
   /** `null` where the operator has no issuer. */
   readonly jwt: JwtSignIn | null;
-  readonly log: Logger;
+  readonly tokenUse: TokenUse;
 }
 
 interface SessionRow {
+  /** What it was looked up by. */
+  readonly key: string;
   readonly id: string;
   readonly name: string;
   readonly isAdmin: boolean;
-  readonly namespaceRoles: Record<string, Role>;
-  readonly workspaceRoles: Record<string, Role>;
+  /** JSON: roles by ids. */
+  readonly namespaceRoles: string;
+  readonly workspaceRoles: string;
 }
 
 interface AccessTokenRow extends SessionRow {
@@ -49,43 +53,58 @@ interface AccessTokenRow extends SessionRow {
   readonly expiresAt: string | null;
 }
 
+/** Of roles as texts that are kept in mind: 50 characters a role. */
+const MAX_ROLES_CHARACTERS = 4 * 1024 * 1024;
+
 /** Three parts of base64url, none of them empty: a JWT that is signed. */
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** One statement per sign-in: user, roles and the token's end together. Who the user of a JWT is takes another one. */
-export function createAuthenticate(db: Db, { adminTokenHash, jwt, log }: AuthenticateParts): Authenticate {
-  const tokenUse = new TokenUse(createWriteTokenUse(db), log);
-
+/**
+ * One statement for all that sign in at the same time with one kind of token: users, roles and the tokens' ends together. Who the user of
+ * a JWT is takes another one.
+ *
+ * @param read for what is asked of every request
+ */
+export function createAuthenticate(
+  read: Read,
+  { adminTokenHash, jwt, tokenUse }: AuthenticateParts,
+): Authenticate {
+  const operators = lookUpOwners<SessionRow>(
+    read,
+    (names) =>
+      sql`select name as key, id, name, true as "isAdmin" from user_account where name = any(${names})`,
+  );
   const operatorSession = async (renew: Session['renew']) => {
-    const row = await readOwner<SessionRow>(
-      db,
-      sql`select id, name, true as "isAdmin" from user_account where name = ${ADMIN_NAME}`,
-    );
+    const row = await operators.find(ADMIN_NAME);
     return row && sessionOf(row, ['READ', 'WRITE'], { kind: 'OPERATOR_TOKEN' }, renew);
   };
 
+  const users = lookUpOwners<SessionRow>(
+    read,
+    (ids) =>
+      sql`select id::text as key, id, name, is_admin as "isAdmin" from user_account
+          where id = any(${ids}::uuid[]) and deactivated_at is null`,
+  );
   const jwtSession = async (token: string, { verify, userOf }: JwtSignIn, renew: Session['renew']) => {
     const identity = await verify(token);
     const userId = identity && (await userOf(identity));
     if (identity === null || userId === null) return null;
-    const row = await readOwner<SessionRow>(
-      db,
-      sql`select id, name, is_admin as "isAdmin" from user_account
-          where id = ${userId} and deactivated_at is null`,
-    );
+    const row = await users.find(userId);
     const { subject, expiresAt } = identity;
     return row && sessionOf(row, ['READ', 'WRITE'], { kind: 'JWT', subject, expiresAt }, renew);
   };
 
-  const accessTokenSession = async (hash: string, renew: Session['renew']) => {
-    const row = await readOwner<AccessTokenRow>(
-      db,
-      sql`select u.id, u.name, u.is_admin as "isAdmin", t.id as "tokenId", t.name as "tokenName",
+  const accessTokens = lookUpOwners<AccessTokenRow>(
+    read,
+    (hashes) =>
+      sql`select t.hash as key, u.id, u.name, u.is_admin as "isAdmin", t.id as "tokenId", t.name as "tokenName",
             t.can_write as "canWrite", to_json(t.expires_at) as "expiresAt"
           from access_token t join user_account u on u.id = t.user_id
-          where t.hash = ${hash} and t.revoked_at is null and (t.expires_at is null or t.expires_at > now())
-            and u.deactivated_at is null`,
-    );
+          where t.hash = any(${hashes}) and t.revoked_at is null
+            and (t.expires_at is null or t.expires_at > now()) and u.deactivated_at is null`,
+  );
+  const accessTokenSession = async (hash: string, renew: Session['renew']) => {
+    const row = await accessTokens.find(hash);
     if (row === null) return null;
     tokenUse.note(row.tokenId);
     const expiresAt = row.expiresAt === null ? null : new Date(row.expiresAt);
@@ -105,17 +124,36 @@ export function createAuthenticate(db: Db, { adminTokenHash, jwt, log }: Authent
   return authenticate;
 }
 
-/** The one row of `owner`, a user with `id`, and the user's roles. */
-async function readOwner<Row extends SessionRow>(db: Db, owner: RawBuilder<unknown>): Promise<Row | null> {
-  const { rows } = await sql<Row>`
-    with owner as (${owner})
-    select o.*,
-      coalesce((select json_object_agg(namespace_id, role) from namespace_member where user_id = o.id), '{}')
-        as "namespaceRoles",
-      coalesce((select json_object_agg(workspace_id, role) from workspace_member where user_id = o.id), '{}')
-        as "workspaceRoles"
-    from owner o`.execute(db);
-  return rows[0] ?? null;
+/** Looks up users with their roles, by what `select` gives as their `key`. */
+function lookUpOwners<Row extends SessionRow>(
+  read: Read,
+  select: (keys: readonly string[]) => RawBuilder<unknown>,
+): BatchedLookUps<Row> {
+  return new BatchedLookUps(async (keys) => {
+    const rows = await read(sql<Row>`
+      with owner as (${select(keys)})
+      select o.*,
+        coalesce((select json_object_agg(namespace_id, role) from namespace_member where user_id = o.id), '{}')::text
+          as "namespaceRoles",
+        coalesce((select json_object_agg(workspace_id, role) from workspace_member where user_id = o.id), '{}')::text
+          as "workspaceRoles"
+      from owner o`);
+    return new Map(rows.map((row) => [row.key, row]));
+  });
+}
+
+/** What roles were read from, so that those of somebody who asks again need not be read again. About 100 bytes for each role. */
+const rolesByText = new LRUCache<string, ReadonlyMap<string, Role>>({
+  maxSize: MAX_ROLES_CHARACTERS,
+  sizeCalculation: (_roles, text) => text.length,
+});
+
+function rolesOf(text: string): ReadonlyMap<string, Role> {
+  const known = rolesByText.get(text);
+  if (known !== undefined) return known;
+  const roles = new Map(Object.entries(JSON.parse(text) as Record<string, Role>));
+  rolesByText.set(text, roles);
+  return roles;
 }
 
 function sessionOf(
@@ -129,8 +167,8 @@ function sessionOf(
     isAdmin,
     scopes,
     credential,
-    namespaceRoles: new Map(Object.entries(namespaceRoles)),
-    workspaceRoles: new Map(Object.entries(workspaceRoles)),
+    namespaceRoles: rolesOf(namespaceRoles),
+    workspaceRoles: rolesOf(workspaceRoles),
     renew,
   });
 }

@@ -20,13 +20,14 @@ export function createWriteTokenUse(db: Db): WriteTokenUse {
 
 /**
  * Keeps in mind which tokens are used, and writes it down: of each token once a minute, of those that come together in one
- * statement, and one statement after the other. Nobody waits for it.
+ * statement, and one statement after the other. Nobody waits for it, but who disposes of it.
  */
-export class TokenUse {
+export class TokenUse implements AsyncDisposable {
   /** When each token that was used in the last minute was noted, the oldest first. */
   readonly #noted = new Map<string, number>();
   #waiting: string[] = [];
-  #writing = false;
+  /** `null`: nothing is being written. */
+  #writing: Promise<void> | null = null;
 
   constructor(
     private readonly write: WriteTokenUse,
@@ -42,11 +43,15 @@ export class TokenUse {
     if (this.#noted.has(id)) return;
     this.#noted.set(id, now);
     this.#waiting.push(id);
-    if (!this.#writing) void this.#writeAll();
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Waits until all that was noted is written: a connection pool that ends while a connection is opened for it never does. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
   }
 
   async #writeAll(): Promise<void> {
-    this.#writing = true;
     while (this.#waiting.length > 0) {
       const ids = this.#waiting;
       this.#waiting = [];
@@ -57,6 +62,6 @@ export class TokenUse {
         this.log.warn({ err: error, tokens: ids.length }, 'could not write down when tokens were used');
       }
     }
-    this.#writing = false;
+    this.#writing = null;
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../auth/session.ts';
 import { isOfReadableScope } from '../scope/readable-scopes.ts';
 import {
@@ -9,10 +8,12 @@ import {
   UnauthenticatedError,
   UnavailableError,
 } from '../shared/errors.ts';
+import { Rounds } from '../shared/rounds.ts';
 import type { BuildRow } from './build.reads.ts';
 
 /** How often it is asked whether a viewer may still see what they follow. What it is told is 1.5 s old at the most. */
 const RECHECK_MS = 2500;
+const rechecks = new Rounds(RECHECK_MS);
 
 /** Who follows. */
 export interface Follower {
@@ -96,29 +97,27 @@ async function* checked<T>(
   stop: AbortController,
 ): AsyncGenerator<T> {
   const { signal } = stop;
+  const recheck = async () => {
+    const viewer = await follower.session.renew();
+    if (signal.aborted) return;
+    if (viewer === null) throw new UnauthenticatedError('The access token is no longer good.');
+    check(viewer);
+    follower.continueAs?.(viewer);
+  };
   let refusal: AccessEndedError | null = null;
-  const checking = (async () => {
-    while (!signal.aborted) {
-      await sleep(RECHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        const viewer = await follower.session.renew();
-        if (viewer === null) throw new UnauthenticatedError('The access token is no longer good.');
-        check(viewer);
-        follower.continueAs?.(viewer);
-      } catch (error) {
+  using _joined = rechecks.join(
+    async () =>
+      await recheck().catch((error: unknown) => {
         // A database that is away for a moment takes nobody's rights away.
-        if (!(error instanceof DomainError) || error instanceof UnavailableError) continue;
-        refusal = new AccessEndedError(error);
+        if (!(error instanceof DomainError) || error instanceof UnavailableError) return;
+        refusal ??= new AccessEndedError(error);
         stop.abort();
-      }
-    }
-  })();
+      }),
+  );
   try {
     yield* follow(signal);
     if (refusal !== null) throw refusal;
   } finally {
     stop.abort();
-    await checking;
   }
 }

@@ -109,6 +109,10 @@ export const Build = defineEntity({
     { name: 'image_build_newest', properties: ['createdAt', 'id'] },
     { name: 'image_build_newest_in_workspace', properties: ['workspaceId', 'createdAt', 'id'] },
     { name: 'image_build_newest_in_namespace', properties: ['namespaceId', 'createdAt', 'id'] },
+    // For what few builds have, and for what many have; no status is written more than three times.
+    { name: 'image_build_newest_of_status', properties: ['status', 'createdAt', 'id'] },
+    { name: 'image_build_newest_of_kind', properties: ['kind', 'createdAt', 'id'] },
+    { name: 'image_build_counted', properties: ['namespaceId', 'workspaceId'] },
     { name: 'image_build_image', properties: ['imageId', 'createdAt', 'id'] },
     { name: 'image_build_unfinished', properties: ['createdAt', 'id'], where: 'finished_at is null' },
     {

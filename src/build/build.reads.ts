@@ -6,13 +6,14 @@ import type { Db } from '../db/tables.ts';
 import { ofReadableScopes } from '../scope/readable-scopes.ts';
 import type { ImageBuildKind, ImageBuildStatus } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
+import { columnsFor, type Selection } from '../shared/selection.ts';
 import type { Build } from './build.entity.ts';
 import { type BuildState, withState } from './build.rules.ts';
 
 /** A build as it is read for the API: without what no field shows, and without its Dockerfile, which may have 1 MiB. */
 export type BuildRow = Omit<Build, 'dockerfile' | 'source' | 'lostWorkers'>;
 
-const COLUMNS = [
+const BUILD_COLUMNS = [
   'id',
   'kind',
   'status',
@@ -64,6 +65,29 @@ const COLUMNS = [
   'cancelReason',
 ] as const satisfies readonly (keyof BuildRow)[];
 
+/** What the fields are made from that are no columns themselves, or need more than the column of their name. */
+const BEHIND = {
+  uid: ['id'],
+  target: ['targetName', 'targetTag', 'targetReference', 'targetDescription', 'targetLabels'],
+  notebook: ['notebook', 'notebookId', 'containerId', 'pause', 'notebookHeldSince', 'notebookPausedMs'],
+  queue: ['id', 'status'],
+  timeoutSeconds: ['timeoutMs'],
+  durationMs: ['startedAt', 'finishedAt'],
+  workspace: ['workspaceId'],
+  namespace: ['namespaceId'],
+  image: ['imageId'],
+  createdBy: ['createdById'],
+  retryOf: ['retryOfId'],
+  retries: ['id'],
+  canceledBy: ['canceledById'],
+} as const satisfies Record<string, readonly (keyof BuildRow)[]>;
+
+/** The columns that a build's fields take, its id among them. */
+export function buildColumns(build: Selection): readonly (keyof BuildRow)[] {
+  const columns = columnsFor(build, BUILD_COLUMNS, BEHIND);
+  return columns.includes('id') ? columns : ['id', ...columns];
+}
+
 /** What has a list of builds of its own, by the column that names it. */
 export type BuildParent = 'imageId' | 'workspaceId';
 
@@ -94,11 +118,20 @@ function matching(criteria: BuildCriteria): RawBuilder<boolean> {
     conditions.push(sql`build.namespace_id = (select id from namespace where name = ${criteria.namespace})`);
   }
   if (criteria.imageUid) conditions.push(sql`build.image_id = ${criteria.imageUid}`);
-  if (criteria.kind) conditions.push(sql`build.kind = any(${[...criteria.kind]}::text[])`);
-  if (criteria.status) conditions.push(sql`build.status = any(${[...criteria.status]}::text[])`);
+  if (criteria.kind) conditions.push(among('kind', criteria.kind));
+  if (criteria.status) conditions.push(among('status', criteria.status));
   if (criteria.createdAfter) conditions.push(sql`build.created_at > ${criteria.createdAfter}`);
   if (criteria.createdBefore) conditions.push(sql`build.created_at < ${criteria.createdBefore}`);
   return conditions.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
+}
+
+/** A single value by `=`: an index is read in its own order only for that. */
+function among(column: 'kind' | 'status', values: readonly string[]): RawBuilder<boolean> {
+  const [only, ...others] = new Set(values);
+  const of = sql.ref(`build.${column}`);
+  return only !== undefined && others.length === 0
+    ? sql<boolean>`${of} = ${only}`
+    : sql<boolean>`${of} = any(${[...values]}::text[])`;
 }
 
 function listOf(db: Db, session: Session, criteria: BuildCriteria, { field, direction }: BuildSorting) {
@@ -113,7 +146,7 @@ function listOf(db: Db, session: Session, criteria: BuildCriteria, { field, dire
     alias: 'build',
     rows: db
       .selectFrom('Build as build')
-      .select(COLUMNS)
+      .select(BUILD_COLUMNS)
       .where(readableBuilds(session))
       .where(matching(criteria)),
     order,
@@ -148,7 +181,7 @@ export function pagesOfBuilds(
 export async function buildsByIds(db: Db, session: Session, ids: readonly string[]): Promise<BuildRow[]> {
   return await db
     .selectFrom('Build as build')
-    .select(COLUMNS)
+    .select(BUILD_COLUMNS)
     .where(readableBuilds(session))
     .where(sql<boolean>`build.id = any(${[...ids]}::uuid[])`)
     .execute();
@@ -158,7 +191,7 @@ export async function buildsByIds(db: Db, session: Session, ids: readonly string
 export async function buildRows(db: Db, ids: readonly string[]): Promise<BuildRow[]> {
   return await db
     .selectFrom('Build')
-    .select(COLUMNS)
+    .select(BUILD_COLUMNS)
     .where(sql<boolean>`id = any(${[...ids]}::uuid[])`)
     .execute();
 }
@@ -213,7 +246,7 @@ export async function retriesOf(db: Db, session: Session, ids: readonly string[]
     .selectFrom(
       db
         .selectFrom('Build as build')
-        .select(COLUMNS.map((column) => `build.${column}` as const))
+        .select(BUILD_COLUMNS.map((column) => `build.${column}` as const))
         .select(
           sql<number>`row_number() over (partition by build.retry_of_id order by build.created_at desc, build.id)`.as(
             'place',
@@ -223,7 +256,7 @@ export async function retriesOf(db: Db, session: Session, ids: readonly string[]
         .where(readableBuilds(session))
         .as('retry'),
     )
-    .select(COLUMNS)
+    .select(BUILD_COLUMNS)
     .where('place', '<=', MAX_RETRIES)
     .orderBy('createdAt', 'desc')
     .execute();

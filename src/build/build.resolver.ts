@@ -18,6 +18,7 @@ import { answer, InputIds } from '../graphql/payload.types.ts';
 import { SafeInt } from '../graphql/scalars.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import { ImageObject } from '../image/image.types.ts';
+import { joinedTo } from '../image/image-join.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
 import { NotebookPermission } from '../notebook/notebook.enums.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
@@ -53,6 +54,7 @@ import {
   PhaseTimingObject,
   QueuePositionObject,
 } from './build.types.ts';
+import { latestBuildJoin } from './latest-build.reads.ts';
 import type { BuildAnswer } from './request/build-request.service.ts';
 import type { SaveAnswer } from './request/notebook-save.service.ts';
 
@@ -129,13 +131,18 @@ export class BuildResolver {
   })
   async saveImageFromNotebook(
     @Arg('input', () => SaveImageFromNotebookInput) input: SaveImageFromNotebookInput,
-    @Ctx() { notebookSaves, session }: Context,
+    @Ctx() { loaders, notebookSaves, session }: Context,
   ) {
     const ids = new InputIds();
     const notebookUid = ids.uid('Notebook', input.notebookId, ['notebookId']);
     const workspaceUid = ids.workspaceUid(input.workspaceId, ['workspaceId']);
     const { workspaceId: _, notebookId: __, clientMutationId: ___, ...asked } = input;
-    const run = () => notebookSaves.save(session, { ...asked, notebookUid, workspaceUid });
+    const run = async () => {
+      const saved = await notebookSaves.save(session, { ...asked, notebookUid, workspaceUid });
+      // The build's image is the one beside it: looked up once more, it might be further on than the build.
+      if (saved.image !== null) loaders.image.clear(saved.image.id).prime(saved.image.id, saved.image);
+      return saved;
+    };
     return await answer<SaveAnswer>(input, { image: null, estimate: null, ...REFUSED }, run, ids);
   }
 
@@ -165,11 +172,6 @@ export class BuildResolver {
     const uid = ids.uid('ImageBuild', input.id, ['id']);
     const run = async () => ({ build: await builds.cancel(session, uid, input.reason) });
     return await answer<{ build: BuildRow | null }>(input, { build: null }, run, ids);
-  }
-
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() build: BuildRow): string {
-    return toGlobalId('ImageBuild', build.id);
   }
 
   @FieldResolver()
@@ -377,7 +379,9 @@ export class ImageBuildsResolver {
     @Root() image: ImageRow,
     @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
-  ): Promise<Connection<BuildRow>> {
+  ): Promise<Connection<BuildRow> | { nodes: BuildRow[] }> {
+    const latest = joinedTo<BuildRow>(image, latestBuildJoin);
+    if (latest !== undefined) return { nodes: latest === null ? [] : [latest] };
     return toConnection(await loaders.buildsOf('imageId', image.id, {}, args));
   }
 }

@@ -3,7 +3,7 @@ import type { Session } from '../auth/session.ts';
 import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
 import type { WriteGate } from '../db/write-gate.ts';
-import { type EventBus, hintBuild, logKey } from '../events/event-bus.ts';
+import { cancelKey, type EventBus, hintBuild, logKey } from '../events/event-bus.ts';
 import type { JobQueue, QueuePlace } from '../queue/job-queue.ts';
 import { NotFoundError } from '../shared/errors.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
@@ -137,6 +137,7 @@ export class BuildService {
     });
     hintBuild(this.events, canceled.id);
     this.events.hint(logKey(canceled.id));
+    this.events.hint(cancelKey(canceled.id));
     return canceled;
   }
 }

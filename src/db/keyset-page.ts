@@ -81,7 +81,7 @@ export function readPages<DB, TB extends keyof DB, Row>(
     return new Map(rows.map(({ parent, count }) => [parent, Number(count)]));
   });
   const pageOf = (id: string) =>
-    toPage(
+    toPage<Row>(
       list.name,
       window,
       async () => (await read()).get(id) ?? [],

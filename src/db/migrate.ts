@@ -9,52 +9,6 @@ export const MIGRATIONS_DIR = resolve(import.meta.dirname, '../../migrations');
 /** Two processes that start together must not migrate at the same time; any number will do, as long as it is ours. */
 const LOCK = 0x736c6970;
 
-// Longer than a busy server takes, shorter than a person waits.
-const ANSWER_MS = 10_000;
-
-/**
- * Asks the database whether it is there.
- *
- * @throws Error it is not, or does not let us in; the message is for whoever set `DATABASE_URL`, and holds no password
- */
-export async function assertDatabaseAnswers(databaseUrl: string): Promise<void> {
-  const client = openClient(databaseUrl);
-  // A connection that breaks in between is told by the query as well.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('select 1');
-  } catch (error) {
-    const why = reasonOf(error);
-    const what = error instanceof pg.DatabaseError ? 'lets nobody in' : 'does not answer';
-    throw new Error(`DATABASE_URL: the database at ${client.host}:${client.port} ${what} (${why})`, {
-      cause: error,
-    });
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
-
-function openClient(databaseUrl: string): pg.Client {
-  try {
-    return new pg.Client({
-      connectionString: withSearchPath(databaseUrl),
-      connectionTimeoutMillis: ANSWER_MS,
-    });
-  } catch (cause) {
-    throw new Error(
-      'DATABASE_URL: is no address; characters such as @ / # ? % in user or password have to be percent-encoded',
-      { cause },
-    );
-  }
-}
-
-/** A name with several addresses fails with one error for each, and no message of its own. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** Brings the database's tables up to date. @returns the names of the migrations that were applied */
 export async function migrate(databaseUrl: string): Promise<string[]> {
   const lock = new pg.Client({

@@ -30,7 +30,7 @@ export async function startDemoNotebook(
   baseImage: string,
   say: (line: string) => void,
 ): Promise<DemoNotebook> {
-  const engine = connectEngine(engineEndpoint);
+  const engine = await connectEngine(engineEndpoint);
   const marks = { [labels.name]: OWN.name, [labels.workspace]: OWN.workspace, [labels.owner]: OWN.owner };
   const filters = { label: [labels.id, ...Object.entries(marks).map(([key, value]) => `${key}=${value}`)] };
   const [existing] = await engine.listContainers({ all: true, filters: JSON.stringify(filters) });

@@ -16,11 +16,6 @@ type Say = (line: string) => void;
 /** What one Slipway on one machine needs around it, each part either given by the operator or started here. */
 export interface LocalServices extends AsyncDisposable {
   readonly databaseUrl: string;
-  /**
-   * Has `migrations` bring the database up to date, as the role that owns it: in the embedded one another than that of
-   * `databaseUrl`, which can do nothing before.
-   */
-  migrate(migrations: (ownerUrl: string) => Promise<unknown>): Promise<void>;
   /** `null`: there is no engine, and builds wait. */
   readonly engineEndpoint: string | null;
   /** What a person can do to get an engine, where there is none. */
@@ -34,31 +29,44 @@ export interface LocalServices extends AsyncDisposable {
   announce(url: string): void;
 }
 
+/** What {@link startLocalServices} does between the starts of its parts; what one throws ends the start. */
+export interface StartSteps {
+  /** The data folder is ours, and nothing is started yet. */
+  readonly check?: () => Promise<void>;
+  /** The database is there, while engine and registry may still be starting. */
+  readonly prepare?: (database: LocalDatabase) => Promise<void>;
+}
+
 /**
  * Starts what is missing, independent parts at the same time, and stops what it started, and only that, in reverse order.
  *
  * @param say tells a person each step in one line
- * @param check runs when the data folder is ours and nothing is started yet; what it throws ends the start
  * @throws AlreadyRunningError another Slipway uses the data folder
  * @throws Error a part that Slipway cannot do without does not start; nothing is left running
  */
 export async function startLocalServices(
   config: Config,
   say: Say,
-  check: () => Promise<void> = async () => {},
+  { check, prepare }: StartSteps = {},
 ): Promise<LocalServices> {
   const log = createLogger(config.logLevel).child({ component: 'embedded' });
   await using parts = new AsyncDisposableStack();
   const folder = openDataFolder(config.dataDir);
   const lock = parts.use(await takeInstanceLock(folder.path));
-  await check();
+  await check?.();
 
   const privateHost = config.registryHost === null ? await registryHost(folder) : null;
   const engine = openEngine(parts, folder, config, privateHost, say, log);
+  const prepared = async () => {
+    const database =
+      config.databaseUrl === null
+        ? await openDatabase(parts, folder, config, say, log)
+        : givenDatabase(config.databaseUrl);
+    await prepare?.(database);
+    return database;
+  };
   const [database, found, example] = await allOrFirstError([
-    config.databaseUrl === null
-      ? openDatabase(parts, folder, config, say, log)
-      : givenDatabase(config.databaseUrl),
+    prepared(),
     engine,
     privateHost ? openRegistry(parts, folder, privateHost, engine, say, log) : null,
   ]);
@@ -67,7 +75,6 @@ export async function startLocalServices(
   const opened = parts.move();
   return {
     databaseUrl: database.url,
-    migrate: database.migrate,
     engineEndpoint: found.endpoint,
     engineMissing: found.endpoint === null ? found.missing : null,
     registryHost: config.registryHost ?? (example ? privateHost : null),
@@ -84,10 +91,11 @@ export async function startLocalServices(
   };
 }
 
-type Database = Pick<EmbeddedPostgres, 'url' | 'migrate'>;
+/** In the embedded one `url` is that of a role that can do nothing before `migrate`. */
+export type LocalDatabase = Pick<EmbeddedPostgres, 'url' | 'migrate'>;
 
 /** An operator's: who owns it is the operator's affair. */
-function givenDatabase(url: string): Database {
+function givenDatabase(url: string): LocalDatabase {
   return { url, migrate: async (migrations) => void (await migrations(url)) };
 }
 
@@ -97,7 +105,7 @@ async function openDatabase(
   config: Config,
   say: Say,
   log: Logger,
-): Promise<Database> {
+): Promise<LocalDatabase> {
   const startedAt = performance.now();
   const postgres = parts.use(
     await startPostgres(folder, { durable: true, mayCreateUser: config.mayInstall }, log),

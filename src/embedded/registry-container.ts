@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { type DataFolder, dataFolderKey } from './data-folder.ts';
 import type { PrivateRegistry } from './registry.ts';
 
@@ -7,7 +7,8 @@ const IMAGE = 'registry:2';
 
 /** Removes the registry's container of a crashed run. Its data is in the data folder, not in the container. */
 export async function endLeftoverRegistryContainer(endpoint: string, folder: DataFolder): Promise<void> {
-  await connectEngine(endpoint)
+  const engine = await connectEngine(endpoint);
+  await engine
     .getContainer(containerName(folder))
     .remove({ force: true })
     .catch((error: unknown) => {
@@ -28,7 +29,7 @@ export async function startRegistryContainer(
   answers: () => Promise<boolean>,
   say: (line: string) => void,
 ): Promise<PrivateRegistry> {
-  const engine = connectEngine(endpoint);
+  const engine = await connectEngine(endpoint);
   await pullIfMissing(engine, IMAGE, () => say(`Registry: pulling the image ${IMAGE} …`));
   const container = await engine.createContainer({
     name: containerName(folder),
@@ -59,8 +60,9 @@ export async function startRegistryContainer(
   return registry;
 }
 
-/** A client of the engine at an endpoint such as `unix:///run/docker.sock` or `tcp://host:2375`. */
-export function connectEngine(endpoint: string): Docker {
+/** A client of the engine at an endpoint such as `unix:///run/docker.sock` or `tcp://host:2375`; loaded now, since few starts need it. */
+export async function connectEngine(endpoint: string): Promise<Docker> {
+  const { default: Docker } = await import('dockerode');
   if (endpoint.startsWith('unix://')) return new Docker({ socketPath: endpoint.slice('unix://'.length) });
   const { hostname, port } = new URL(endpoint);
   return new Docker({ protocol: 'http', host: hostname, port: Number(port || 2375) });

@@ -23,5 +23,7 @@ export function hintBuild(events: EventBus, buildId: string): void {
   events.hint(buildKey(buildId));
   events.hint(BUILDS_KEY);
 }
+/** The hint that a build is to be cancelled, for the worker that runs it. */
+export const cancelKey = (buildId: string) => `cancel:${buildId}`;
 /** The hint that a build's log has grown, or will grow no more. */
 export const logKey = (buildId: string) => `log:${buildId}`;

@@ -1,6 +1,6 @@
 import { GraphQLError, Kind } from 'graphql';
 import { DomainError } from '../shared/errors.ts';
-import { isGivenUp, isLostConnection } from '../shared/faults.ts';
+import { isGivenUp, isLostConnection, isTooSlow } from '../shared/faults.ts';
 
 /** Codes whose message was written for the caller. A GraphQL error with any other code, or none, is masked. */
 const PUBLIC_CODES: ReadonlySet<unknown> = new Set([
@@ -26,8 +26,8 @@ export type ErrorClass =
   | { readonly kind: 'domain'; readonly code: string; readonly error: DomainError }
   /** What GraphQL, or a guard, says about the request itself. */
   | { readonly kind: 'request'; readonly code: string; readonly error: GraphQLError }
-  /** A connection was lost; a transaction was given up for another one's sake; a text cannot be stored; a fault of ours. */
-  | { readonly kind: 'away' | 'given-up'; readonly code: 'UNAVAILABLE' }
+  /** A connection was lost; a transaction was given up for another one's sake; a statement took too long; a text cannot be stored; a fault of ours. */
+  | { readonly kind: 'away' | 'given-up' | 'too-slow'; readonly code: 'UNAVAILABLE' }
   | { readonly kind: 'unstorable'; readonly code: 'BAD_USER_INPUT' }
   | { readonly kind: 'fault'; readonly code: 'INTERNAL_SERVER_ERROR' };
 
@@ -40,6 +40,7 @@ export function classify(error: unknown): ErrorClass {
   if (error instanceof GraphQLError && code !== null) return { kind: 'request', code, error };
   if (causes.some(isLostConnection)) return { kind: 'away', code: 'UNAVAILABLE' };
   if (causes.some(isGivenUp)) return { kind: 'given-up', code: 'UNAVAILABLE' };
+  if (causes.some(isTooSlow)) return { kind: 'too-slow', code: 'UNAVAILABLE' };
   if (causes.some(isUnstorableText)) return { kind: 'unstorable', code: 'BAD_USER_INPUT' };
   return { kind: 'fault', code: 'INTERNAL_SERVER_ERROR' };
 }

@@ -81,26 +81,32 @@ export function connectionOf<T extends object>(name: string, node: ClassType<T>)
 
 /** What a resolver returns for a connection: each field costs something only where it is selected. */
 export interface Connection<T> {
-  readonly edges: () => Promise<{ cursor: string; node: T }[]>;
+  readonly edges: () => Promise<{ cursor: () => string; node: T }[]>;
   readonly nodes: () => Promise<readonly T[]>;
-  readonly pageInfo: () => Promise<PageInfo>;
+  readonly pageInfo: () => Promise<{
+    readonly hasNextPage: boolean;
+    readonly hasPreviousPage: boolean;
+    readonly startCursor: () => string | null;
+    readonly endCursor: () => string | null;
+  }>;
   readonly totalCount: () => Promise<number>;
 }
 
 export function toConnection<T>({ rows, count }: Page<T>): Connection<T> {
   return {
     async edges() {
-      const { nodes, cursors } = await rows();
-      return nodes.map((node, index) => ({ node, cursor: cursors[index] as string }));
+      const { nodes, cursorOf } = await rows();
+      return nodes.map((node) => ({ node, cursor: () => cursorOf(node) }));
     },
     nodes: async () => (await rows()).nodes,
     async pageInfo() {
-      const { hasNextPage, hasPreviousPage, cursors } = await rows();
+      const { hasNextPage, hasPreviousPage, nodes, cursorOf } = await rows();
+      const cursor = (node: T | undefined) => (node === undefined ? null : cursorOf(node));
       return {
         hasNextPage,
         hasPreviousPage,
-        startCursor: cursors[0] ?? null,
-        endCursor: cursors.at(-1) ?? null,
+        startCursor: () => cursor(nodes[0]),
+        endCursor: () => cursor(nodes.at(-1)),
       };
     },
     totalCount: count,

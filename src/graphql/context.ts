@@ -23,19 +23,23 @@ export function createContext(
   kind: 'request' | 'subscription',
   request: RequestFacts,
 ): Context {
-  const of = (viewer: Session) => ({
-    session: viewer,
-    loaders: createLoaders(services, viewer, { cache: kind === 'request' }),
-  });
+  const loadersOf = (viewer: Session) => createLoaders(services, viewer, { cache: kind === 'request' });
+  let first: Loaders | null = null;
   return {
     ...services,
-    ...of(session),
+    session,
+    // Made when they are needed: most of a thousand subscriptions only wait, and would keep two dozen loaders each.
+    get loaders() {
+      first ??= loadersOf(session);
+      return first;
+    },
     request,
     // On `this`: Apollo runs an operation with a copy of the context that it was given.
     continueAs(viewer) {
       // Rights seldom change, and while they do not, what is loaded is good for either.
       const areSame = isDeepStrictEqual(rightsOf(viewer), rightsOf(this.session));
-      Object.assign(this, areSame ? { session: viewer } : of(viewer));
+      Object.assign(this, { session: viewer });
+      if (!areSame) Object.defineProperty(this, 'loaders', { value: loadersOf(viewer), writable: true });
     },
   };
 }

@@ -71,12 +71,20 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
   function metered(
     { session, document, operation, variables }: AskedOperation<Session>,
     paid: number,
-  ): Pick<AdmittedOperation, 'chargeEvent' | 'weigh'> {
+  ): Pick<AdmittedOperation, 'chargeEvent' | 'weigh' | 'takeWeight'> {
     const viewer = viewerOf(session);
     const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
     const eventCost = isSubscription ? eventCostOf(document, operation, variables ?? {}) : 0;
     // Most events cost a hundredth of a point.
     let owed = 0;
+    const takeWeight = (weight: number): GraphQLError | null => {
+      const cost = weight / WEIGHT_FOR_ONE;
+      if (isSubscription) owed += weight / EVENT_WEIGHT_FOR_ONE;
+      // The answer is there: who has not that much left is refused the next time.
+      else if (cost > paid + 1) spending.spend(viewer, Math.floor(cost - paid)).catch(() => undefined);
+      const isMutation = operation.operation === OperationTypeNode.MUTATION;
+      return weight > MAX_WEIGHT ? answerTooLarge(isMutation) : null;
+    };
     return {
       async chargeEvent() {
         owed += eventCost;
@@ -84,15 +92,8 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
         owed -= whole;
         if (whole > 0) await spending.spend(viewer, whole);
       },
-      weigh(answer) {
-        const weight = weightOf(answer);
-        const cost = weight / WEIGHT_FOR_ONE;
-        if (isSubscription) owed += weight / EVENT_WEIGHT_FOR_ONE;
-        // The answer is there: who has not that much left is refused the next time.
-        else if (cost > paid + 1) spending.spend(viewer, Math.floor(cost - paid)).catch(() => undefined);
-        const isMutation = operation.operation === OperationTypeNode.MUTATION;
-        return weight > MAX_WEIGHT ? answerTooLarge(isMutation) : null;
-      },
+      weigh: (answer) => takeWeight(weightOf(answer)),
+      takeWeight,
     };
   }
 

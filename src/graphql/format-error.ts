@@ -13,15 +13,18 @@ export type ErrorFacts = Readonly<Record<string, string | undefined>>;
  *
  * A domain error keeps its message, code and details; so does what GraphQL itself says about the document or the variables, but
  * for the values that it quotes.
- * A lost connection becomes UNAVAILABLE, as does a transaction that PostgreSQL gave up for another one's sake; a text that
- * PostgreSQL cannot hold becomes BAD_USER_INPUT. Everything else is logged with its cause under a fresh `errorId`, and only that
- * id goes out.
+ * A lost connection becomes UNAVAILABLE, as does a transaction that PostgreSQL gave up for another one's sake, and a statement
+ * that took it too long; a text that it cannot hold becomes BAD_USER_INPUT. Everything else is logged with its cause under a
+ * fresh `errorId`, and only that id goes out.
  */
 export type ErrorFormatter = (error: unknown, facts?: ErrorFacts) => GraphQLFormattedError;
 
 const UNAVAILABLE_MESSAGE = 'A part of the server is away for the moment; try again in a few seconds.';
 
 const GIVEN_UP_MESSAGE = 'Others are changing the same things; try again in a few seconds.';
+
+const TOO_SLOW_MESSAGE =
+  'This took too long and was given up; ask for less: by a filter, in smaller pages, or without totalCount.';
 
 const UNSTORABLE_MESSAGE = 'A text in the request holds the character U+0000, which cannot be stored.';
 
@@ -56,6 +59,9 @@ export function createErrorFormatter(
       case 'given-up':
         log.warn({ ...facts, err: innermost(error) }, 'a transaction was given up');
         return answer(GIVEN_UP_MESSAGE, found.code, { retryable: true });
+      case 'too-slow':
+        log.warn({ ...facts, err: innermost(error) }, 'a statement took too long');
+        return answer(TOO_SLOW_MESSAGE, found.code, { retryable: false });
       case 'unstorable':
         return answer(UNSTORABLE_MESSAGE, found.code);
       case 'fault': {

@@ -15,6 +15,7 @@ import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
+import type { Selection } from '../shared/selection.ts';
 import type { AccessToken } from '../user/access-token.entity.ts';
 import type { User } from '../user/user.entity.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
@@ -52,6 +53,8 @@ export interface Loaders {
   /** What a notebook's files take; `null` where the engine does not say in time, or cannot. */
   readonly footprint: DataLoader<Notebook, ContainerFootprint | null, string>;
   readonly image: DataLoader<string, ImageRow | null>;
+  /** An image with no more than what is asked for of it. */
+  readonly imageFor: (selection: Selection, id: string) => Promise<ImageRow | null>;
   /** By the name that an engine has for it, `host/path@sha256:…`. */
   readonly imageByReference: DataLoader<string, ImageRow | null>;
   /** What an image needs, in order, by its id; `null`: nothing. */
@@ -95,6 +98,7 @@ export function createLoaders(services: Services, session: Session, options: { c
   });
   const byId = <T extends { readonly id: string }>(find: (ids: readonly string[]) => Promise<readonly T[]>) =>
     keyed(async (ids) => new Map((await find(ids)).map((row) => [row.id, row])));
+  const imagesFor = new Map<string, DataLoader<string, ImageRow | null>>();
   let known: NotebookContainers | undefined;
   const containers = () => {
     // Mutations run one after the other: a later one has its own time.
@@ -122,6 +126,15 @@ export function createLoaders(services: Services, session: Session, options: { c
       cacheKeyFn: ({ containerId }) => containerId,
     }),
     image: byId((ids) => services.images.byIds(session, ids)),
+    imageFor: async (selection, id) => {
+      const fields = [...selection.fields].join(' ');
+      let loader = imagesFor.get(fields);
+      if (loader === undefined) {
+        loader = byId((ids) => services.images.byIds(session, ids, selection));
+        imagesFor.set(fields, loader);
+      }
+      return await loader.load(id);
+    },
     imageByReference: keyed((references) => services.images.byReferences(session, references)),
     dependencies: keyed((ids) => services.images.dependencies(ids), { cache: false }),
     build: byId((ids) => services.builds.byIds(session, ids)),

@@ -6,6 +6,7 @@ import {
   type ValidationRule,
 } from 'graphql';
 import { MAX_DOCUMENT_LENGTH, parseOptions, ShapeRule } from './document-shape.rules.ts';
+import { KnownDocuments } from './known-documents.ts';
 import { type PersistedDocuments, readPersistedDocuments } from './persisted-documents.ts';
 
 /** How a request says which document it means: by its text, or by the id of a persisted one. */
@@ -31,6 +32,8 @@ export interface OperationDocuments {
   readonly validationRules: readonly ValidationRule[];
   /** May nobody learn of the schema? Then errors suggest no names of it either. */
   readonly hidesSchema: boolean;
+  /** Those that came before, to either edge, and were found good. */
+  readonly known: KnownDocuments;
 }
 
 /**
@@ -51,6 +54,7 @@ export async function openOperationDocuments(
     parseOptions,
     validationRules,
     hidesSchema: !introspection,
+    known: new KnownDocuments(),
   };
 }
 

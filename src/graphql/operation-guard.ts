@@ -32,6 +32,8 @@ export interface AdmittedOperation extends Disposable {
    * @returns what to answer instead, ANSWER_TOO_LARGE; `null` where the answer may go out
    */
   weigh(answer: Pick<ExecutionResult, 'data' | 'errors'>): GraphQLError | null;
+  /** The same for an answer of which the weight is known, since others have it, too. */
+  takeWeight(weight: number): GraphQLError | null;
 }
 
 /** The limits that every operation is held to, whichever edge it comes in by. */

@@ -2,8 +2,11 @@ import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
 import { GraphQLDateTime, GraphQLJSONObject, GraphQLSafeInt, GraphQLUUID } from 'graphql-scalars';
 import { DECIMAL } from '../shared/number.rules.ts';
 
-/** RFC 3339, UTC. */
-export const DateTime = GraphQLDateTime;
+/** RFC 3339, UTC. It gives texts where the library's gives dates, which take JSON.stringify twice as long. */
+export const DateTime = new GraphQLScalarType<Date, string>({
+  ...GraphQLDateTime.toConfig(),
+  serialize: (value) => GraphQLDateTime.serialize(value).toISOString(),
+});
 /** An integer up to 2^53 - 1: byte sizes do not fit a GraphQL Int. */
 export const SafeInt = GraphQLSafeInt;
 export const UUID = GraphQLUUID;

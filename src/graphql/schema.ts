@@ -29,6 +29,7 @@ import { UserResolver, ViewerResolver } from '../user/user.resolver.ts';
 import { ViewerWorkspacesResolver, WorkspaceResolver } from '../workspace/workspace.resolver.ts';
 import { auditMutations } from './audited-mutations.ts';
 import { NodeResolver } from './node.resolver.ts';
+import { resolveNodeIds } from './node-ids.ts';
 import { DateTime } from './scalars.ts';
 
 /** type-graphql wants a pub/sub even where every subscription brings its own source, as all of ours do. */
@@ -81,6 +82,7 @@ export function createSchema(): GraphQLSchema {
   });
   describe(schema);
   auditMutations(schema);
+  resolveNodeIds(schema);
   return schema;
 }
 

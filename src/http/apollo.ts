@@ -13,10 +13,12 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
+import type { KnownDocuments } from '../graphql/known-documents.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { EdgeParts } from './edge-parts.ts';
 import type { Exchange } from './exchange.ts';
 import { GuardedOperation } from './guarded-operation.ts';
+import { KnownQueries } from './known-queries.ts';
 import { createReadOperationBody } from './operation-body.ts';
 import { readOperationRequest } from './operation-request.ts';
 
@@ -47,6 +49,7 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
   const operations = new WeakMap<HTTPGraphQLRequest, GuardedOperation<Session>>();
   const { documents, guard, formatError } = parts;
   const readBody = createReadOperationBody(parts);
+  const knownQueries = new KnownQueries(parts.schema, documents.known);
   const apollo = new ApolloServer<Context>({
     schema: parts.schema,
     // Everything below is said outright: its default hangs on the environment (NODE_ENV, APOLLO_KEY) of whoever starts us.
@@ -72,7 +75,7 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       rememberRequestOfErrors(requestOfError),
-      guardOperations(operations),
+      guardOperations(operations, documents.known),
     ],
   });
   await apollo.start();
@@ -96,6 +99,8 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
       const format = (error: unknown) => formatError(error, { requestId });
       const operation = exchange.held.use(new GuardedOperation(guard, session, format));
       const context = await parts.createContext(session, 'request', { requestId, address });
+      const { accept } = req.headers;
+      if (await knownQueries.answer({ method: req.method, accept, body }, operation, context, res)) return;
       const headers = new HeaderMap();
       for (const [name, value] of Object.entries(req.headers)) {
         if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
@@ -108,6 +113,8 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
         context: async () => context,
       });
       res.statusCode = answer.status ?? 200;
+      const contentType = answer.headers.get('content-type');
+      if (res.statusCode === 200 && contentType !== undefined) knownQueries.rememberType(accept, contentType);
       for (const [name, value] of answer.headers) res.setHeader(name, value);
       res.setHeader('cache-control', 'no-store');
       if (answer.body.kind === 'complete') {
@@ -135,13 +142,17 @@ function rememberRequestOfErrors(requestOfError: WeakMap<object, string>): Apoll
 
 function guardOperations(
   operations: WeakMap<HTTPGraphQLRequest, GuardedOperation<unknown>>,
+  known: KnownDocuments,
 ): ApolloServerPlugin<object> {
   return {
     requestDidStart: async ({ request: { http } }) => {
       const operation = http && operations.get(http);
       if (!operation) throw new Error('Apollo runs an operation that came in by no request of ours');
       return {
-        didResolveOperation: async (request) => await operation.admit(request),
+        didResolveOperation: async ({ source, document, operation: definition, request: { variables } }) => {
+          known.add(source, document);
+          if (definition) await operation.admit({ document, operation: definition, variables });
+        },
         willSendResponse: async (request) => {
           await operation.complete(request);
           answerJsonClientsWith200(request);

@@ -10,38 +10,58 @@ import type { HeldMemory } from './held-memory.ts';
  * @throws HttpError 413 too large; 400 cut short; and what `memory` throws
  */
 export async function readBody(req: IncomingMessage, maxBytes: number, memory: HeldMemory): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
   const announced = Number(req.headers['content-length'] ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
   memory.announce(announced);
-  for await (const chunk of chunksOf(req)) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    memory.growTo(size);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  // Nothing more would be heard of one whose client has gone meanwhile.
+  if (req.destroyed) throw cutShort();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Not as an iterator, which takes 20 µs for a body that has come in one part.
+  return await new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      try {
+        size += chunk.length;
+        if (size > maxBytes) throw tooLarge(maxBytes);
+        memory.growTo(size);
+        chunks.push(chunk);
+      } catch (error) {
+        stop();
+        // What is left of it is for `discardBody`.
+        req.pause();
+        reject(error);
+      }
+    };
+    const onEnd = () => {
+      stop();
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    };
+    const onBroken = () => {
+      stop();
+      reject(cutShort());
+    };
+    const listeners = { data: onData, end: onEnd, error: onBroken, close: onBroken };
+    const stop = () => {
+      for (const [event, listener] of Object.entries(listeners)) req.off(event, listener);
+    };
+    for (const [event, listener] of Object.entries(listeners)) req.on(event, listener);
+  });
 }
 
-async function* chunksOf(req: IncomingMessage): AsyncGenerator<Buffer, void> {
-  try {
-    // Without destroyOnReturn a refusal would cut the connection before its answer is out.
-    yield* req.iterator({ destroyOnReturn: false });
-  } catch {
-    throw new HttpError(400, 'BAD_REQUEST', 'The body ended too early.', { connection: 'close' });
-  }
-}
+const cutShort = () =>
+  new HttpError(400, 'BAD_REQUEST', 'The body ended too early.', { connection: 'close' });
 
 const tooLarge = (maxBytes: number) =>
   new HttpError(413, 'PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`, {
     connection: 'close',
   });
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
 /** @throws HttpError 400 it is not JSON, or not in UTF-8 */
 export function parseJson(text: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text));
+    return JSON.parse(UTF_8.decode(text));
   } catch {
     throw new HttpError(400, 'BAD_REQUEST', 'The body is not valid JSON in UTF-8.');
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
 
@@ -10,11 +11,24 @@ import proxyAddr from 'proxy-addr';
  */
 export function createAddressOf(trustedProxies: readonly string[]): (req: IncomingMessage) => string | null {
   const isTrusted = createIsTrusted(trustedProxies);
+  // Of connections that no proxy says anything about, as nearly all requests have one that is open already.
+  const direct = new WeakMap<Socket, string | null>();
   return (req) => {
-    // A proxy may write what is no address ("unknown"); the one before it is as far as we know then.
-    const known = proxyAddr.all(req, isTrusted).findLast((address) => address && ipaddr.isValid(address));
-    return known === undefined ? null : ipaddr.process(known).toString();
+    if (req.headers['x-forwarded-for'] === undefined) {
+      const before = direct.get(req.socket);
+      if (before !== undefined) return before;
+      const address = addressIn([req.socket.remoteAddress]);
+      direct.set(req.socket, address);
+      return address;
+    }
+    return addressIn(proxyAddr.all(req, isTrusted));
   };
+}
+
+function addressIn(addresses: readonly (string | undefined)[]): string | null {
+  // A proxy may write what is no address ("unknown"); the one before it is as far as we know then.
+  const known = addresses.findLast((address) => address !== undefined && ipaddr.isValid(address));
+  return known === undefined ? null : ipaddr.process(known).toString();
 }
 
 /** Makes the function that knows the addresses of proxies that are believed. */

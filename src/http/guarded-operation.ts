@@ -1,7 +1,13 @@
 import type { GraphQLRequestContext } from '@apollo/server';
-import { type ExecutionResult, GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql';
+import {
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  OperationTypeNode,
+} from 'graphql';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
-import type { AdmittedOperation, OperationGuard } from '../graphql/operation-guard.ts';
+import type { AdmittedOperation, AskedOperation, OperationGuard } from '../graphql/operation-guard.ts';
 import { refusalOf } from './refusal.ts';
 
 type Errors = readonly GraphQLFormattedError[];
@@ -11,6 +17,7 @@ export class GuardedOperation<Session> implements Disposable {
   readonly #guard: OperationGuard<Session>;
   readonly #session: Session;
   readonly #formatError: ErrorFormatter;
+  #asked: Promise<void> | null = null;
   #admitted: AdmittedOperation | null = null;
   #isRefused = false;
 
@@ -20,17 +27,30 @@ export class GuardedOperation<Session> implements Disposable {
     this.#formatError = formatError;
   }
 
-  /** @throws what the guard refuses it with, or BAD_REQUEST for a subscription */
-  async admit({ document, operation, request }: GraphQLRequestContext<object>): Promise<void> {
-    if (!document || !operation) return;
-    if (operation.operation === OperationTypeNode.SUBSCRIPTION) throw toTheSocket();
-    const { variables } = request;
+  /**
+   * Asks the guard to let it in, once: whoever asks again is told the same.
+   *
+   * @throws what the guard refuses it with, or BAD_REQUEST for a subscription
+   */
+  admit(asked: Omit<AskedOperation<Session>, 'session'>): Promise<void> {
+    this.#asked ??= this.#admit(asked);
+    return this.#asked;
+  }
+
+  async #admit(asked: Omit<AskedOperation<Session>, 'session'>): Promise<void> {
+    if (asked.operation.operation === OperationTypeNode.SUBSCRIPTION) throw toTheSocket();
     try {
-      this.#admitted = await this.#guard.admit({ session: this.#session, document, operation, variables });
+      this.#admitted = await this.#guard.admit({ ...asked, session: this.#session });
     } catch (error) {
       this.#isRefused = true;
       throw error;
     }
+  }
+
+  /** What to answer an operation that was let in and has come to `result`: with what it cost, or that it is too large. */
+  answerOf({ data, errors }: ExecutionResult): FormattedExecutionResult {
+    const formatted = errors?.map((error) => this.#formatError(error));
+    return this.#weighed({ ...(formatted && { errors: formatted }), data: data ?? null });
   }
 
   /** Says in the answer what the operation cost, or gives a refusal its status. */
@@ -38,12 +58,7 @@ export class GuardedOperation<Session> implements Disposable {
     if (response.body?.kind !== 'single') return;
     const { singleResult } = response.body;
     if (this.#admitted) {
-      const tooLarge = this.#admitted.weigh(singleResult as ExecutionResult);
-      if (tooLarge) {
-        singleResult.data = null;
-        singleResult.errors = [this.#formatError(tooLarge)];
-      }
-      singleResult.extensions = { ...singleResult.extensions, cost: this.#admitted.cost };
+      Object.assign(singleResult, this.#weighed(singleResult));
       return;
     }
     const errors = singleResult.errors ?? [];
@@ -53,6 +68,13 @@ export class GuardedOperation<Session> implements Disposable {
     const { status, headers } = refusalOf(error, () => error);
     response.http.status = status;
     for (const [name, value] of Object.entries(headers)) response.http.headers.set(name, String(value));
+  }
+
+  #weighed(answer: FormattedExecutionResult): FormattedExecutionResult {
+    const tooLarge = this.#admitted?.weigh(answer as ExecutionResult);
+    const extensions = { ...answer.extensions, cost: this.#admitted?.cost };
+    if (tooLarge) return { errors: [this.#formatError(tooLarge)], data: null, extensions };
+    return { ...answer, extensions };
   }
 
   [Symbol.dispose](): void {

@@ -18,7 +18,7 @@ const WINDOW_MS = 60_000;
 // About 100 bytes each.
 const MAX_NETWORKS = 10_000;
 const MAX_KNOWN = 10_000;
-// Of the database's ten connections.
+// Of the looks at the database, which all who sign in share.
 const SUSPECTS = { places: 4, waitMs: 1000 };
 // At 5 ms each, 8,000 are looked up while the last one waits.
 const CROWD = { places: 8, waitMs: 5000 };
@@ -36,8 +36,8 @@ interface Strangers {
  * but so that strangers cannot keep the database busy. One without any token costs no statement and is not counted.
  *
  * Behind a proxy that is not trusted everybody has one address, so a good token gets in all the same. One that was good before is
- * looked up at once. The others of an address with too many refusals are looked up a few at a time, all such addresses together, and
- * take no more than that many of the database's connections; whose turn does not come within a second is told to try again.
+ * looked up at once. The others of an address with too many refusals are looked up a few at a time, all such addresses together;
+ * whose turn does not come within a second is told to try again.
  *
  * After a restart no token is known, and a thousand sockets of one address come back at once. Of so many that were not refused
  * yet, those for whom nothing would be left if all before them were bad wait in a row of their own, for up to five seconds.
@@ -86,25 +86,32 @@ export function createSignIn<Session>(
     return await suspects.pass(() => authenticate(token));
   }
 
-  return async (token, address) => {
-    if (token === null) return null;
+  async function stranger(token: string, hash: string, address: string | null): Promise<Session | null> {
     const network = address === null ? 'unknown' : networkOf(address);
-    const hash = hashAccessToken(token);
-    const isKnown = known.has(hash);
     const strangers = strangersOf(network);
-    const session = isKnown ? await authenticate(token) : await lookUp(token, strangers);
+    const session = await lookUp(token, strangers);
     if (session !== null) {
       known.set(hash, true);
       return session;
     }
-    known.delete(hash);
-    if (!isKnown && areSuspect(strangers)) {
+    if (areSuspect(strangers)) {
       throw new RateLimitedError(
         'Too many requests without a valid token came from this address.',
         Math.max(1, Math.ceil(networks.getRemainingTTL(network) / 1000)),
       );
     }
     strangers.refused += 1;
+    return null;
+  }
+
+  return async (token, address) => {
+    if (token === null) return null;
+    const hash = hashAccessToken(token);
+    if (known.get(hash) === undefined) return await stranger(token, hash, address);
+    const session = await authenticate(token);
+    if (session !== null) return session;
+    known.delete(hash);
+    strangersOf(address === null ? 'unknown' : networkOf(address)).refused += 1;
     return null;
   };
 }

@@ -6,10 +6,13 @@ import {
   type GraphQLError,
 } from 'graphql';
 import type { AdmittedOperation } from '../graphql/operation-guard.ts';
+import type { SharedAnswers } from '../graphql/shared-answers.ts';
 
 /** What it takes to run an operation that was let in. */
 export interface AdmittedArgs extends ExecutionArgs {
   readonly admitted: AdmittedOperation;
+  /** Sends an answer that others get, too, and resolves when it has left. */
+  readonly sendShared: (payload: Buffer) => Promise<void>;
 }
 
 /** Runs a query or a mutation. Of an answer that is too large there is an error in its place. */
@@ -22,19 +25,28 @@ export async function execute(args: AdmittedArgs): Promise<ExecutionResult> {
 /**
  * Runs a subscription as graphql-js does, but each event is paid for before what is selected of it is looked up. Where that is
  * refused, and where an answer is too large, the subscription ends with the error, so that its client knows where to resume.
+ *
+ * Answers that are shared are sent from here; what comes out are those of this viewer alone.
  */
 export async function subscribe(
   args: AdmittedArgs,
+  shared: SharedAnswers,
 ): Promise<AsyncGenerator<ExecutionResult, void, void> | ExecutionResult> {
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return source;
   const events = source[Symbol.asyncIterator]();
+  const { admitted } = args;
+  const answerToAll = shared.of(args);
 
-  async function answer(event: unknown): Promise<ExecutionResult> {
-    await args.admitted.chargeEvent();
-    const result = await executeOperation({ ...args, rootValue: event });
-    const tooLarge: GraphQLError | null = args.admitted.weigh(result);
+  /** @returns `null` where the answer is on its way already */
+  async function answer(event: unknown): Promise<ExecutionResult | null> {
+    await admitted.chargeEvent();
+    const toAll = await answerToAll(event);
+    const result = toAll === null ? await executeOperation({ ...args, rootValue: event }) : null;
+    const tooLarge: GraphQLError | null =
+      result === null ? admitted.takeWeight(toAll?.weight ?? 0) : admitted.weigh(result);
     if (tooLarge) throw tooLarge;
+    if (toAll !== null) await args.sendShared(toAll.payload);
     return result;
   }
 
@@ -46,13 +58,16 @@ export async function subscribe(
   // No generator function: the `return` of one waits for its `next`, which may wait for an event that never comes.
   const answers: AsyncGenerator<ExecutionResult, void, void> = {
     async next() {
-      const { done, value } = await events.next();
-      if (done) return { done: true, value: undefined };
-      try {
-        return { done: false, value: await answer(value) };
-      } catch (error) {
-        await end();
-        throw error;
+      for (;;) {
+        const { done, value } = await events.next();
+        if (done) return { done: true, value: undefined };
+        try {
+          const own = await answer(value);
+          if (own !== null) return { done: false, value: own };
+        } catch (error) {
+          await end();
+          throw error;
+        }
       }
     },
     return: end,

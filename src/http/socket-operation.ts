@@ -8,7 +8,6 @@ import {
   validate,
 } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
-import { LRUCache } from 'lru-cache';
 import type { AdmittedOperation } from '../graphql/operation-guard.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
 import type { EdgeParts } from './edge-parts.ts';
@@ -16,16 +15,10 @@ import type { AdmittedArgs } from './socket-execution.ts';
 
 /** An operation that was let in, and what it takes to run it. */
 export interface SocketOperation {
-  readonly args: AdmittedArgs;
+  readonly args: Omit<AdmittedArgs, 'sendShared'>;
   readonly admitted: AdmittedOperation;
   readonly isSubscription: boolean;
 }
-
-/**
- * Characters of the texts of documents that are kept: those of a page's queries, which come again and again. Parsed, a document of
- * short names takes 136 times its text: 36 MB for all of these, where a viewer sends such on purpose.
- */
-const MAX_KEPT = 256 * 1024;
 
 /**
  * Makes operations ready to run, past the same guards as over HTTP. The function that it gives throws the list of GraphQL's errors of a
@@ -37,14 +30,9 @@ export function createAdmission<Session, Context extends object>({
   guard,
   createContext,
 }: EdgeParts<Session, Context>) {
-  // A thousand subscribers with one query have one document.
-  const valid = new LRUCache<string, DocumentNode>({
-    maxSize: MAX_KEPT,
-    sizeCalculation: (_document, text) => text.length + 1,
-  });
-
   function read(text: string): DocumentNode {
-    const known = valid.get(text);
+    // A thousand subscribers with one query have one document.
+    const known = documents.known.documentOf(text);
     if (known !== undefined) return known;
     let document: DocumentNode;
     try {
@@ -55,7 +43,7 @@ export function createAdmission<Session, Context extends object>({
     const errors = validate(schema, document, [...specifiedRules, ...documents.validationRules]);
     if (errors.length > 0)
       throw new RefusedDocument(errors.map((error) => recoded(error, 'GRAPHQL_VALIDATION_FAILED')));
-    valid.set(text, document);
+    documents.known.add(text, document);
     return document;
   }
 

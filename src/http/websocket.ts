@@ -11,9 +11,11 @@ import {
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
 import type { OperationCost } from '../graphql/operation-guard.ts';
+import { SharedAnswers } from '../graphql/shared-answers.ts';
 import { AccessEndedError, RateLimitedError, UnauthenticatedError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { RequestFacts } from '../shared/request-facts.ts';
+import { Rounds } from '../shared/rounds.ts';
 import { tokenOfConnectionParams } from './bearer.ts';
 import { networkOf } from './client-address.ts';
 import type { EdgeParts } from './edge-parts.ts';
@@ -22,7 +24,7 @@ import { refuseOnSocket } from './refusal.ts';
 import type { SignIn } from './sign-in.ts';
 import { CLOSE_TIMEOUT_MS, CLOSINGS, closeSocket } from './socket-closings.ts';
 import { type AdmittedArgs, execute, subscribe } from './socket-execution.ts';
-import { keepAlive, send } from './socket-flow.ts';
+import { keepAlive, send, sendInParts } from './socket-flow.ts';
 import { MessageMeter, MessageMeters, OF_STRANGER, type SocketPlace, SocketPlaces } from './socket-limits.ts';
 import { codedError, createAdmission, errorsOf } from './socket-operation.ts';
 
@@ -68,6 +70,8 @@ interface RunningOperation {
 
 interface Extra {
   readonly socket: WebSocket;
+  /** What the socket runs over. */
+  readonly connection: Duplex;
   readonly request: RequestFacts;
   /** By id. One is in here until it has really ended, also when its client has left it or the socket has closed. */
   readonly operations: Map<string, RunningOperation>;
@@ -88,9 +92,11 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
 ): GraphqlOverWebSocket {
   const { viewerOf, formatError, log } = parts;
   const admit = createAdmission(parts);
+  const answers = new SharedAnswers();
   const places = new SocketPlaces(parts.maxSockets);
   const handshakes = new SocketPlaces(MAX_HANDSHAKES);
   const meters = new MessageMeters();
+  const renewals = new Rounds(RENEWAL_MS);
   const limits = { maxPayload: MAX_MESSAGE_BYTES, closeTimeout: CLOSE_TIMEOUT_MS };
   const sockets = new WebSocketServer({ noServer: true, handleProtocols, ...limits });
   sockets.on('wsClientError', ({ message }, socket) =>
@@ -114,14 +120,15 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
   /** Looks now and then whether the token of a socket is still good. */
   function keepLooking(connection: Connection): void {
     const { whileOpen } = connection.extra;
-    const timer = setInterval(() => {
-      parts.renew(tokenOfConnectionParams(connection.connectionParams)).then(
-        (session) => session === null && endAccess(connection),
+    const look = async () =>
+      await parts.renew(tokenOfConnectionParams(connection.connectionParams)).then(
+        (session) => {
+          if (session === null) endAccess(connection);
+        },
         // Nobody's rights end because they cannot be looked up for a moment.
         () => undefined,
       );
-    }, RENEWAL_MS);
-    whileOpen.defer(() => clearInterval(timer));
+    whileOpen.use(renewals.join(look));
   }
 
   /** Lets a socket in; what it may not have, it is closed for. */
@@ -177,11 +184,21 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
       const { args, admitted, isSubscription } = await admit(session, payload, request);
       running.held.use(admitted);
       if (!isSubscription) running.cost = admitted.cost;
-      return args;
+      const sendShared = (answer: Buffer) => sendNext(connection, id, answer);
+      return { ...args, sendShared } satisfies AdmittedArgs as ExecutionArgs;
     } catch (error) {
       end(connection, id);
       return errorsOf(error);
     }
+  }
+
+  function sendNext(
+    { extra: { socket, connection } }: Connection,
+    id: string,
+    payload: Buffer,
+  ): Promise<void> {
+    const head = `{"id":${JSON.stringify(id)},"type":"${MessageType.Next}","payload":`;
+    return sendInParts(socket, connection, head, payload);
   }
 
   function end({ extra: { operations } }: Pick<Connection, 'extra'>, id: string): void {
@@ -208,7 +225,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     onSubscribe: prepare,
     // What is run is what `prepare` has given.
     execute: (args) => execute(args as AdmittedArgs),
-    subscribe: (args) => subscribe(args as AdmittedArgs),
+    subscribe: (args) => subscribe(args as AdmittedArgs, answers),
     onNext: ({ extra }, id, _payload, _args, { data, errors, extensions }) => {
       const cost = extra.operations.get(id)?.cost ?? null;
       if (!errors && cost === null) return undefined;
@@ -242,7 +259,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     return false;
   }
 
-  function open(socket: WebSocket, request: RequestFacts): void {
+  function open(socket: WebSocket, connection: Duplex, request: RequestFacts): void {
     const { requestId } = request;
     socket.on('error', (error) =>
       log.info({ requestId, err: error }, 'a socket was closed for a broken message'),
@@ -254,9 +271,10 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     }
     const whileOpen = new DisposableStack();
     whileOpen.use(handshake);
-    whileOpen.defer(keepAlive(socket));
+    whileOpen.use(keepAlive(socket));
     const extra = {
       socket,
+      connection,
       request,
       handshake,
       operations: new Map<string, RunningOperation>(),
@@ -303,7 +321,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
 
   return {
     handleUpgrade: (req, socket, head, request) =>
-      sockets.handleUpgrade(req, socket, head, (opened) => open(opened, request)),
+      sockets.handleUpgrade(req, socket, head, (opened) => open(opened, socket, request)),
     drain: async () => {
       const closing = [...sockets.clients].map(
         (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),

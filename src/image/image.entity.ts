@@ -67,10 +67,18 @@ export const Image = defineEntity({
     { name: 'image_updated', properties: ['updatedAt', 'id'] },
     // Collation "C", so that the order is the same on every server.
     { name: 'image_by_name', expression: 'create index "image_by_name" on "image" ((name collate "C"), id)' },
+    // The planner does not know how many a namespace has: by the index above it would walk a million images to the end for a few.
+    {
+      name: 'image_by_name_in_namespace',
+      expression:
+        'create index "image_by_name_in_namespace" on "image" (namespace_id, (name collate "C"), id)',
+    },
     {
       name: 'image_by_size',
       expression: 'create index "image_by_size" on "image" ((coalesce(size_bytes, -1)::float8), id)',
     },
+    // Whom an image counts for: a count reads 8 MB of it for a million images, and 2 GB of the table without it.
+    { name: 'image_counted', properties: ['namespaceId', 'workspaceId', 'visibility', 'status'] },
     { name: 'image_repository', properties: ['repository', 'registryHost'] },
     // Rows that are new to a GIN index wait in a list that every look-up reads. With its usual 4 MB, PostgreSQL would rather
     // walk the whole table; with no list, 10,000 new images take 40 s to write instead of 6.

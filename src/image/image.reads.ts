@@ -1,15 +1,25 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
-import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
+import { columnsOf } from '../db/columns.ts';
+import { type Parents, readPages } from '../db/keyset-page.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import type { Reads } from '../db/read-connections.ts';
 import type { Db } from '../db/tables.ts';
 import type { Page, PageArgs, Place } from '../shared/keyset.ts';
+import { columnsFor, type Selection } from '../shared/selection.ts';
 import { dependingOn, liveImages, matchingImages, readableImages } from './filter/image-filter.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import type { Image } from './image.entity.ts';
 
-/** An image as it is read for the API: a row, not an entity, and without what no field shows. */
-export type ImageRow = Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'>;
+/**
+ * An image as it is read for the API: a row, not an entity, and without what no field shows. One that is read for a selection has no
+ * more than {@link imageColumns} of it.
+ */
+export interface ImageRow extends Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'> {
+  /** What was read together with it, by the names of its {@link ImageJoin}s. */
+  readonly joined?: Readonly<Record<string, unknown>>;
+}
+type Column = Exclude<keyof ImageRow, 'joined'>;
 
 const COLUMNS = [
   'id',
@@ -52,7 +62,29 @@ const COLUMNS = [
   'createdAt',
   'updatedAt',
   'deletedAt',
-] as const satisfies readonly (keyof ImageRow)[];
+] as const satisfies readonly Column[];
+
+export const COLUMN_NAMES = { group: 'work_group' };
+
+/** What the fields are made from that are no columns themselves. */
+const BEHIND = {
+  uid: ['id'],
+  namespace: ['namespaceId'],
+  workspace: ['workspaceId'],
+  createdBy: ['createdById'],
+  sourceImage: ['sourceImageId'],
+  sourceBuild: ['sourceBuildId'],
+  builds: ['id'],
+  dependencies: ['id'],
+  dependents: ['id'],
+  viewerPermissions: ['type', 'status', 'namespaceId'],
+} as const satisfies Record<string, readonly Column[]>;
+
+/** The columns that an image's fields take, its id among them. */
+export function imageColumns(image: Selection): readonly Column[] {
+  const columns = columnsFor(image, COLUMNS, BEHIND);
+  return columns.includes('id') ? columns : ['id', ...columns];
+}
 
 /** What has a list of images of its own: by a column of theirs that names it, or because they depend on it. */
 export type ImageParent = 'namespaceId' | 'workspaceId' | 'sourceNotebookId' | 'dependsOn';
@@ -71,7 +103,7 @@ const BELONGS = {
   dependsOn: sql<boolean>`${liveImages()} and ${dependingOn(sql`parent.id`)}`,
 } as const satisfies Record<ImageParent, RawBuilder<boolean>>;
 
-const ORDERS = {
+export const ORDERS = {
   CREATED_AT: { by: sql`image.created_at`, type: 'timestamptz' },
   UPDATED_AT: { by: sql`image.updated_at`, type: 'timestamptz' },
   // As the index has it: the same order on every server.
@@ -80,7 +112,15 @@ const ORDERS = {
   SIZE: { by: sql`coalesce(image.size_bytes, -1)::float8`, type: 'float8' },
 } as const satisfies Record<ImageOrderField, Pick<KeysetOrder, 'by' | 'type'>>;
 
-function placeOf(row: ImageRow, field: ImageOrderField): Place {
+/** The column behind each order. */
+export const SORTED_BY = {
+  CREATED_AT: 'createdAt',
+  UPDATED_AT: 'updatedAt',
+  NAME: 'name',
+  SIZE: 'sizeBytes',
+} as const satisfies Record<ImageOrderField, Column>;
+
+export function placeOf(row: ImageRow, field: ImageOrderField): Place {
   switch (field) {
     case 'CREATED_AT':
       return { value: row.createdAt.toISOString(), id: row.id };
@@ -107,16 +147,6 @@ function listOf(db: Db, session: Session, criteria: ImageCriteria, { field, dire
   };
 }
 
-export function pageOfImages(
-  db: Db,
-  session: Session,
-  criteria: ImageCriteria,
-  sorting: ImageSorting,
-  args: PageArgs,
-): Page<ImageRow> {
-  return readPage(listOf(db, session, criteria, sorting), args);
-}
-
 /** A page of each parent's images. */
 export function pagesOfImages(
   db: Db,
@@ -130,7 +160,18 @@ export function pagesOfImages(
   return readPages(db, list, BELONGS[parents.relation], parents.ids, args);
 }
 
-/** The images of these ids that the viewer may read, deleted ones among them. */
+/** Columns of the images of these ids that the viewer may read, deleted ones among them. */
+export async function readImages(
+  reads: Reads,
+  session: Session,
+  ids: readonly string[],
+  columns: readonly Column[] = COLUMNS,
+): Promise<readonly ImageRow[]> {
+  return await reads.short(sql<ImageRow>`select ${columnsOf('image', columns, COLUMN_NAMES)} from image
+    where image.id = any(${[...ids]}::uuid[]) and ${readableImages(session)}`);
+}
+
+/** The same inside a transaction, whole. */
 export async function imagesByIds(db: Db, session: Session, ids: readonly string[]): Promise<ImageRow[]> {
   return await db
     .selectFrom('Image as image')

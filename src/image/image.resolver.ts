@@ -1,9 +1,11 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import type { GraphQLResolveInfo } from 'graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Info, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { ScopeAction } from '../auth/session.ts';
 import { type Connection, ConnectionArgs, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import type { Loaders } from '../graphql/loaders.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
+import { selectionOf } from '../graphql/selection.ts';
 import type { Namespace } from '../namespace/namespace.entity.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
 import { toGlobalId, uidOf } from '../shared/global-id.ts';
@@ -24,6 +26,8 @@ import type { ImageRow } from './image.reads.ts';
 import { canMove, DEFAULT_TAG } from './image.rules.ts';
 import { ImageConnection, ImageObject } from './image.types.ts';
 import type { Edited } from './image-edit.service.ts';
+import { joinedTo } from './image-join.ts';
+import { namespaceJoin } from './image-namespace.reads.ts';
 import {
   DeleteImagePayload,
   PurgeImagePayload,
@@ -43,9 +47,10 @@ export class ImageResolver {
   async image(
     @Arg('id', () => ID, { description: "The image's id." }) id: string,
     @Ctx() { loaders }: Context,
+    @Info() info: GraphQLResolveInfo,
   ): Promise<ImageRow | null> {
     const uid = uidOf('Image', id);
-    return uid === null ? null : await loaders.image.load(uid);
+    return uid === null ? null : await loaders.imageFor(selectionOf(info), uid);
   }
 
   @Query(() => ImageObject, {
@@ -66,6 +71,7 @@ export class ImageResolver {
   @Query(() => ImageConnection, { description: 'The images that the viewer may see.' })
   async images(
     @Ctx() { images, session }: Context,
+    @Info() info: GraphQLResolveInfo,
     @Args(() => ConnectionArgs) args: ConnectionArgs,
     @Arg('filter', () => ImageFilter, { nullable: true, description: 'Which ones; absent: all.' })
     filter?: ImageFilter | null,
@@ -76,7 +82,8 @@ export class ImageResolver {
     })
     orderBy?: ImageOrder | null,
   ): Promise<Connection<ImageRow>> {
-    return toConnection(await images.page(session, criteriaOf(filter), orderBy ?? NEWEST_FIRST, args));
+    const asked = { criteria: criteriaOf(filter), sorting: orderBy ?? NEWEST_FIRST, args };
+    return toConnection(await images.page(session, { ...asked, selection: selectionOf(info) }));
   }
 
   @Mutation(() => RegisterImagePayload, {
@@ -157,11 +164,6 @@ export class ImageResolver {
     return await answer<Edited & { removedFromRegistry: boolean }>(input, refused, run, ids);
   }
 
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() image: ImageRow): string {
-    return toGlobalId('Image', image.id);
-  }
-
   @FieldResolver()
   uid(@Root() image: ImageRow): string {
     return image.id;
@@ -183,7 +185,7 @@ export class ImageResolver {
 
   @FieldResolver(() => NamespaceObject, { description: 'Who owns it.' })
   async namespace(@Root() image: ImageRow, @Ctx() { loaders }: Context) {
-    return await loaders.namespace.load(image.namespaceId);
+    return joinedTo<Namespace>(image, namespaceJoin) ?? (await loaders.namespace.load(image.namespaceId));
   }
 
   @FieldResolver(() => WorkspaceObject, { description: 'Where it belongs.' })

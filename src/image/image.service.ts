@@ -1,22 +1,25 @@
 import type { Session } from '../auth/session.ts';
 import type { Parents } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import type { Reads } from '../db/read-connections.ts';
 import { PLATFORM_NAMESPACE } from '../namespace/namespace.rules.ts';
 import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
+import type { Selection } from '../shared/selection.ts';
 import { type DependencyRow, dependenciesOf } from './dependency/image-dependency.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import {
   type ImageParent,
   type ImageRow,
-  type ImageSorting,
   imageByName,
+  imageColumns,
   imagesByDigest,
-  imagesByIds,
-  pageOfImages,
   pagesOfImages,
+  readImages,
 } from './image.reads.ts';
 import { isLive } from './image.rules.ts';
+import type { ImageJoin } from './image-join.ts';
+import { type ImagePage, pageOfImages } from './image-page.reads.ts';
 import { isAt, placeOfReference } from './registry/registry-place.rules.ts';
 import { readableRepositories } from './registry/repository.reads.ts';
 
@@ -24,13 +27,17 @@ import { readableRepositories } from './registry/repository.reads.ts';
 export class ImageService {
   constructor(
     private readonly em: EntityManager,
+    private readonly reads: Reads,
     private readonly namespaces: NamespaceService,
+    /** What is read together with pages of images. */
+    private readonly joins: readonly ImageJoin[],
     /** The platform's own registry's; `null` on a server without one. */
     private readonly registryHost: string | null,
   ) {}
 
-  async byIds(session: Session, ids: readonly string[]): Promise<ImageRow[]> {
-    return await imagesByIds(kysely(this.em.fork()), session, ids);
+  /** @param selection what is asked for of them; absent: everything */
+  async byIds(session: Session, ids: readonly string[], selection?: Selection): Promise<readonly ImageRow[]> {
+    return await readImages(this.reads, session, ids, selection && imageColumns(selection));
   }
 
   async findByName(
@@ -65,13 +72,8 @@ export class ImageService {
     );
   }
 
-  async page(
-    session: Session,
-    criteria: ImageCriteria,
-    sorting: ImageSorting,
-    args: PageArgs,
-  ): Promise<Page<ImageRow>> {
-    return pageOfImages(kysely(this.em.fork()), session, criteria, sorting, args);
+  async page(session: Session, page: ImagePage): Promise<Page<ImageRow>> {
+    return pageOfImages(this.reads, session, page, this.joins);
   }
 
   /** What these images need, by the image's id. */

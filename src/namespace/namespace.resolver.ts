@@ -1,11 +1,10 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, ForwardArgs, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
 import { MemberObject } from '../scope/scope.types.ts';
 import { QuotaObject, type QuotaOwner } from '../scope/scope-quota.types.ts';
 import { Role } from '../shared/enums.ts';
-import { toGlobalId } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
 import type { Namespace } from './namespace.entity.ts';
 import { NamespacePermission } from './namespace.enums.ts';
@@ -102,11 +101,6 @@ export class NamespaceResolver {
       namespace: await namespaces.setMember(session, id, input.userName, input.role),
     });
     return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, run, ids);
-  }
-
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() namespace: Namespace): string {
-    return toGlobalId('Namespace', namespace.id);
   }
 
   @FieldResolver(() => String, {

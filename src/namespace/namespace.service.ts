@@ -3,9 +3,10 @@ import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { insertRows } from '../db/bulk.ts';
 import type { EntityManager } from '../db/orm.ts';
+import type { Reads } from '../db/read-connections.ts';
 import type { WriteGate } from '../db/write-gate.ts';
 import { NO_LIMITS, SCOPE_NAME } from '../scope/scope.rules.ts';
-import { type Scope, ScopeService } from '../scope/scope.service.ts';
+import { SCOPE_COLUMNS, type Scope, ScopeService } from '../scope/scope.service.ts';
 import type { ScopeContents } from '../scope/scope-contents.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { UserService } from '../user/user.service.ts';
@@ -14,8 +15,16 @@ import { DEFAULT_NAMESPACE } from './namespace.rules.ts';
 
 /** Namespaces and their members. */
 export class NamespaceService extends ScopeService<Namespace> {
-  constructor(em: EntityManager, users: UserService, contents: ScopeContents, writes: WriteGate) {
-    super(em, users, 'namespace', Namespace, contents, writes);
+  protected override readonly columns = SCOPE_COLUMNS;
+
+  constructor(
+    em: EntityManager,
+    reads: Reads,
+    users: UserService,
+    contents: ScopeContents,
+    writes: WriteGate,
+  ) {
+    super(em, reads, users, 'namespace', Namespace, contents, writes);
   }
 
   override mayRead(session: Session, namespace: Namespace): boolean {

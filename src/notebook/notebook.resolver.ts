@@ -6,7 +6,7 @@ import type { ImageRow } from '../image/image.reads.ts';
 import { liveOrFirst } from '../image/image.rules.ts';
 import { ImageConnection, ImageObject } from '../image/image.types.ts';
 import { UnavailableError } from '../shared/errors.ts';
-import { NO_SUCH_UID, toGlobalId, uidOf } from '../shared/global-id.ts';
+import { NO_SUCH_UID, uidOf } from '../shared/global-id.ts';
 import { UserObject } from '../user/user.types.ts';
 import { WorkspaceObject } from '../workspace/workspace.types.ts';
 import type { Notebook } from './notebook.service.ts';
@@ -46,11 +46,6 @@ export class NotebookResolver {
   ): Promise<Notebook | null> {
     const uid = uidOf('Notebook', id);
     return uid === null ? null : await loaders.notebook.load(uid);
-  }
-
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() notebook: Notebook): string {
-    return toGlobalId('Notebook', notebook.id);
   }
 
   @FieldResolver()

@@ -13,8 +13,19 @@ export function ofReadableScopes(session: Session, table: string): RawBuilder<bo
   const [namespaces, workspaces] = [session.allowedOn('namespace:read'), session.allowedOn('workspace:read')];
   if (namespaces === null || workspaces === null) return sql<boolean>`true`;
   const [namespaceId, workspaceId] = [sql.ref(`${table}.namespace_id`), sql.ref(`${table}.workspace_id`)];
-  return sql<boolean>`(${namespaceId} = any(${[...namespaces]}::uuid[])
-    or ${workspaceId} = any(${[...workspaces]}::uuid[]))`;
+  return sql<boolean>`(${namespaceId} = any(${uuids(namespaces)}::uuid[])
+    or ${workspaceId} = any(${uuids(workspaces)}::uuid[]))`;
+}
+
+const written = new WeakMap<readonly string[], string>();
+
+/** As PostgreSQL writes an array: the driver takes 0.3 µs for each element, which it looks through for what has to be quoted. */
+function uuids(ids: readonly string[]): string {
+  const known = written.get(ids);
+  if (known !== undefined) return known;
+  const text = `{${ids.join(',')}}`;
+  written.set(ids, text);
+  return text;
 }
 
 /** The same of a row at hand. */

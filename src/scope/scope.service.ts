@@ -9,7 +9,9 @@ import {
 import { sql } from 'kysely';
 import { holdSession } from '../auth/held-session.ts';
 import type { Session } from '../auth/session.ts';
+import { columnsOf } from '../db/columns.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import type { Reads } from '../db/read-connections.ts';
 import type { Db } from '../db/tables.ts';
 import { isTaken } from '../db/violations.ts';
 import type { WriteGate } from '../db/write-gate.ts';
@@ -43,6 +45,18 @@ export interface Scope extends ScopeLimits {
   updatedAt: Date;
 }
 
+export const SCOPE_COLUMNS = [
+  'id',
+  'name',
+  'displayName',
+  'description',
+  'imageLimit',
+  'storageLimitBytes',
+  'buildLimit',
+  'createdAt',
+  'updatedAt',
+] as const satisfies readonly (keyof Scope)[];
+
 /** What can be changed of it. Absent keeps, `null` clears. */
 export interface ScopeChanges {
   readonly displayName?: string | null | undefined;
@@ -67,6 +81,7 @@ export abstract class ScopeService<S extends Scope> {
    */
   protected constructor(
     protected readonly em: EntityManager,
+    private readonly reads: Reads,
     private readonly users: UserService,
     private readonly noun: ScopeKind,
     private readonly entity: EntityName<S>,
@@ -84,6 +99,9 @@ export abstract class ScopeService<S extends Scope> {
    */
   protected abstract readable(ids: readonly string[]): FilterQuery<S>;
 
+  /** What is read of it, by the names of properties: all. */
+  protected abstract readonly columns: readonly (keyof S & string)[];
+
   /** A new one, of what all have in common. */
   protected abstract make(scope: Scope): S;
 
@@ -91,9 +109,9 @@ export abstract class ScopeService<S extends Scope> {
   protected abstract isDefault(scope: S): boolean;
 
   /** By id, whoever asks: an image that the viewer may see shows the names of its namespace and workspace. */
-  async byIds(ids: readonly string[]): Promise<S[]> {
-    const where: object = { id: { $in: [...ids] } };
-    return (await this.em.fork().find(this.entity, where as FilterQuery<S>)) as S[];
+  async byIds(ids: readonly string[]): Promise<readonly S[]> {
+    return await this.reads.short(sql<S>`select ${columnsOf('scope', this.columns)}
+      from ${sql.table(this.noun)} scope where scope.id = any(${[...ids]}::uuid[])`);
   }
 
   /**

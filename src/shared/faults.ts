@@ -13,9 +13,9 @@ const NETWORK_CODES: ReadonlySet<unknown> = new Set([
 /** PostgreSQL's SQLSTATE: class 08 (connection), operator intervention (shutdown, start-up) and "too many connections". */
 const SQL_AWAY = /^(08...|57P0[1-5]|53300)$/;
 
-/** What the driver says, without a code, when PostgreSQL is stopped in the middle of a query or the pool cannot reach it. */
+/** What the driver says, without a code, when PostgreSQL is stopped in the middle of a query, no longer says anything, or cannot be reached. */
 const DRIVER_AWAY =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
 
 /** Could the database, or another part, not be reached? */
 export function isLostConnection(error: unknown): boolean {
@@ -30,9 +30,17 @@ export function isLostConnection(error: unknown): boolean {
 /** PostgreSQL gave up a transaction for the sake of another one: deadlock, serialisation failure, a lock that did not come in time. */
 const SQL_TRY_AGAIN: ReadonlySet<unknown> = new Set(['40P01', '40001', '55P03']);
 
+/** What it says of a statement that its `statement_timeout` has ended. */
+const SQL_CANCELED = '57014';
+
 /** Was this transaction given up for the sake of another one? */
 export function isGivenUp(error: unknown): boolean {
   return error instanceof Error && 'code' in error && SQL_TRY_AGAIN.has(error.code);
+}
+
+/** Did PostgreSQL give up a statement that took longer than it may? */
+export function isTooSlow(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === SQL_CANCELED;
 }
 
 /** Would the same statement or transaction probably succeed in a moment? Looks at the causes too. */

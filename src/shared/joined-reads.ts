@@ -11,7 +11,7 @@ export const untilNextLook = (): number => 1.5 * LOOK_MS - ((Date.now() + LOOK_M
 
 /**
  * Makes one read of equal ones that are asked for at the same time, so that a thousand readers who are woken by one hint cost
- * one read.
+ * one read; `BatchedLookUps` is for questions that differ.
  *
  * A caller never joins a read that is under way: that one may have looked before the caller asked, and not know what the
  * caller knows already. Who comes while one is under way shares the next one with all others who do. So an answer is never

@@ -17,10 +17,11 @@ export interface Page<T> {
   readonly count: () => Promise<number>;
 }
 
-/** The rows of a page, each with its cursor, and whether there are more around them. */
+/** The rows of a page, and whether there are more around them. */
 export interface PageRows<T> {
   readonly nodes: readonly T[];
-  readonly cursors: readonly string[];
+  /** A row's cursor; it costs some µs to print one. */
+  readonly cursorOf: (node: T) => string;
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
 }
@@ -155,7 +156,7 @@ function rowsOf<T>(
   const nodes = window.backward ? kept.reverse() : kept;
   return {
     nodes,
-    cursors: nodes.map((row) => printCursor(list, placeOf(row))),
+    cursorOf: (row) => printCursor(list, placeOf(row)),
     hasNextPage: window.backward ? window.before !== null : more,
     hasPreviousPage: window.backward ? more : window.after !== null,
   };

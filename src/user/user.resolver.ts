@@ -1,10 +1,9 @@
-import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { type Connection, toConnection } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { answer, InputIds } from '../graphql/payload.types.ts';
 import { DateTime } from '../graphql/scalars.ts';
 import { UserKind } from '../shared/enums.ts';
-import { toGlobalId } from '../shared/global-id.ts';
 import type { AccessToken } from './access-token.entity.ts';
 import { AccessTokenObject } from './access-token.types.ts';
 import type { User } from './user.entity.ts';
@@ -82,11 +81,6 @@ export class UserResolver {
       return { user };
     };
     return await answer<{ user: User | null }>(input, { user: null }, run, ids);
-  }
-
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() user: KnownUser): string {
-    return toGlobalId('User', user.id);
   }
 
   @FieldResolver(() => UserKind, { description: 'A person or a service account.' })

@@ -6,7 +6,7 @@ import { MemberObject } from '../scope/scope.types.ts';
 import { QuotaObject, type QuotaOwner } from '../scope/scope-quota.types.ts';
 import { Role } from '../shared/enums.ts';
 import { BadInputError } from '../shared/errors.ts';
-import { toGlobalId, uidOf } from '../shared/global-id.ts';
+import { uidOf } from '../shared/global-id.ts';
 import { ViewerObject } from '../user/user.types.ts';
 import type { Workspace } from './workspace.entity.ts';
 import { WorkspacePermission } from './workspace.enums.ts';
@@ -111,11 +111,6 @@ export class WorkspaceResolver {
       workspace: await workspaces.setMember(session, id, input.userName, input.role),
     });
     return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, run, ids);
-  }
-
-  @FieldResolver(() => ID, { description: 'Opaque, globally unique, stable.' })
-  id(@Root() workspace: Workspace): string {
-    return toGlobalId('Workspace', workspace.id);
   }
 
   @FieldResolver(() => String, {

@@ -1,7 +1,8 @@
 import type { Session } from '../auth/session.ts';
 import type { EntityManager } from '../db/orm.ts';
+import type { Reads } from '../db/read-connections.ts';
 import type { WriteGate } from '../db/write-gate.ts';
-import { type Scope, ScopeService } from '../scope/scope.service.ts';
+import { SCOPE_COLUMNS, type Scope, ScopeService } from '../scope/scope.service.ts';
 import type { ScopeContents } from '../scope/scope-contents.ts';
 import type { Problems } from '../shared/problems.ts';
 import type { UserService } from '../user/user.service.ts';
@@ -9,8 +10,16 @@ import { Workspace } from './workspace.entity.ts';
 
 /** Workspaces and their members. */
 export class WorkspaceService extends ScopeService<Workspace> {
-  constructor(em: EntityManager, users: UserService, contents: ScopeContents, writes: WriteGate) {
-    super(em, users, 'workspace', Workspace, contents, writes);
+  protected override readonly columns = [...SCOPE_COLUMNS, 'isDefault'] as const;
+
+  constructor(
+    em: EntityManager,
+    reads: Reads,
+    users: UserService,
+    contents: ScopeContents,
+    writes: WriteGate,
+  ) {
+    super(em, reads, users, 'workspace', Workspace, contents, writes);
   }
 
   /** Everyone may know the default workspace: it is where those who have no other work. */

@@ -108,7 +108,8 @@ describe('a log of long lines', () => {
       ({ endCursor: after, hasNextPage: more } = pageInfo);
       expect(pageInfo.hasPreviousPage).toBe(seqs.length > 1);
     }
-    expect(seqs.map(({ length }) => length).slice(0, -1)).toEqual([34, 34]);
+    // The first line of all is short.
+    expect(seqs.map(({ length }) => length).slice(0, -1)).toEqual([35, 34]);
     const whole = seqs.flat().toSorted((a, b) => a - b);
     expect(whole).toEqual(whole.map((_, i) => i + 1));
     expect(whole.length).toBeGreaterThan(COUNT);

@@ -207,8 +207,7 @@ describe("a build's log", () => {
   it('is stored while it is printed, a prompt without a line end too', async () => {
     const log = writer();
     await log.append('STDOUT', 1, Buffer.from(`${'x'.repeat(70_000)}\nProceed? [y/n] `), at);
-    await until('the prompt', async () => (await rows()).length > 1);
-    expect((await texts()).at(-1)).toBe('Proceed? [y/n] …');
+    await until('the prompt', async () => (await texts()).at(-1) === 'Proceed? [y/n] …');
     expect(new Set(hints)).toEqual(new Set([`log:${buildId}`]));
     await log.append('STDOUT', 1, Buffer.from('y\n'), at);
     await log.finish();

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { assertDatabaseAnswers, MIGRATIONS_DIR, migrate, pendingMigrations } from '../../src/db/migrate.ts';
+import { assertDatabaseAnswers } from '../../src/db/database-answers.ts';
+import { MIGRATIONS_DIR, migrate, pendingMigrations } from '../../src/db/migrate.ts';
 import { openOrm } from '../../src/db/orm.ts';
 
 const name = `migrations_${randomBytes(6).toString('hex')}`;
@@ -49,7 +50,7 @@ it('makes the schema of the queue, and leaves it as it is where the queue has ma
   } finally {
     await orm.close();
   }
-  expect(await migrate(url)).toHaveLength(1);
+  expect(await migrate(url)).toContain('Migration20261122005007_security');
   expect(await run(url, 'select name from pgboss.job')).toEqual([{ name: 'waits' }]);
 });
 

@@ -9,7 +9,7 @@ import {
 } from '../../src/engine/container-engine.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
-import { type BuildFacts, finished, followStatus, logEvents, wholeLog } from '../support/builds.ts';
+import { type BuildFacts, beginOf, finished, followStatus, logEvents, wholeLog } from '../support/builds.ts';
 import { addNotebook, type NotebookFacts, saveNotebook } from '../support/notebooks.ts';
 import { gate, until } from '../support/until.ts';
 
@@ -180,6 +180,7 @@ describe('a notebook that is being saved', () => {
     await finished(slipway.admin, build?.id ?? '');
     const said = await logOf({ id: build?.id ?? '' });
     expect(said.slice(0, said.indexOf('Paused.'))).toEqual([
+      beginOf(1),
       'The notebook runs lab/notebook:1: 12 layers, 3400000000 bytes (3400.0 MB). What it has written comes on top as one more layer; the command stays that of the image.',
       'Left out of the environment: JUPYTER_TOKEN, LANG. As the image has them instead: LANG.',
       'Not captured: /data.',

@@ -233,4 +233,23 @@ describe('what a viewer may see', () => {
       }
     }
   });
+
+  it('is the same where a page brings along what belongs to its images', async () => {
+    const more =
+      'id namespace { id name displayName viewerPermissions } builds(first: 1) { nodes { id status } }';
+    for (const [name, client] of each()) {
+      // Those that are read by their ids have what belongs to them looked up.
+      const { page, apart } = await client.run<Record<'page' | 'apart', { nodes: { id: string }[] }>>(
+        `{ page: images(first: 100) { nodes { ${more} } }
+          apart: images(first: 100) { nodes { ...Row builds(first: 1) { pageInfo { hasNextPage } } } } }
+          fragment Row on Image { ${more} }`,
+      );
+      const { nodes } = await client.run<{ nodes: { id: string }[] }>(
+        `query ($ids: [ID!]!) { nodes(ids: $ids) { ...on Image { ${more} } } }`,
+        { ids: page.nodes.map(({ id }) => id) },
+      );
+      expect(page.nodes, name).toEqual(nodes);
+      expect(apart.nodes, name).toMatchObject(nodes);
+    }
+  });
 });

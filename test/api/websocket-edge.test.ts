@@ -126,6 +126,7 @@ describe('the guard', () => {
           cost: { requested: 7, limit: 100 },
           chargeEvent: async () => {},
           weigh: () => null,
+          takeWeight: () => null,
           [Symbol.dispose]: () => ended.dispose(),
         };
       },

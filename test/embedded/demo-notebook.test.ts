@@ -21,7 +21,7 @@ describe('the demo notebook', () => {
 
     const start = () => startDemoNotebook(local.endpoint, labels, registry.baseImage, () => {});
     const first = await start();
-    const container = connectEngine(local.endpoint).getContainer(first.containerId);
+    const container = (await connectEngine(local.endpoint)).getContainer(first.containerId);
     const { Config, HostConfig, State } = await container.inspect();
     expect(State.Running).toBe(true);
     expect(Config.Labels).toMatchObject({

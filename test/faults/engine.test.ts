@@ -3,7 +3,7 @@ import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningChild } from '../../src/embedded/child-process.ts';
 import { startDockerd } from '../../src/embedded/private-dockerd.ts';
-import { finished, printed, startBuild, wholeLog } from '../support/builds.ts';
+import { beginOf, finished, printed, startBuild, wholeLog } from '../support/builds.ts';
 import { listen } from '../support/http-server.ts';
 import { quiet } from '../support/local-parts.ts';
 import { openRoles, realParts } from '../support/roles.ts';
@@ -44,7 +44,7 @@ describe('an engine that is killed', () => {
       expect(await finalEvents(roles, build.id)).toBe(1);
       const lines = await wholeLog(client, build.id);
       expect(lines.map(({ seq }) => seq)).toEqual(lines.map((_, index) => index + 1));
-      const handedOver = lines.findIndex(({ text }) => text === 'Attempt 2.');
+      const handedOver = lines.findIndex(({ text }) => text === beginOf(2));
       expect(printed(lines.slice(handedOver)).map(({ text }) => text)).toEqual(numberedLines(60));
       const docker = new Docker({ socketPath: endpoint.replace('unix://', ''), host: undefined });
       await untilNothingIsLeft(docker, build.id, printing, 2, 40_000);

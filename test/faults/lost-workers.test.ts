@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { finished, printed, startBuild, wholeLog } from '../support/builds.ts';
+import { beginOf, finished, printed, startBuild, wholeLog } from '../support/builds.ts';
 import { testEngine } from '../support/engine.ts';
 import { countRunning } from '../support/processes.ts';
 import { openRoles } from '../support/roles.ts';
@@ -28,7 +28,7 @@ describe.concurrent('workers that are lost', () => {
     await logged(client, build.id, 'line 30');
     await holderOf(workers, build.id).holder.stop('SIGKILL');
     const killedAt = Date.now();
-    await logged(client, build.id, 'Attempt 2.');
+    await logged(client, build.id, beginOf(2));
     expect(Date.now() - killedAt).toBeLessThan(40_000);
 
     expect(await finished(client, build.id)).toMatchObject({ status: 'SUCCEEDED', attempt: 2 });
@@ -36,7 +36,7 @@ describe.concurrent('workers that are lost', () => {
     const lines = await log;
     expect(lines.map(({ seq }) => seq)).toEqual(lines.map((_, index) => index + 1));
     const texts = lines.map(({ text }) => text);
-    const handedOver = texts.indexOf('Attempt 2.');
+    const handedOver = texts.indexOf(beginOf(2));
     const before = printed(lines.slice(0, handedOver)).map(({ text }) => text);
     expect(before.length).toBeGreaterThanOrEqual(30);
     expect(before).toEqual(numberedLines(before.length));
@@ -63,7 +63,7 @@ describe.concurrent('workers that are lost', () => {
     expect(await finalEvents(roles, build.id)).toBe(1);
     const lines = await wholeLog(client, build.id);
     const texts = lines.map(({ text }) => text);
-    const after = printed(lines.slice(texts.indexOf('Attempt 2.'))).map(({ text }) => text);
+    const after = printed(lines.slice(texts.indexOf(beginOf(2)))).map(({ text }) => text);
     expect(after).toEqual(numberedLines(350));
     await untilNothingIsLeft(docker, build.id, printing, 2);
     // It works on: its slot is free again.

@@ -110,25 +110,37 @@ export async function startBuild(client: ApiClient, wish: BuildWish): Promise<Bu
   return build;
 }
 
+/** The line that the log of an attempt begins with. */
+export const beginOf = (attempt: number) => `Attempt ${attempt} has begun.`;
+
 export interface StatusEvent {
   readonly version: number;
   readonly build: BuildFacts;
 }
 
 /** Follows a build's state over a socket to its end. */
-export async function followStatus(
+export async function* statusEvents(
   client: ApiClient,
   buildId: string,
   afterVersion = 0,
-): Promise<StatusEvent[]> {
-  const events: StatusEvent[] = [];
+): AsyncGenerator<StatusEvent> {
   const stream = client.subscribe<{ imageBuildStatus: StatusEvent }>(
     `subscription ($id: ID!, $after: Int!) {
       imageBuildStatus(buildId: $id, afterVersion: $after) { version build { ${BUILD_FIELDS} } }
     }`,
     { id: buildId, after: afterVersion },
   );
-  for await (const { imageBuildStatus } of stream) events.push(imageBuildStatus);
+  for await (const { imageBuildStatus } of stream) yield imageBuildStatus;
+}
+
+/** All that {@link statusEvents} gives. */
+export async function followStatus(
+  client: ApiClient,
+  buildId: string,
+  afterVersion = 0,
+): Promise<StatusEvent[]> {
+  const events: StatusEvent[] = [];
+  for await (const event of statusEvents(client, buildId, afterVersion)) events.push(event);
   return events;
 }
 

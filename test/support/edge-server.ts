@@ -41,6 +41,7 @@ const PERMISSIVE: OperationGuard<EdgeSession> = {
     cost: { requested: 0, limit: 10_000 },
     chargeEvent: async () => {},
     weigh: () => null,
+    takeWeight: () => null,
     [Symbol.dispose]: () => {},
   }),
   assertMayAsk: async () => {},

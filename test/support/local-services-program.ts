@@ -6,10 +6,11 @@ import { migrate } from '../../src/db/migrate.ts';
 import { startLocalServices } from '../../src/embedded/local-services.ts';
 
 const said: string[] = [];
-await using services = await startLocalServices(readConfig(process.env, process.cwd()), (line) =>
-  said.push(line),
+await using services = await startLocalServices(
+  readConfig(process.env, process.cwd()),
+  (line) => said.push(line),
+  { prepare: async (database) => await database.migrate(migrate) },
 );
-await services.migrate(migrate);
 const { databaseUrl, engineEndpoint, registryHost, exampleBaseImage, adminToken } = services;
 services.announce('http://127.0.0.1:1/here');
 const summary = { databaseUrl, engineEndpoint, registryHost, exampleBaseImage, adminToken, said };

@@ -51,6 +51,20 @@ it('is one statement at a time, and what comes meanwhile is one statement more',
   expect(writes).toEqual([['a'], ['b', 'c'], ['d']]);
 });
 
+it('is written before the end, and nobody else waits for it', async () => {
+  const use = create();
+  for (const id of ['a', 'b']) use.note(id);
+  let hasEnded = false;
+  const ending = use[Symbol.asyncDispose]().then(() => {
+    hasEnded = true;
+  });
+  await settle();
+  expect(hasEnded).toBe(false);
+  await settle();
+  await ending;
+  expect(writes).toEqual([['a'], ['b']]);
+});
+
 it('is tried again a minute after it failed', async () => {
   let tries = 0;
   const use = new TokenUse(async () => {

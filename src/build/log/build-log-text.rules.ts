@@ -46,6 +46,11 @@ export function readableText(data: Uint8Array): string {
 
 /** {@link readableText} as UTF-8; the very same bytes where they are plain ASCII, as nearly all are. */
 export function readableBytes(data: Uint8Array): Uint8Array {
+  return isPlainAscii(data) ? data : Buffer.from(readableText(data));
+}
+
+/** Is it the same in all its forms: without terminal codes, and without a character of more than one byte? */
+export function isPlainAscii(data: Uint8Array): boolean {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return NOT_PLAIN_ASCII.test(bytes.toString('latin1')) ? Buffer.from(readableText(data)) : data;
+  return !NOT_PLAIN_ASCII.test(bytes.toString('latin1'));
 }

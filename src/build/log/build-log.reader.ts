@@ -42,6 +42,9 @@ export interface LogPage {
 
 /** Builds' logs as the API shows them. Whoever calls has checked that the viewer may. */
 export class BuildLogReader {
+  /** Readers who follow one log get the same events, so that what is made of one is made once. */
+  readonly #events = new WeakMap<readonly NumberedLine[], readonly LogEvent[]>();
+
   constructor(private readonly source: BuildLogSource) {}
 
   /**
@@ -86,10 +89,18 @@ export class BuildLogReader {
    */
   async *follow(buildId: string, afterSeq: number, signal: AbortSignal): AsyncGenerator<LogEvent> {
     for await (const piece of this.source.follow(buildId, afterSeq, { follow: true, signal })) {
-      if (piece.kind === 'lines') yield* eventsOf(piece.lines);
+      if (piece.kind === 'lines') yield* this.#eventsOf(piece.lines);
       else if (piece.kind === 'expired') yield { ...piece, kind: 'gap', reason: 'EXPIRED' };
       else yield piece;
     }
+  }
+
+  #eventsOf(lines: readonly NumberedLine[]): readonly LogEvent[] {
+    const known = this.#events.get(lines);
+    if (known !== undefined) return known;
+    const events = [...eventsOf(lines)];
+    this.#events.set(lines, events);
+    return events;
   }
 }
 

@@ -6,14 +6,18 @@ import { type EventBus, logKey } from '../../events/event-bus.ts';
 import type { LogStream } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import { BuildLostError, type Fence } from '../build.store.ts';
-import { encodeLines, type LogLine, type PlacedLine } from './build-log.codec.ts';
+import type { LogLine, PlacedLine } from './build-log.codec.ts';
 import { storedEnd } from './build-log-end.ts';
-import { type LogEnd, placeLines, printedBytes, writerOf } from './build-log-form.rules.ts';
+import { type LogEnd, placeLines, writerOf } from './build-log-form.rules.ts';
+import { type LogRow, ROW_BYTES, rowsOf } from './build-log-rows.ts';
 import { costOf, LogTail } from './build-log-tail.ts';
 
-/** A flush waits at most this long for more lines, and starts at once when this many bytes are there. */
+/** Batches follow each other after this time; what fills a row goes at once. */
 const FLUSH_MS = 250;
-const FLUSH_BYTES = 64 * 1024;
+/** What comes after a time of silence waits only for what comes with it. */
+const FIRST_FLUSH_MS = 20;
+/** What gathers while a batch is being written goes with the next one, up to this much: a statement waits for a disk, whatever it carries. */
+const BATCH_BYTES = 1024 * 1024;
 /** The longest line; what is longer is stored in parts. */
 const MAX_LINE_BYTES = 64 * 1024;
 /** A line that has not ended after this time is stored as far as it is, so that a prompt or a progress bar is seen. */
@@ -35,8 +39,8 @@ interface OpenLine {
 
 /**
  * Stores one attempt's log: cuts what the engine prints into lines, gathers them, and writes each batch in one statement
- * that numbers the lines and holds the fence. Appending waits while a batch is being written and the next one is full, so
- * the engine's stream is read no faster than the database takes it.
+ * that numbers the lines and holds the fence, as rows of {@link ROW_BYTES}. Appending waits while a batch is being written
+ * and the next one is full, so the engine's stream is read no faster than the database takes it.
  *
  * A log that gets longer than half of what may be kept of it goes on in memory, where only its newest lines are held, and
  * those are stored when the attempt ends or the engine is asked anew. A line says so as soon as it begins. Each such end takes
@@ -49,7 +53,12 @@ export class BuildLogWriter {
   #lines: LogLine[] = [];
   #bytes = 0;
   #timer: NodeJS.Timeout | null = null;
+  /** When the last batch began to be written, in milliseconds of `performance.now()`. */
+  #flushedAt = -FLUSH_MS;
+  /** The batch that is being written. */
   #writing: Promise<void> = Promise.resolve();
+  /** The next one, which takes all lines that are there when its turn comes; `null`: nobody has asked for it. */
+  #next: Promise<void> | null = null;
   #failure: unknown = null;
   /** How many lines the log has, those of earlier attempts with them. */
   #lineCount: number;
@@ -97,7 +106,7 @@ export class BuildLogWriter {
         this.#add({ at, stream, step, partial: false, data: ending });
       }
       from = end + 1;
-      if (this.#bytes >= FLUSH_BYTES) await this.#makeRoom();
+      if (this.#bytes >= ROW_BYTES) await this.#makeRoom();
     }
     const rest = data.subarray(from);
     if (rest.byteLength > 0) this.#extend(key, stream, step, at, rest);
@@ -206,19 +215,22 @@ export class BuildLogWriter {
 
   /** Sees to it that what was added is stored soon, and that what adds waits for it. */
   async #settle(bytes: number): Promise<void> {
-    if (this.#bytes >= FLUSH_BYTES) await this.#makeRoom();
+    if (this.#bytes >= ROW_BYTES) await this.#makeRoom();
     if (this.#tail !== null) await this.#takeTurns(bytes);
     // A full batch that was just written may have left the beginning of a line behind.
-    if (this.#lines.length > 0 || this.#open.size > 0) {
-      this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
-    }
+    if (this.#lines.length > 0 || this.#open.size > 0) this.#startTimer();
   }
 
-  /** Starts to write a full batch as soon as the one before it is written. */
+  #startTimer(): void {
+    const dueMs = this.#flushedAt + FLUSH_MS - performance.now();
+    this.#timer ??= setTimeout(() => void this.#onTimer(), Math.max(FIRST_FLUSH_MS, dueMs));
+  }
+
+  /** Has what is there written as soon as the batch before it is, and waits for that where it is a full one. */
   async #makeRoom(): Promise<void> {
-    await this.#writing;
-    this.#throwFailure();
     void this.#flush();
+    if (this.#bytes >= BATCH_BYTES) await this.#writing;
+    this.#throwFailure();
   }
 
   /** What goes to memory waits for nothing: a flood of it must not keep the worker from everything else. */
@@ -235,48 +247,62 @@ export class BuildLogWriter {
     // A copy: closing a line may open it again, for a character whose rest has not come.
     for (const [key, line] of [...this.#open]) if (line.at.getTime() < old) this.#close(key, true);
     await this.#flush();
-    if (this.#open.size > 0) this.#timer ??= setTimeout(() => void this.#onTimer(), FLUSH_MS);
+    this.#flushedAt = performance.now();
+    if (this.#open.size > 0) this.#startTimer();
   }
 
-  /** One batch at a time, in order. A failure is kept and thrown to the next caller. */
-  async #flush(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      if (this.#lines.length === 0 || this.#failure !== null) return;
-      const lines = this.#lines;
-      this.#lines = [];
-      this.#bytes = 0;
-      try {
-        this.#end ??= await whileDatabaseIsAway(() => storedEnd(this.db, this.fence.buildId));
-        const placed = placeLines(lines, this.#end);
-        await whileDatabaseIsAway(() => this.#store(placed.lines));
-        this.#end = placed.end;
-        this.#lineCount += lines.length;
-        this.events.hint(logKey(this.fence.buildId));
-      } catch (error) {
-        this.#failure = error;
-      }
+  /** Writes what is there by now; one batch at a time, in order. */
+  #flush(): Promise<void> {
+    this.#next ??= this.#writing.then(() => {
+      this.#next = null;
+      this.#writing = this.#write();
+      return this.#writing;
     });
-    await this.#writing;
+    return this.#next;
+  }
+
+  /** A failure is kept and thrown to the next caller. */
+  async #write(): Promise<void> {
+    if (this.#lines.length === 0 || this.#failure !== null) return;
+    const lines = this.#lines;
+    this.#lines = [];
+    this.#bytes = 0;
+    this.#flushedAt = performance.now();
+    try {
+      this.#end ??= await whileDatabaseIsAway(() => storedEnd(this.db, this.fence.buildId));
+      const placed = placeLines(lines, this.#end);
+      await whileDatabaseIsAway(() => this.#store(placed.lines));
+      this.#end = placed.end;
+      this.#lineCount += lines.length;
+      this.events.hint(logKey(this.fence.buildId));
+    } catch (error) {
+      this.#failure = error;
+    }
   }
 
   async #store(lines: readonly PlacedLine[]): Promise<void> {
     const { buildId, attempt } = this.fence;
-    const packed = encodeLines(lines);
-    const bytes = printedBytes(lines, 'raw');
-    const textBytes = printedBytes(lines, 'text');
+    const packed = rowsOf(lines);
+    const { end } = packed.at(-1) as LogRow;
+    const values = packed.map(
+      ({ before, end, data, lines }) =>
+        sql`(${before.lines}::int, ${end.lines}::int, ${before.bytes}::int, ${before.textBytes}::int, ${data}::bytea, ${JSON.stringify(lines)}::jsonb)`,
+    );
     const { rows } = await sql`
       with fence as (
-        update image_build set log_line_count = log_line_count + ${lines.length},
-          log_bytes = log_bytes + ${bytes}, log_text_bytes = log_text_bytes + ${textBytes}
+        update image_build set log_line_count = log_line_count + ${end.lines},
+          log_bytes = log_bytes + ${end.bytes}, log_text_bytes = log_text_bytes + ${end.textBytes}
         where id = ${buildId} and attempt = ${attempt} and finished_at is null
           and log_line_count = ${this.#lineCount}
         returning log_line_count, log_bytes, log_text_bytes
       )
       insert into image_build_log (build_id, first_seq, last_seq, byte_offset, text_offset, data, lines)
-      select ${buildId}, log_line_count - ${lines.length} + 1, log_line_count,
-        log_bytes - ${bytes}, log_text_bytes - ${textBytes}, ${packed.data}, ${JSON.stringify(packed.lines)}::jsonb
-      from fence returning first_seq`.execute(this.db);
-    if (rows.length === 0 && !(await this.#isStored(lines.length))) {
+      select ${buildId}, log_line_count - ${end.lines} + lines_before + 1, log_line_count - ${end.lines} + lines_end,
+        log_bytes - ${end.bytes} + bytes_before, log_text_bytes - ${end.textBytes} + text_bytes_before, data, lines
+      from fence cross join (values ${sql.join(values)})
+        part (lines_before, lines_end, bytes_before, text_bytes_before, data, lines)
+      returning first_seq`.execute(this.db);
+    if (rows.length === 0 && !(await this.#isStored(end.lines))) {
       throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type EntityManager, kysely } from '../../db/orm.ts';
 import type { Db } from '../../db/tables.ts';
@@ -66,7 +67,10 @@ export async function deleteOldTokens(
   }
 }
 
-/** Goes through the builds that ended before `before`, oldest first, a few at a time. */
+/**
+ * Goes through the builds that ended before `before`, oldest first, a few at a time. After each piece it rests for as long as that took:
+ * requests beside it shall not become slow for minutes.
+ */
 async function inBatches(
   db: Db,
   before: Date,
@@ -78,6 +82,7 @@ async function inBatches(
   // Onwards also past those that another process works on just now.
   let last = { id: '00000000-0000-0000-0000-000000000000', finishedAt: new Date(0) };
   while (!signal?.aborted) {
+    const begunAt = performance.now();
     const found = await db
       .selectFrom('Build as build')
       .select(['build.id', 'build.finishedAt', 'build.logBytes'])
@@ -97,6 +102,7 @@ async function inBatches(
     if (end === undefined) break;
     count += await work(batch.map(({ id }) => id));
     last = { id: end.id, finishedAt: end.finishedAt as Date };
+    await sleep(performance.now() - begunAt, undefined, { signal }).catch(() => undefined);
   }
   return count;
 }

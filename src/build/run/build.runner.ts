@@ -5,7 +5,7 @@ import {
   EngineError,
   type RegistryCredentials,
 } from '../../engine/container-engine.ts';
-import { buildKey, type EventBus } from '../../events/event-bus.ts';
+import { cancelKey, type EventBus, type Waker } from '../../events/event-bus.ts';
 import type { ImageRegistry } from '../../registry/image-registry.ts';
 import type { ImageBuildKind } from '../../shared/enums.ts';
 import { isPassingDatabaseFault } from '../../shared/faults.ts';
@@ -20,7 +20,7 @@ import { claimBuild, failBuild, releaseBuild, settleCanceled, settleTimedOut } f
 import { HeldNotebooks } from './held-notebooks.ts';
 import type { Interruption, Recipe } from './recipes/recipe.ts';
 
-/** A running build looks this often whether it was cancelled or given to another worker; a hint wakes it sooner. */
+/** A running build looks this often whether it was cancelled or given to another worker; the hint of a cancel wakes it sooner. */
 const WATCH_MS = 1000;
 /** How often a build is tried on an engine that goes away under it, and how often a worker looks for one that is away. */
 const ENGINE_ATTEMPTS = 5;
@@ -81,11 +81,13 @@ export class BuildRunner {
       await this.#held
         .look(buildId)
         .catch((err: unknown) => this.parts.log.debug({ err }, 'could not look at a held notebook'));
+      // From before it is claimed: who cancels it afterwards is heard.
+      using cancels = this.parts.events.listen(cancelKey(buildId));
       const build = await claimBuild(this.#store, buildId, this.parts.queueTimeoutMs);
       if (build === null) return;
       const log = this.parts.log.child({ build: { id: build.id, attempt: build.attempt } });
       log.info('build started');
-      await this.#attempt(build, jobSignal, log);
+      await this.#attempt(build, jobSignal, cancels, log);
     } catch (error) {
       if (!(error instanceof BuildLostError)) throw error;
       this.parts.log.warn(
@@ -111,7 +113,7 @@ export class BuildRunner {
     throw new BuildReleased();
   }
 
-  async #attempt(build: Build, jobSignal: AbortSignal, log: Logger): Promise<void> {
+  async #attempt(build: Build, jobSignal: AbortSignal, cancels: Waker, log: Logger): Promise<void> {
     const { engine, events, em } = this.parts;
     const interrupt = new AbortController();
     const ended = new AbortController();
@@ -119,7 +121,7 @@ export class BuildRunner {
     const attempt = new BuildAttempt(this.#store, build);
     const { fence } = attempt;
     const lines = new BuildLogWriter(kysely(em.fork()), events, fence, build, this.parts.maxLogBytes);
-    const watching = this.#watch(fence, interrupt, jobSignal, ended.signal);
+    const watching = this.#watch(fence, interrupt, jobSignal, cancels, ended.signal);
     const timer = setTimeout(() => interrupt.abort('timed-out' satisfies Interruption), build.timeoutMs);
     let imageId: string | null = null;
     const release = async (within?: AbortSignal) => {
@@ -127,7 +129,8 @@ export class BuildRunner {
       imageId = null;
     };
     try {
-      if (build.attempt > 1) await lines.say(`Attempt ${build.attempt}.`);
+      // Always, and at once: whoever follows the log sees that the build is no longer waiting.
+      await lines.say(`Attempt ${build.attempt} has begun.`);
       const made = await this.parts.recipes[build.kind](build, {
         engine,
         log: lines,
@@ -220,11 +223,11 @@ export class BuildRunner {
     { buildId, attempt }: { buildId: string; attempt: number },
     interrupt: AbortController,
     jobSignal: AbortSignal,
+    cancels: Waker,
     ended: AbortSignal,
   ): Promise<void> {
-    using news = this.parts.events.listen(buildKey(buildId));
     while (!ended.aborted) {
-      await news.wait(WATCH_MS, ended);
+      await cancels.wait(WATCH_MS, ended);
       if (ended.aborted) return;
       const row = await kysely(this.parts.em.fork())
         .selectFrom('Build')

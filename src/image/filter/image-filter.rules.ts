@@ -107,6 +107,11 @@ export function reachesDeleted(criteria: ImageCriteria): boolean {
   );
 }
 
+/** Do these leave anything out, besides what is deleted? */
+export function narrows(criteria: ImageCriteria): boolean {
+  return Object.values(criteria).some((value) => value !== null && value !== undefined);
+}
+
 function read(filter: ImageFiltering, path: readonly string[]): ImageCriteria {
   const { search, workspaceId, dependsOn, and, or, not, ...same } = filter;
   const uid = (type: NodeType, id: string | null | undefined, name: string) =>

@@ -26,9 +26,11 @@ export function createDockerfileRecipe(options: {
   readonly secretsOf: (buildId: string) => Promise<RequestSecrets>;
 }): Recipe {
   return async (build, tools) => {
-    const { dockerfile, source } = await options.sourceOf(build.id);
+    const [{ dockerfile, source }, given] = await Promise.all([
+      options.sourceOf(build.id),
+      options.secretsOf(build.id),
+    ]);
     if (dockerfile === null || source === null) throw new Error(`build ${build.id} has no Dockerfile`);
-    const given = await options.secretsOf(build.id);
     const request: BuildRequest = {
       dockerfile,
       files: source.files.map(({ path, content, mode }) => ({

@@ -1,0 +1,130 @@
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+} from 'kysely';
+import pg from 'pg';
+import type { OnStatement } from './orm.ts';
+import { PipelinedConnection } from './pipelined-connection.ts';
+import { withOption, withSearchPath } from './search-path.ts';
+
+/** PostgreSQL gives each connection one process, so these keep as many of its cores busy. */
+const SHORT_CONNECTIONS = 2;
+/** Searches and counts are a core's work each: more at a time would make all of them slower. */
+const LONG_CONNECTIONS = 4;
+/** A short read that takes so long is none, and holds up those behind it. */
+const SHORT_TIMEOUT_MS = 10_000;
+const LONG_TIMEOUT_MS = 30_000;
+/** So much later PostgreSQL has said that a read takes too long, unless it has gone silent or is cut off. */
+const SILENCE_MS = 5000;
+const CONNECT_TIMEOUT_MS = 30_000;
+
+/**
+ * Runs a statement of plain SQL. Its rows are as PostgreSQL names their columns, `timestamptz` as Date and `bigint` as number.
+ *
+ * @throws what the driver says; for a lost connection, which is opened again for the next statement, see `isLostConnection`
+ */
+export type Read = <Row>(statement: RawBuilder<Row>) => Promise<readonly Row[]>;
+
+/**
+ * Reads outside of transactions, past the entity manager: its query builder takes 150 µs to word a statement that PostgreSQL answers
+ * in less, and `sql` takes 6.
+ */
+export interface Reads {
+  /**
+   * For what PostgreSQL answers at once: rows by their ids, and a bounded way along an index. Statements are sent without waiting for
+   * the answers to those before, and stay prepared with one plan for whatever values: planning would take longer than the reading.
+   * None may take long: those behind it on its connection would wait.
+   */
+  readonly short: Read;
+  /** For who somebody is: short ones too, which wait behind no page. */
+  readonly signIn: Read;
+  /** For what may look at many rows, such as searches and counts: each has a connection to itself, and 30 s. */
+  readonly long: Read;
+}
+
+/**
+ * The connections that {@link Reads} go over, opened when they are first needed: 7, beside 10 of the entity manager's pool, 1 that
+ * listens for hints, and the queue's 4 and 1 that listens for jobs. So a process has 23 at the most, which README.md tells operators.
+ */
+export class ReadConnections implements Reads, AsyncDisposable {
+  readonly #short: readonly PipelinedConnection[];
+  readonly #signIn: PipelinedConnection;
+  readonly #pool: pg.Pool;
+
+  /** @param onStatement sees every statement that is sent */
+  constructor(
+    databaseUrl: string,
+    private readonly onStatement?: OnStatement,
+  ) {
+    const options = {
+      connectionString: withSearchPath(databaseUrl),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      types: TYPES,
+    };
+    const short = {
+      ...options,
+      connectionString: withOption(options.connectionString, '-c plan_cache_mode=force_generic_plan'),
+      ...timeouts(SHORT_TIMEOUT_MS),
+    };
+    this.#short = Array.from({ length: SHORT_CONNECTIONS }, () => new PipelinedConnection(short));
+    this.#signIn = new PipelinedConnection(short);
+    this.#pool = new pg.Pool({ ...options, max: LONG_CONNECTIONS, ...timeouts(LONG_TIMEOUT_MS) });
+    // A connection that breaks while nobody uses it: the pool has dropped it.
+    this.#pool.on('error', () => {});
+  }
+
+  readonly short: Read = async <Row>(statement: RawBuilder<Row>) => {
+    const connection = this.#short.reduce((one, other) => (other.waiting < one.waiting ? other : one));
+    return await this.#readOver(connection, statement);
+  };
+
+  readonly signIn: Read = async <Row>(statement: RawBuilder<Row>) =>
+    await this.#readOver(this.#signIn, statement);
+
+  readonly long: Read = async <Row>(statement: RawBuilder<Row>) => {
+    const { sql, parameters } = this.#word(statement);
+    return (await this.#pool.query(sql, [...parameters])).rows as Row[];
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const pipelined = [...this.#short, this.#signIn];
+    await Promise.all([this.#pool.end(), ...pipelined.map((connection) => connection.close())]);
+  }
+
+  async #readOver<Row>(connection: PipelinedConnection, statement: RawBuilder<Row>): Promise<readonly Row[]> {
+    const { sql, parameters } = this.#word(statement);
+    return (await connection.query(sql, parameters)) as Row[];
+  }
+
+  #word(statement: RawBuilder<unknown>): CompiledQuery {
+    const worded = statement.compile(COMPILER);
+    this.onStatement?.(worded.sql, worded.parameters);
+    return worded;
+  }
+}
+
+/** For PostgreSQL, which gives up a read that takes longer, and for us, who give up a PostgreSQL that says nothing. */
+const timeouts = (ms: number) => ({ statement_timeout: ms, query_timeout: ms + SILENCE_MS });
+
+/** Words statements; it is connected to nothing. */
+const COMPILER = new Kysely<never>({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+});
+
+const TYPES = new pg.TypeOverrides();
+// Sizes and counts: all below 2^53.
+TYPES.setTypeParser(pg.types.builtins.INT8, Number);
+// Takes half the time of the driver's own, and is right for the years from 100 to 9999: no column of ours holds an earlier one, BC or
+// `infinity`.
+TYPES.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text: string) => new Date(text));

@@ -1,0 +1,136 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Session } from '../auth/session.ts';
+import { columnsOf } from '../db/columns.ts';
+import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import type { Window } from '../shared/keyset.ts';
+import type { Selection } from '../shared/selection.ts';
+import { matchingImages, readableImages } from './filter/image-filter.reads.ts';
+import type { ImageCriteria } from './filter/image-filter.rules.ts';
+import {
+  COLUMN_NAMES,
+  type ImageRow,
+  type ImageSorting,
+  imageColumns,
+  ORDERS,
+  SORTED_BY,
+} from './image.reads.ts';
+import { type ImageJoin, Joined } from './image-join.ts';
+
+/** How far along its index a page is looked for at first, in images: 2 ms. */
+const NEAR = 2000;
+
+/**
+ * The sizes of pages that are read; of one that is larger than asked for, the rest is left out. Each size makes statements of its own,
+ * which stay prepared, and clients may ask for any; as a parameter, PostgreSQL would plan for a tenth of all images.
+ */
+const SIZES = [1, 5, 10, 20, 30, 50, 100] as const;
+
+type Counted = ImageRow & { readonly total: number };
+
+/** The statements by which one page of images can be read. Whatever they call `image` or `page` has a column `place`: what it is ordered by. */
+export class ImagePageStatements {
+  /** Is any row of the page asked for, or where it stands? */
+  readonly hasRows: boolean;
+  readonly #order: KeysetOrder;
+  readonly #window: Window;
+  readonly #wanted: RawBuilder<unknown>;
+  readonly #columns: readonly string[];
+  readonly #joined: Joined;
+
+  constructor(page: {
+    readonly session: Session;
+    readonly criteria: ImageCriteria;
+    readonly sorting: ImageSorting;
+    readonly window: Window;
+    readonly selection: Selection;
+    readonly joins: readonly ImageJoin[];
+  }) {
+    const { session, sorting, selection } = page;
+    const image = selection.of('nodes', 'edges.node');
+    const hasCursors = selection.has('pageInfo') || selection.has('edges');
+    this.hasRows = hasCursors || selection.has('nodes');
+    this.#order = { ...ORDERS[sorting.field], id: sql`image.id`, direction: sorting.direction };
+    this.#window = page.window;
+    this.#wanted = sql`${readableImages(session)} and ${matchingImages(session, page.criteria)}`;
+    this.#columns = [...new Set([...imageColumns(image), ...(hasCursors ? [SORTED_BY[sorting.field]] : [])])];
+    this.#joined = new Joined(page.joins, session, image);
+  }
+
+  /** Goes through the images in their order, or looks up those that are wanted: as PostgreSQL finds best. */
+  page(): RawBuilder<ImageRow> {
+    return this.#rowsOf(sql`(${this.#pageFrom(this.#placed())}) page`);
+  }
+
+  /** Goes through the images in their order, {@link NEAR} of them at the most. */
+  nearPage(): RawBuilder<ImageRow> {
+    const near = sql`${this.#placed()} order by ${keysetOrder(this.#order, this.#window)} limit ${sql.lit(NEAR)}`;
+    return this.#rowsOf(sql`(${this.#pageFrom(near)}) page`);
+  }
+
+  /** Looks up all that are wanted, and sorts them. */
+  foundPage(): RawBuilder<ImageRow> {
+    return sql`${this.#withFound()} ${this.#rowsOf(sql`(${this.#pageOfFound()}) page`)}`;
+  }
+
+  /** The same with their number in every row, in a row without an image where the page has none: see {@link takeCounted}. */
+  countedPage(): RawBuilder<Counted> {
+    const counted = sql`(select count(*) as total from found) counted left join lateral (${this.#pageOfFound()}) page on true`;
+    return sql`${this.#withFound()} ${this.#rowsOf(counted, sql`, counted.total`)}`;
+  }
+
+  count(): RawBuilder<{ count: number }> {
+    return sql`select count(*) from image where ${this.#wanted}`;
+  }
+
+  /** The images of a statement's rows. */
+  take(rows: readonly ImageRow[]): readonly ImageRow[] {
+    return rows.slice(0, this.#window.limit + 1).map((row) => this.#joined.take(row));
+  }
+
+  takeCounted(rows: readonly Counted[]): { readonly rows: readonly ImageRow[]; readonly total: number } {
+    return { rows: this.take(rows.filter(({ id }) => id !== null)), total: rows[0]?.total ?? 0 };
+  }
+
+  /** Of those beyond the window's cursors. */
+  #placed(): RawBuilder<unknown> {
+    const { by } = this.#order;
+    return sql`select image.*, ${by} as place from image where ${keysetCondition(this.#order, this.#window)}`;
+  }
+
+  #pageFrom(placed: RawBuilder<unknown>): RawBuilder<unknown> {
+    return sql`select ${this.#imageColumns}, image.place from (${placed}) image where ${this.#wanted}
+      order by ${this.#orderOf('image')} limit ${this.#size}`;
+  }
+
+  #withFound(): RawBuilder<unknown> {
+    return sql`with found as materialized (
+      select image.id, ${this.#order.by} as place from image where ${this.#wanted})`;
+  }
+
+  #pageOfFound(): RawBuilder<unknown> {
+    const { by, id } = { by: sql`found.place`, id: sql`found.id` };
+    return sql`select ${this.#imageColumns}, found.place from (
+        select * from found where ${keysetCondition({ ...this.#order, by, id }, this.#window)}
+        order by ${this.#orderOf('found')} limit ${this.#size}) found join image on image.id = found.id`;
+  }
+
+  #rowsOf<Row = ImageRow>(page: RawBuilder<unknown>, more: RawBuilder<unknown> = sql``): RawBuilder<Row> {
+    const shown = sql.raw(this.#columns.map((column) => `page."${column}"`).join(', '));
+    return sql<Row>`select ${shown}${this.#joined.columns}${more} from ${page}${this.#joined.tables}
+      order by ${this.#orderOf('page')}`;
+  }
+
+  #orderOf(table: string): RawBuilder<unknown> {
+    const placed = { by: sql.ref(`${table}.place`), id: sql.ref(`${table}.id`) };
+    return keysetOrder({ ...this.#order, ...placed }, this.#window);
+  }
+
+  get #imageColumns(): RawBuilder<unknown> {
+    return columnsOf('image', this.#columns, COLUMN_NAMES);
+  }
+
+  get #size(): RawBuilder<unknown> {
+    const { limit } = this.#window;
+    return sql.lit((SIZES.find((size) => size >= limit) ?? limit) + 1);
+  }
+}
