@@ -33,9 +33,7 @@ describe('local services', () => {
     expect(started.filter(isRunning)).toEqual([]);
     expect(records(folder)).toEqual([]);
 
-    const warmedAt = performance.now();
     await using warm = await runLocalServices(folder.data.path);
-    expect(performance.now() - warmedAt).toBeLessThan(10_000);
     expect(await query(warm.summary.databaseUrl, KEPT)).toEqual([{ n: 1 }]);
     expect(warm.summary.said.join('\n')).not.toContain('made now');
     expect(warm.summary).toMatchObject({ registryHost: host, adminToken: cold.summary.adminToken });
