@@ -88,24 +88,6 @@ export interface SessionFacts {
   readonly renew: () => Promise<Session | null>;
 }
 
-/** By the roles that somebody has: most requests ask for the same ones, several times. */
-const idsByRoles = new WeakMap<ReadonlyMap<string, Role>, Map<Role, readonly string[]>>();
-
-/** Where somebody has this role or a higher one. */
-function atLeast(roles: ReadonlyMap<string, Role>, role: Role): readonly string[] {
-  let byRole = idsByRoles.get(roles);
-  if (byRole === undefined) {
-    byRole = new Map();
-    idsByRoles.set(roles, byRole);
-  }
-  let ids = byRole.get(role);
-  if (ids === undefined) {
-    ids = [...roles].filter(([, held]) => RANK[held] >= RANK[role]).map(([id]) => id);
-    byRole.set(role, ids);
-  }
-  return ids;
-}
-
 /** Who is asking and what they may do, as it was when they were looked up. */
 export class Session implements SessionFacts {
   readonly user: SessionFacts['user'];
@@ -164,7 +146,7 @@ export class Session implements SessionFacts {
     const { on, role, scope } = ACTIONS[action];
     if (!this.scopes.includes(scope)) return [];
     if (this.isAdmin) return null;
-    return atLeast(this.#rolesOn(on), role as Role);
+    return [...this.#rolesOn(on)].filter(([, held]) => RANK[held] >= RANK[role]).map(([id]) => id);
   }
 
   #rolesOn(on: Requirement['on']): ReadonlyMap<string, Role> {

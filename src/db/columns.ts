@@ -5,18 +5,6 @@ export type ColumnNames = Readonly<Record<string, string>>;
 
 const snakeCase = (property: string) => property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** Of each property: there are some dozens, and each request needs a few of them. */
-const snakeCased = new Map<string, string>();
-
-function columnOf(property: string): string {
-  let column = snakeCased.get(property);
-  if (column === undefined) {
-    column = snakeCase(property);
-    snakeCased.set(property, column);
-  }
-  return column;
-}
-
 /**
  * Columns under the names of their properties: `image.created_at as "createdAt"`.
  *
@@ -29,7 +17,7 @@ export function columnsOf(
 ): RawBuilder<unknown> {
   return sql.raw(
     properties
-      .map((property) => `${table}.${names[property] ?? columnOf(property)} as "${property}"`)
+      .map((property) => `${table}.${names[property] ?? snakeCase(property)} as "${property}"`)
       .join(', '),
   );
 }

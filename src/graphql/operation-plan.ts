@@ -43,7 +43,7 @@ interface Deciding {
 export class OperationPlan {
   readonly fragments: Fragments = Object.create(null);
   readonly #conditions: ReadonlySet<string>;
-  #latest: { readonly conditions: string; readonly fields: readonly FieldPlan[] } | null = null;
+  #latest: { readonly conditions: string; readonly selection: SelectionPlan } | null = null;
 
   constructor(
     private readonly schema: GraphQLSchema,
@@ -58,19 +58,26 @@ export class OperationPlan {
   }
 
   /** What is selected with these variables: they decide what `@skip` and `@include` leave out. The latest are kept. */
-  fieldsWith(given: Variables): readonly FieldPlan[] {
+  selectionWith(given: Variables): SelectionPlan {
     // No others: they would be kept as long as the plan.
     const variables = Object.fromEntries(
       Object.entries(given).filter(([name]) => this.#conditions.has(name)),
     );
     const conditions = this.#conditions.size === 0 ? '' : JSON.stringify(variables);
-    if (this.#latest?.conditions === conditions) return this.#latest.fields;
+    if (this.#latest?.conditions === conditions) return this.#latest.selection;
     const { schema, fragments, rootType, operation } = this;
     const nodes = collectFields(schema, fragments, variables, rootType, operation.selectionSet);
-    const fields = planFields({ schema, fragments, variables }, rootType, nodes);
-    this.#latest = { conditions, fields };
-    return fields;
+    const selection = planSelection({ schema, fragments, variables }, rootType, nodes);
+    this.#latest = { conditions, selection };
+    return selection;
   }
+}
+
+/** What is selected of an object. */
+export interface SelectionPlan {
+  readonly fields: readonly FieldPlan[];
+  /** Is one of them called what no object can have as a property of its own by assigning it? */
+  readonly hasProto: boolean;
 }
 
 /** One entry of an object of the answer. */
@@ -78,11 +85,9 @@ export class FieldPlan {
   readonly value: ValuePlan;
   /** Of what is a property of its object and a text, a number or a choice; `null` of anything else. */
   readonly plainLeaf: GraphQLLeafType | null;
-  /** Is it called what no object can have as a property of its own by assigning it? */
-  readonly isProto: boolean;
   readonly isNonNull: boolean;
   readonly isTypeName: boolean;
-  #below: readonly [GraphQLObjectType, readonly FieldPlan[]][] = [];
+  #below: readonly [GraphQLObjectType, SelectionPlan][] = [];
 
   /** @param key what it is called in the answer */
   constructor(
@@ -96,18 +101,17 @@ export class FieldPlan {
     this.isNonNull = this.value.kind === 'non-null';
     this.isTypeName = definition === TypeNameMetaFieldDef;
     const inner = this.value.kind === 'non-null' ? this.value.inner : this.value;
-    this.isProto = key === '__proto__';
     this.plainLeaf = inner.kind === 'leaf' && !definition.resolve ? inner.type : null;
   }
 
   /** What is selected of an object of this type, as which its value has turned out. */
-  below(type: GraphQLObjectType): readonly FieldPlan[] {
-    for (const [known, fields] of this.#below) if (known === type) return fields;
+  below(type: GraphQLObjectType): SelectionPlan {
+    for (const [known, selection] of this.#below) if (known === type) return selection;
     const { schema, fragments, variables } = this.deciding;
     const nodes = collectSubfields(schema, fragments, variables, type, this.nodes);
-    const fields = planFields(this.deciding, type, nodes);
-    this.#below = [...this.#below, [type, fields]];
-    return fields;
+    const selection = planSelection(this.deciding, type, nodes);
+    this.#below = [...this.#below, [type, selection]];
+    return selection;
   }
 }
 
@@ -125,16 +129,17 @@ function conditionsOf(document: DocumentNode): ReadonlySet<string> {
   return names;
 }
 
-function planFields(
+function planSelection(
   deciding: Deciding,
   parentType: GraphQLObjectType,
   nodesByKey: ReadonlyMap<string, readonly FieldNode[]>,
-): readonly FieldPlan[] {
-  return [...nodesByKey].flatMap(([key, [first, ...others]]) => {
+): SelectionPlan {
+  const fields = [...nodesByKey].flatMap(([key, [first, ...others]]) => {
     const definition = first && fieldOf(deciding.schema, parentType, first.name.value);
     if (!definition) return [];
     return [new FieldPlan(deciding, parentType, key, definition, [first, ...others])];
   });
+  return { fields, hasProto: nodesByKey.has('__proto__') };
 }
 
 const META_FIELDS = new Map([SchemaMetaFieldDef, TypeMetaFieldDef].map((field) => [field.name, field]));

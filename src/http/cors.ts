@@ -40,10 +40,7 @@ export function withCors<Session>(
   const open = (route: Route<Session>): Route<Session> => ({
     ...route,
     handler: (exchange) => {
-      const { req, res } = exchange;
-      // Whoever is no page gets the one header that caches need, and gets it without the 15 µs that the others take.
-      if (req.headers.origin === undefined) res.setHeader('vary', 'Origin');
-      else setHeaders(req, res, () => {});
+      setHeaders(exchange.req, exchange.res, () => {});
       return route.handler(exchange);
     },
   });

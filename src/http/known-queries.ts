@@ -17,7 +17,7 @@ export interface QueryRequest {
 }
 
 /**
- * Answers queries that have come before, in a quarter of the time that Apollo's pipeline takes: their documents are known to be good,
+ * Answers queries that have come before without Apollo's pipeline, which takes 60 to 200 µs: their documents are known to be good,
  * their selections are planned, and what Apollo answers to clients who accept the same is known. Identity, limits, cost and masking are
  * not Apollo's, and the same here. Everything else is left to Apollo: what is asked for the first time, mutations, GET, and whatever is
  * refused.
