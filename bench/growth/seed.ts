@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { insertInParts, withoutIndexes } from '../shared/bulk.ts';
 import { type BenchDatabase, withClient } from '../shared/database.ts';
+import { GRAMS, hash, LABELS, LAYERS, pick, REFERRED, RUNTIME } from '../shared/image-sql.ts';
 
 /** Words of which texts are made, and how many of 10,000 images have them. */
 const LATIN = [
@@ -33,19 +34,8 @@ const LONG_LOG_SHARE = 0.1;
 const LINES_PER_ROW = 20;
 const GROWING = ['image', 'image_dependency', 'image_build', 'image_build_event', 'image_build_log'] as const;
 
-/** A number of an image, the same in every run: SQL on its place `i` in the catalogue. */
-const hash = (salt: string, below: number) => `(hashtext(i || '${salt}') & 2147483647) % ${below}`;
-
 /** The id of the thing of this kind at place `i`. */
 const idOf = (kind: 'image' | 'build', i = 'i') => `md5(${i} || '${kind}')::uuid`;
-
-/** Each word in the share of the images that it should have. */
-const pick = (words: readonly (readonly [string, number])[], salt: string) =>
-  words
-    .map(
-      ([word, share]) => `case when ${hash(`${salt}${word}`, 10_000)} < ${share} then '${word} ' else '' end`,
-    )
-    .join(' || ');
 
 /**
  * Fills a migrated database by bulk SQL: images in 50 namespaces and 20 workspaces with the texts, labels and dependencies of a
@@ -97,7 +87,6 @@ const VISIBILITY = `case when i > 30 and ${hash('visibility', 100)} < 2 then 'PU
 const FIRST = `case when i <= ${NAMES} then i else ${OLD} + 1 + (i - ${NAMES} - 1) % (${NAMES} - ${OLD}) end`;
 const VERSION = `case when i <= ${NAMES} then '' else '.' || 1 + (i - ${NAMES} - 1) / (${NAMES} - ${OLD}) end`;
 
-// What is searched is written as the rules of searching write it.
 const IMAGES = `
   insert into image (id, namespace_id, workspace_id, name, tag, display_name, description, reference, registry_host,
       repository, digest, size_bytes, layers, architecture, origin, type, status, visibility, service_type, dev_services,
@@ -105,8 +94,7 @@ const IMAGES = `
       search_text, search_grams, source_build_id, created_by_id, created_at, updated_at, deleted_at, status_before)
     select ${idOf('image')}, n.id, w.id, text.name, text.tag, text.display_name, text.description, referred.reference,
       'registry.example', n.name || '/' || text.name, text.digest, ${SIZE_BYTES},
-      jsonb_build_array(jsonb_build_object('digest', text.digest, 'sizeBytes', i,
-        'mediaType', 'application/vnd.oci.image.layer.v1.tar+gzip')),
+      ${LAYERS},
       case ${hash('architecture', 10)} when 0 then 'AARCH64' when 1 then null else 'X86_64' end,
       case when text.built then 'BUILD' else 'CUSTOMIZE' end,
       case when i % 500 = 0 then 'BUILD_IN' else 'DEDICATED' end,
@@ -114,17 +102,11 @@ const IMAGES = `
       ${VISIBILITY},
       (array['COMMON', 'INFERENCE', 'TRAIN', 'DEV', 'UNKNOWN'])[1 + ${hash('service', 5)}], '["NOTEBOOK", "SSH"]',
       case when i % 1000 = 0 then '["ASCEND"]' when ${hash('gpu', 3)} = 0 then '["GPU", "CPU"]' else '["CPU"]' end::jsonb,
-      jsonb_build_array(jsonb_build_object('key', 'team', 'value', 't' || ${hash('team', 40)}),
-        jsonb_build_object('key', 'number', 'value', i::text)),
+      ${LABELS},
       'group-' || ${hash('group', 200)},
-      jsonb_build_object('command', '[]'::jsonb, 'args', '[]'::jsonb, 'workingDir', null, 'env',
-        jsonb_build_array(jsonb_build_object('name', 'FRAME_INTERVAL', 'value', '1000')), 'ports', jsonb_build_array(
-        jsonb_build_object('name', 'service', 'containerPort', 8888, 'nodePort', null)), 'mounts', '[]'::jsonb,
-        'configFiles', '[]'::jsonb, 'subPaths', '[]'::jsonb, 'hostPaths', '[]'::jsonb, 'cpuRequests', 1000,
-        'gpuRequests', null, 'memRequests', 1024, 'pvcSize', null),
+      ${RUNTIME},
       '[]', '[]', '[]', jsonb_build_object('name', text.algorithm, 'factory', text.vendor), 1, '{}', searched.text,
-      array(select distinct gram from regexp_split_to_table(searched.text, E'\\n') line, generate_series(1, length(line)) at,
-        unnest(array[substr(line, at, 1), substr(line, at, 2)]) gram),
+      ${GRAMS},
       case when text.built then ${idOf('build')} end, u.id, ${CREATED_AT}, ${UPDATED_AT},
       case when text.deleted then now() end, case when text.deleted then 'ACTIVE' end
     from ${PLACES}
@@ -135,9 +117,7 @@ const IMAGES = `
         ${pick(CHINESE, 'name')} || '镜像' || i as display_name,
         ${pick(LATIN, 'text')} || ${pick(CHINESE, 'text')} || case when i <= ${OLD} then '${OLDEST} ' else '' end
           || 'release ' || i as description) text
-      cross join lateral (select 'registry.example/' || n.name || '/' || text.name || ':' || text.tag as reference) referred
-      cross join lateral (select lower(normalize(concat_ws(E'\\n', text.name, text.display_name, text.description,
-        referred.reference, text.algorithm, text.vendor), NFKC)) as text) searched`;
+      ${REFERRED}`;
 
 /** Each row anew with its own id, tag, scopes and times: its texts and grams, which take most of the time, are those of its first version. */
 async function versionsStatement(client: pg.Client): Promise<string> {

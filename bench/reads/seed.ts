@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { generateAccessToken, hashAccessToken } from '../../src/auth/access-token.ts';
 import { insertInParts, withoutIndexes } from '../shared/bulk.ts';
 import { type BenchDatabase, withClient } from '../shared/database.ts';
+import { GRAMS, hash, LABELS, LAYERS, pick, REFERRED, RUNTIME } from '../shared/image-sql.ts';
 
 /** Words of which texts are made, and how many of 10,000 images have them. */
 const WORDS = [
@@ -69,9 +70,6 @@ export async function seedMembers(client: pg.Client, count: number): Promise<str
   return tokens;
 }
 
-/** A number of an image, the same in every run: SQL on its place `i` in the catalogue. */
-const hash = (salt: string, below: number) => `(hashtext(i || '${salt}') & 2147483647) % ${below}`;
-
 const SCOPES = `
   insert into user_account (id, name, is_admin, created_at) values (gen_random_uuid(), 'admin', true, now()) on conflict do nothing;
   insert into namespace (id, name, display_name, created_at, updated_at)
@@ -79,11 +77,8 @@ const SCOPES = `
   insert into workspace (id, name, is_default, created_at, updated_at)
     select gen_random_uuid(), 'ws-' || i, false, now(), now() from generate_series(0, ${WORKSPACES - 1}) i`;
 
-const TEXT = WORDS.map(
-  ([word, share]) => `case when ${hash(word, 10_000)} < ${share} then '${word} ' else '' end`,
-).join(' || ');
+const TEXT = pick(WORDS);
 
-// What is searched is written as the rules of searching write it.
 const IMAGES = `
   insert into image (id, namespace_id, workspace_id, name, tag, display_name, description, reference, registry_host,
       repository, digest, size_bytes, layers, architecture, origin, type, status, visibility, service_type, dev_services,
@@ -91,23 +86,16 @@ const IMAGES = `
       search_text, search_grams, created_by_id, created_at, updated_at, deleted_at, status_before)
     select gen_random_uuid(), n.id, w.id, text.name, text.tag, text.display_name, text.description, referred.reference,
       'registry.example', n.name || '/' || text.name, text.digest, ${hash('size', 8000)} * 1000000::bigint,
-      jsonb_build_array(jsonb_build_object('digest', text.digest, 'sizeBytes', i,
-        'mediaType', 'application/vnd.oci.image.layer.v1.tar+gzip')),
+      ${LAYERS},
       'X86_64', 'CUSTOMIZE', 'DEDICATED',
       case when text.deleted then 'DELETED' when i % 200 = 1 then 'ERROR' else 'ACTIVE' end,
       case when ${hash('visibility', 10)} < 3 then 'PUBLIC' else 'PRIVATE' end,
       'TRAIN', '["NOTEBOOK", "SSH"]', '["GPU", "CPU"]',
-      jsonb_build_array(jsonb_build_object('key', 'team', 'value', 't' || ${hash('team', 40)}),
-        jsonb_build_object('key', 'number', 'value', i::text)),
+      ${LABELS},
       'group-' || ${hash('group', 200)},
-      jsonb_build_object('command', '[]'::jsonb, 'args', '[]'::jsonb, 'workingDir', null, 'env',
-        jsonb_build_array(jsonb_build_object('name', 'FRAME_INTERVAL', 'value', '1000')), 'ports', jsonb_build_array(
-        jsonb_build_object('name', 'service', 'containerPort', 8888, 'nodePort', null)), 'mounts', '[]'::jsonb,
-        'configFiles', '[]'::jsonb, 'subPaths', '[]'::jsonb, 'hostPaths', '[]'::jsonb, 'cpuRequests', 1000,
-        'gpuRequests', null, 'memRequests', 1024, 'pvcSize', null),
+      ${RUNTIME},
       '[]', '[]', '[]', jsonb_build_object('name', text.algorithm, 'factory', text.vendor), 1, '{}', searched.text,
-      array(select distinct gram from regexp_split_to_table(searched.text, E'\\n') line, generate_series(1, length(line)) at,
-        unnest(array[substr(line, at, 1), substr(line, at, 2)]) gram),
+      ${GRAMS},
       u.id, now() - (SIZE - i) * interval '10 minutes', now() - ${hash('updated', 1_000_000)} * interval '1 minute',
       case when text.deleted then now() end, case when text.deleted then 'ACTIVE' end
     from generate_series($1::int, $2::int) i
@@ -118,9 +106,7 @@ const IMAGES = `
       join namespace n on n.name = 'ns-' || ${hash('namespace', NAMESPACES)}
       join workspace w on w.name = 'ws-' || ${hash('workspace', WORKSPACES)}
       join user_account u on u.name = 'admin'
-      cross join lateral (select 'registry.example/' || n.name || '/' || text.name || ':' || text.tag as reference) referred
-      cross join lateral (select lower(normalize(concat_ws(E'\\n', text.name, text.display_name, text.description,
-        referred.reference, text.algorithm, text.vendor), NFKC)) as text) searched`;
+      ${REFERRED}`;
 
 /** All of them are finished. */
 const BUILDS = `

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { type Said, untilSaid } from '../../test/support/until-said.ts';
 import { pinned } from './cores.ts';
 import { onInterrupt } from './interrupt.ts';
 
-const START_MS = 120_000;
 /** Linux counts processor time in hundredths of a second, whatever the machine. */
 const TICKS_PER_SECOND = 100;
 
@@ -18,12 +18,8 @@ export interface ProcessOptions {
 }
 
 /** A program that is measured from outside. */
-export interface MeasuredProcess extends AsyncDisposable {
+export interface MeasuredProcess extends Said, AsyncDisposable {
   readonly pid: number;
-  /** The first match of {@link ProcessOptions.until}. */
-  readonly said: RegExpMatchArray;
-  /** Everything that it has written so far, both streams. */
-  output(): string;
   /** Resident memory in bytes: now, and at the most since it began. */
   memory(): { readonly now: number; readonly peak: number };
   /** Processor time that it has taken since it began, in seconds. */
@@ -49,26 +45,7 @@ export async function startProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit');
-  let output = '';
-  const said = await new Promise<RegExpMatchArray>((found, failed) => {
-    const fail = (why: string) => {
-      clearTimeout(timer);
-      child.kill('SIGKILL');
-      failed(new Error(`${command.join(' ')} ${why}:\n${output}`));
-    };
-    const timer = setTimeout(() => fail('did not come up'), START_MS);
-    const read = (chunk: Buffer) => {
-      output += chunk.toString();
-      const match = output.match(until);
-      if (match === null) return;
-      clearTimeout(timer);
-      found(match);
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    child.once('error', (error) => fail(error.message));
-    child.once('exit', (code) => fail(`ended with ${code}`));
-  });
+  const { said, output } = await untilSaid(child, command.join(' '), until);
   // It came up, so it has a pid.
   const pid = child.pid as number;
   const stop = onInterrupt(async () => {
@@ -78,7 +55,7 @@ export async function startProcess(
   return {
     pid,
     said,
-    output: () => output,
+    output,
     memory: () => memoryOf(pid),
     cpuSeconds: () => cpuSecondsOf(pid),
     stop,

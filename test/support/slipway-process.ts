@@ -3,20 +3,16 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { type Said, untilSaid } from './until-said.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = resolve(ROOT, 'dist/src/main.js');
 /** What scripts/start.mjs starts it with. */
 const NODE_OPTIONS = ['--max-semi-space-size=16'];
-const START_MS = 120_000;
 
 /** The program itself as a process of its own, compiled, as an operator runs it. */
-export interface SlipwayProcess extends AsyncDisposable {
+export interface SlipwayProcess extends Said, AsyncDisposable {
   readonly pid: number;
-  /** The first match of what was waited for in its standard output. */
-  readonly said: RegExpMatchArray;
-  /** Everything it has written so far, both streams. */
-  readonly output: () => string;
   /** Sends a signal and waits for the end. @returns the exit code; `null` where the signal itself ended it */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** Sends a signal and does not wait. */
@@ -42,23 +38,7 @@ export async function startSlipway(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  let output = '';
-  const said = await new Promise<RegExpMatchArray>((found, failed) => {
-    const timer = setTimeout(() => failed(new Error(`it did not come up:\n${output}`)), START_MS);
-    const read = (chunk: Buffer) => {
-      output += chunk.toString();
-      const match = output.match(until);
-      if (match === null) return;
-      clearTimeout(timer);
-      found(match);
-    };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      failed(new Error(`it ended with ${code}:\n${output}`));
-    });
-  });
+  const { said, output } = await untilSaid(child, 'it', until);
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     return (await exited)[0];
@@ -66,7 +46,7 @@ export async function startSlipway(
   return {
     pid: (child as ChildProcess & { pid: number }).pid,
     said,
-    output: () => output,
+    output,
     stop,
     signal: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {

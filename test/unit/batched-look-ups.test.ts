@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { BatchedLookUps } from '../../src/shared/batched-look-ups.ts';
+import { stopClock } from '../support/stopped-clock.ts';
 
 /** Looks that end when the test says so, and find what was there when they began. */
 function slowLookUps() {
@@ -46,38 +47,28 @@ it('never answers with what was looked up before the question', async () => {
 });
 
 it('begins another look where one is stuck, up to four', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
-  const pass = (ms: number) => {
-    clock.mockReturnValue(performance.now() + ms);
-    vi.advanceTimersByTime(ms);
-  };
-  try {
-    const { find, looks } = slowLookUps();
-    const found = [find('ada')];
+  using clock = stopClock();
+  const { find, looks } = slowLookUps();
+  const found = [find('ada')];
+  await nextTurn();
+  // Who waits for it already, and who comes when it is stuck.
+  found.push(find('bob'));
+  clock.pass(20);
+  expect(looks.map(({ keys }) => keys)).toEqual([['ada'], ['bob']]);
+  for (const name of ['carol', 'dave', 'eve']) {
+    clock.pass(20);
+    found.push(find(name));
     await nextTurn();
-    // Who waits for it already, and who comes when it is stuck.
-    found.push(find('bob'));
-    pass(20);
-    expect(looks.map(({ keys }) => keys)).toEqual([['ada'], ['bob']]);
-    for (const name of ['carol', 'dave', 'eve']) {
-      pass(20);
-      found.push(find(name));
-      await nextTurn();
-    }
-    expect(looks.map(({ keys }) => keys)).toEqual([['ada'], ['bob'], ['carol'], ['dave']]);
-    looks[2]?.end();
-    expect(await found[2]).toBe('carol old');
-    await nextTurn();
-    expect(looks.at(-1)?.keys).toEqual(['eve']);
-    for (const { end } of looks) end();
-    expect(await Promise.all(found)).toEqual(
-      ['ada', 'bob', 'carol', 'dave', 'eve'].map((name) => `${name} old`),
-    );
-  } finally {
-    vi.useRealTimers();
-    clock.mockRestore();
   }
+  expect(looks.map(({ keys }) => keys)).toEqual([['ada'], ['bob'], ['carol'], ['dave']]);
+  looks[2]?.end();
+  expect(await found[2]).toBe('carol old');
+  await nextTurn();
+  expect(looks.at(-1)?.keys).toEqual(['eve']);
+  for (const { end } of looks) end();
+  expect(await Promise.all(found)).toEqual(
+    ['ada', 'bob', 'carol', 'dave', 'eve'].map((name) => `${name} old`),
+  );
 });
 
 it('tells a failure to those who shared it, and to nobody else', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createSignIn } from '../../src/http/sign-in.ts';
 import { RateLimitedError } from '../../src/shared/errors.ts';
+import { stopClock } from '../support/stopped-clock.ts';
 import { gate } from '../support/until.ts';
 
 const ATTACKER = '203.0.113.7';
@@ -28,22 +29,13 @@ describe('an address from which 300 tokens were refused within a minute', () => 
   });
 
   it('may try again when the minute is over', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(1000);
-    const pass = (ms: number) => {
-      clock.mockReturnValue(performance.now() + ms);
-      vi.advanceTimersByTime(ms);
-    };
-    try {
-      const { signIn, refuse } = createSignInOfTest();
-      await refuse(LIMIT);
-      pass(59_000);
-      await expect(signIn('bad', ATTACKER)).rejects.toThrow('Try again in 1 s.');
-      pass(2000);
-      expect(await signIn('bad', ATTACKER)).toBeNull();
-    } finally {
-      vi.useRealTimers();
-    }
+    using clock = stopClock();
+    const { signIn, refuse } = createSignInOfTest();
+    await refuse(LIMIT);
+    clock.pass(59_000);
+    await expect(signIn('bad', ATTACKER)).rejects.toThrow('Try again in 1 s.');
+    clock.pass(2000);
+    expect(await signIn('bad', ATTACKER)).toBeNull();
   });
 
   it('keeps nobody else out, not even with IPv6 from the same /64 in another form', async () => {

@@ -1,25 +1,12 @@
 import fastify from 'fastify';
 import mercurius from 'mercurius';
-import {
-  buildsOf,
-  foundImages,
-  type Image,
-  imageById,
-  namespacesOf,
-  openPool,
-  pageOfImages,
-} from './rows.ts';
+import { queryResolvers } from './resolvers.ts';
+import { buildsOf, type Image, namespacesOf, openPool } from './rows.ts';
 import { scalars, typeDefs } from './schema.ts';
 
 // Mercurius as its own documentation has it: with its JIT from the first time that a query comes, and its own loaders.
 
 const ask = openPool(process.env['DATABASE_URL'] ?? '');
-
-interface ListArgs {
-  readonly first: number;
-  readonly after?: string | null;
-  readonly filter?: { readonly search: string; readonly status: readonly string[] } | null;
-}
 
 interface Load<Params = object> {
   readonly obj: Image;
@@ -32,11 +19,7 @@ await server.register(mercurius, {
   jit: 1,
   resolvers: {
     ...scalars,
-    Query: {
-      image: async (_: unknown, { id }: { id: string }) => await imageById(ask, id),
-      images: async (_: unknown, { first, after, filter }: ListArgs) =>
-        filter ? await foundImages(ask, first, filter) : await pageOfImages(ask, first, after),
-    },
+    Query: queryResolvers(ask),
   },
   loaders: {
     Image: {

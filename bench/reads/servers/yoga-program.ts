@@ -3,17 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { useGraphQlJit } from '@envelop/graphql-jit';
 import DataLoader from 'dataloader';
 import { createSchema, createYoga } from 'graphql-yoga';
-import {
-  type Build,
-  buildsOf,
-  foundImages,
-  type Image,
-  imageById,
-  type Namespace,
-  namespacesOf,
-  openPool,
-  pageOfImages,
-} from './rows.ts';
+import { queryResolvers } from './resolvers.ts';
+import { type Build, buildsOf, type Image, type Namespace, namespacesOf, openPool } from './rows.ts';
 import { scalars, typeDefs } from './schema.ts';
 
 // Yoga on Node's own server, with the plugin for graphql-jit, and without what only a browser wants.
@@ -42,22 +33,12 @@ function createLoaders(): Loaders {
   };
 }
 
-interface ListArgs {
-  readonly first: number;
-  readonly after?: string | null;
-  readonly filter?: { readonly search: string; readonly status: readonly string[] } | null;
-}
-
 const yoga = createYoga({
   schema: createSchema<Loaders>({
     typeDefs,
     resolvers: {
       ...scalars,
-      Query: {
-        image: async (_: unknown, { id }: { id: string }) => await imageById(ask, id),
-        images: async (_: unknown, { first, after, filter }: ListArgs) =>
-          filter ? await foundImages(ask, first, filter) : await pageOfImages(ask, first, after),
-      },
+      Query: queryResolvers(ask),
       Image: {
         namespace: (image: Image, _: object, { namespace }: Loaders) => namespace.load(image),
         builds: (image: Image, { first }: { first: number }, { builds }: Loaders) =>
