@@ -7,7 +7,7 @@ import { readLines } from '../../src/engine/docker/engine-messages.ts';
 import { copyLayer } from '../../src/engine/docker/layer-copy.ts';
 import { createLogger } from '../../src/shared/logger.ts';
 import { collect, collectUntilError, committed } from '../contracts/container-engine.contract.ts';
-import { buildRequest, pull, startContainer, testEngine } from '../support/engine.ts';
+import { buildRequest, createContainer, pull, startContainer, testEngine } from '../support/engine.ts';
 import { readArchive } from '../support/image-archive.ts';
 
 const quiet = createLogger('silent');
@@ -64,7 +64,7 @@ describe.each(endpoints)('an image that %s makes of a notebook', (_, endpoint) =
   /** What a container of the image prints that is started as the image says, or with another command. */
   async function outputOf(Image: string, command?: readonly string[]): Promise<string> {
     const other = command ? { Entrypoint: [...command.slice(0, 1)], Cmd: command.slice(1) } : {};
-    const container = await docker.createContainer({ Image, Tty: true, ...other });
+    const container = await createContainer(docker, { Image, Tty: true, ...other });
     await container.start();
     await container.wait();
     const output = String(await container.logs({ stdout: true, stderr: true }));

@@ -18,6 +18,7 @@ import {
 import {
   buildContainers,
   buildRequest,
+  createContainer,
   engineHarness,
   isRunning,
   pull,
@@ -270,7 +271,7 @@ describe('leftovers of builds', () => {
     await pull(docker, baseImage);
     const label = `slipway.test.${randomUUID()}`;
     const start = async (options: object) => {
-      const container = await docker.createContainer({
+      const container = await createContainer(docker, {
         Image: baseImage,
         Cmd: ['sleep', '1000'],
         ...options,
@@ -316,7 +317,7 @@ describe('leftovers of builds', () => {
       const pushedAs = async () => [`${place.repo}:1`];
       const repo = `somebody/${randomUUID()}`;
       await docker.getImage(named).tag({ repo, tag: 'mine' });
-      const container = await docker.createContainer({ Image: used, Cmd: ['sleep', '1000'] });
+      const container = await createContainer(docker, { Image: used, Cmd: ['sleep', '1000'] });
       await container.start();
       // Of somebody's own making, without a name: it inherits the label, and so does every step's image on the way.
       const { tar, dockerfilePath } = await packContext(

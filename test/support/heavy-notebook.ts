@@ -5,7 +5,7 @@ import { BUILD_LABEL } from '../../src/build/run/recipes/recipe.ts';
 import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { type BuildFacts, statusEvents } from './builds.ts';
 import type { ApiClient } from './client.ts';
-import { pull } from './engine.ts';
+import { createContainer, pull } from './engine.ts';
 import { saveNotebook } from './notebooks.ts';
 import { until } from './until.ts';
 
@@ -30,7 +30,7 @@ export async function startHeavyNotebook(
 ): Promise<HeavyNotebook> {
   await pull(docker, baseImage);
   const uid = randomUUID();
-  const container = await docker.createContainer({
+  const container = await createContainer(docker, {
     Image: baseImage,
     Cmd: [
       'sh',

@@ -4,6 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { makeDebianPackage } from './debian-package.ts';
+import { createContainer } from './engine.ts';
 
 /** What Linux keeps with a file that may bind ports below 1024: a permitted and effective CAP_NET_BIND_SERVICE. */
 export const BIND_CAPABILITY = '\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0';
@@ -80,7 +81,7 @@ export async function startNotebook(
 ): Promise<WorkingNotebook> {
   const uid = randomUUID();
   const [token, key, odd, label, host] = Array.from({ length: 5 }, () => randomBytes(12).toString('hex'));
-  const container = await docker.createContainer({
+  const container = await createContainer(docker, {
     Image: image,
     Hostname: `nb-${host}`,
     Env: [
@@ -153,7 +154,7 @@ export async function inContainerOf<T>(
   command: readonly string[] | null,
   look: (inside: Inside) => Promise<T>,
 ): Promise<T> {
-  const container = await docker.createContainer({ Image: image, ...(command && { Cmd: [...command] }) });
+  const container = await createContainer(docker, { Image: image, ...(command && { Cmd: [...command] }) });
   try {
     await container.start();
     return await look({ container, run: (text) => runIn(docker, container, text) });

@@ -31,6 +31,28 @@ describe('what a build says when it fails', () => {
     expect(failure.message).toContain(advice);
   });
 
+  it('is not the step’s fault that Podman killed it', () => {
+    const killed = says('building at STEP "RUN make": while running runtime: signal: killed');
+    expect(buildFailure(killed, STEP)).toMatchObject({
+      reason: 'ENGINE_UNAVAILABLE',
+      message: expect.stringContaining('Podman killed it'),
+      step: 4,
+      line: 7,
+      exitCode: null,
+    });
+    const said = says(
+      'building at STEP "RUN : while running runtime: signal: killed": while running runtime: exit status 2',
+    );
+    expect(buildFailure(said, STEP)).toMatchObject({ reason: 'STEP_FAILED', exitCode: 2 });
+  });
+
+  it('has the exit code that the engine says, not one that the command speaks of', () => {
+    const failed = says(
+      'building at STEP "RUN echo exit status 4; exit 3": while running runtime: exit status 3',
+    );
+    expect(buildFailure(failed, STEP).exitCode).toBe(3);
+  });
+
   it('is out of memory only where something says so', () => {
     const killed = says('exit code: 137', 137);
     expect(buildFailure(killed, STEP, { output: 'Compiling…\nKilled\n' }).reason).toBe('OUT_OF_MEMORY');

@@ -9,7 +9,7 @@ export interface FailedStep {
 }
 
 const DISK_FULL = /no space left on device|disk quota exceeded/i;
-const EXIT_CODE = /returned a non-zero code: (\d+)|exit code: (\d+)|exit status (\d+)/;
+const EXIT_CODE = /returned a non-zero code: (\d+)|exit code: (\d+)|exit status (\d+)/g;
 const KILLED = /\bkilled\b|out of memory|cannot allocate memory|\boom\b/i;
 const NOT_FOUND =
   /manifest unknown|manifest for .* not found|pull access denied|name unknown|name invalid|repository .*(?:not found|does not exist)|: not found\b|no such image|no matching manifest|no match for platform|insufficient_scope|unauthorized|no basic auth|authentication required/i;
@@ -19,6 +19,12 @@ const UNREACHABLE =
 const NO_OWN_NETWORK =
   /\bexec: "(?:slirp4netns|pasta)": |\bslirp4netns (?:sync pipe|failed)|\bpasta failed|could not find (?:slirp4netns|pasta)\b/;
 const NO_NAMED_NETWORK = /: cannot use networks as rootless$/;
+/**
+ * Podman (4.3) killed the step, and not the step itself: it has a step's process die with the thread of its service that
+ * started it, and such a thread ends wherever a container with a network is started (podman issue 17918). A step that
+ * is killed by anybody else ends with exit status 1.
+ */
+const KILLED_BY_PODMAN = /: while running runtime: signal: killed$/;
 const UNPARSABLE =
   /dockerfile parse error|unknown instruction|failed to reach build target|target stage .* could not be found|failed to create LLB definition|failed to parse|syntax error|requires .*argument|invalid reference format|requires BuildKit/i;
 
@@ -40,6 +46,13 @@ export function buildFailure(
     new EngineError(reason, text, { step: step?.number ?? null, line, exitCode, cause: new Error(message) });
 
   if (DISK_FULL.test(message)) return fail('DISK_FULL', 'The container engine has no disk space left.');
+  if (step && KILLED_BY_PODMAN.test(message)) {
+    // Another try of the same build does not meet it again, save by chance.
+    return fail(
+      'ENGINE_UNAVAILABLE',
+      `Step ${step.number} (${shorten(step.name)}) did not fail: Podman killed it, as it does now and then where a container starts meanwhile.`,
+    );
+  }
   const secret = /\bsecret (\S+?):? not found\b/.exec(message)?.[1];
   if (secret !== undefined && step && base === null && exitCode === null) {
     return fail(
@@ -177,7 +190,9 @@ export function toEngineError(error: unknown, signal?: AbortSignal): unknown {
 }
 
 function exitCodeIn(message: string): number | null {
-  const found = EXIT_CODE.exec(message)
+  // The last one: before it may stand the step's command, which may say such a thing itself.
+  const found = [...message.matchAll(EXIT_CODE)]
+    .at(-1)
     ?.slice(1)
     .find((digits) => digits !== undefined);
   return found === undefined ? null : Number(found);
