@@ -114,11 +114,19 @@ export async function casesOf(client: pg.Client): Promise<Case[]> {
       ...byField('NAME'),
     }),
     images('wide', 'images of filter namespace', { filter: { namespace: 'ns-3' } }),
+    ...(['NAME', 'SIZE'] as const).map((field) =>
+      images('wide', `images of filter namespace, by ${field}`, {
+        filter: { namespace: 'ns-3' },
+        ...byField(field),
+      }),
+    ),
     images('nobody', "images of somebody's namespace", { filter: { namespace: 'ns-3' } }),
-    images('wide', 'images of filter namespace library', {
-      filter: { namespace: 'library' },
-      ...byField('NAME'),
-    }),
+    ...(['NAME', 'SIZE', 'UPDATED_AT'] as const).map((field) =>
+      images('wide', `images of filter namespace library, by ${field}`, {
+        filter: { namespace: 'library' },
+        ...byField(field),
+      }),
+    ),
     images('wide', 'images of filter status ERROR', { filter: { status: ['ERROR'] } }),
     images('wide', 'images of filter status DELETED', { filter: { status: ['DELETED'] } }),
     images('wide', 'images of filter type BUILD_IN', { filter: { type: 'BUILD_IN' } }),

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { insertInParts, withoutIndexes } from '../shared/bulk.ts';
+import { insertInParts, runSideBySide, withoutIndexes } from '../shared/bulk.ts';
 import { type BenchDatabase, withClient } from '../shared/database.ts';
-import { GRAMS, hash, LABELS, LAYERS, pick, REFERRED, RUNTIME } from '../shared/image-sql.ts';
+import { GRAMS, hash, LABELS, LAYERS, pick, REFERRED, REGISTRY, RUNTIME } from '../shared/image-sql.ts';
 
 /** Words of which texts are made, and how many of 10,000 images have them. */
 const LATIN = [
@@ -34,6 +34,9 @@ const LONG_LOG_SHARE = 0.1;
 const LINES_PER_ROW = 20;
 const GROWING = ['image', 'image_dependency', 'image_build', 'image_build_event', 'image_build_log'] as const;
 
+/** The comment on the table `image` of a database that is filled to the end. */
+const SEEDED = 'seeded';
+
 /** The id of the thing of this kind at place `i`. */
 const idOf = (kind: 'image' | 'build', i = 'i') => `md5(${i} || '${kind}')::uuid`;
 
@@ -41,16 +44,18 @@ const idOf = (kind: 'image' | 'build', i = 'i') => `md5(${i} || '${kind}')::uuid
  * Fills a migrated database by bulk SQL: images in 50 namespaces and 20 workspaces with the texts, labels and dependencies of a
  * catalogue that grew over two years, as many builds, and their events and logs. Of each kind there are as many in a hundred whatever
  * the size is, except for builds that are not finished, and for the namespace `library`: it has the 30 oldest images and builds, and
- * its members see nothing else but what is public. What an earlier run has left is taken as it is.
+ * its members see nothing else but what is public. What an earlier run has filled to the end is taken as it is.
+ *
+ * @throws Error an earlier run has ended before
  */
 export async function seedGrowth({ adminUrl }: BenchDatabase, size: number): Promise<void> {
   await withClient(adminUrl, async (client) => {
-    const { rowCount } = await client.query('select from image limit 1');
-    if (rowCount !== 0) return;
+    const { rows } = await client.query<{ state: string | null }>(
+      "select obj_description('image'::regclass, 'pg_class') as state",
+    );
+    if (rows[0]?.state === SEEDED) return;
     await client.query(SCOPES);
-    // It would wait for us, and we for it.
-    for (const table of GROWING) await client.query(`alter table ${table} set (autovacuum_enabled = off)`);
-    await withoutIndexes(client, GROWING, async () => {
+    await withoutIndexes(adminUrl, GROWING, async () => {
       const insert = async (places: number, statement: string) =>
         await insertInParts(adminUrl, places, statement.replaceAll('SIZE', String(size)));
       await insert(NAMES, IMAGES);
@@ -58,9 +63,14 @@ export async function seedGrowth({ adminUrl }: BenchDatabase, size: number): Pro
       for (const statement of [DEPENDENCIES, BUILDS, EVENTS, LOGS]) await insert(size, statement);
       await client.query(LONG_LOG.replaceAll('SIZE', String(size)));
     });
-    await client.query('vacuum analyze');
-    for (const table of GROWING) await client.query(`alter table ${table} reset (autovacuum_enabled)`);
-    await client.query('checkpoint');
+    // There is nothing to clean up in the indexes.
+    await runSideBySide(
+      adminUrl,
+      '',
+      GROWING.map((table) => [`vacuum (analyze, index_cleanup off) ${table}`]),
+    );
+    await client.query('vacuum analyze user_account, namespace, workspace');
+    await client.query(`comment on table image is '${SEEDED}'`);
   });
 }
 
@@ -93,7 +103,7 @@ const IMAGES = `
       resource_categories, labels, work_group, runtime, inputs, outputs, configs, algorithm, version, last_changes,
       search_text, search_grams, source_build_id, created_by_id, created_at, updated_at, deleted_at, status_before)
     select ${idOf('image')}, n.id, w.id, text.name, text.tag, text.display_name, text.description, referred.reference,
-      'registry.example', n.name || '/' || text.name, text.digest, ${SIZE_BYTES},
+      '${REGISTRY}', n.name || '/' || text.name, text.digest, ${SIZE_BYTES},
       ${LAYERS},
       case ${hash('architecture', 10)} when 0 then 'AARCH64' when 1 then null else 'X86_64' end,
       case when text.built then 'BUILD' else 'CUSTOMIZE' end,

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { generateAccessToken, hashAccessToken } from '../../src/auth/access-token.ts';
 import { insertInParts, withoutIndexes } from '../shared/bulk.ts';
 import { type BenchDatabase, withClient } from '../shared/database.ts';
-import { GRAMS, hash, LABELS, LAYERS, pick, REFERRED, RUNTIME } from '../shared/image-sql.ts';
+import { GRAMS, hash, LABELS, LAYERS, pick, REFERRED, REGISTRY, RUNTIME } from '../shared/image-sql.ts';
 
 /** Words of which texts are made, and how many of 10,000 images have them. */
 const WORDS = [
@@ -36,7 +36,7 @@ export async function seed({ adminUrl }: BenchDatabase, images: number): Promise
     if (found === images) return;
     if (found > 0) throw new Error(`there are ${found} images: ask for as many, or for another folder`);
     await client.query(SCOPES);
-    await withoutIndexes(client, ['image', 'image_build'], async () => {
+    await withoutIndexes(adminUrl, ['image', 'image_build'], async () => {
       await insertInParts(adminUrl, images, IMAGES.replaceAll('SIZE', String(images)));
       await insertInParts(adminUrl, images, BUILDS);
       await client.query(LOGS);
@@ -85,7 +85,7 @@ const IMAGES = `
       resource_categories, labels, work_group, runtime, inputs, outputs, configs, algorithm, version, last_changes,
       search_text, search_grams, created_by_id, created_at, updated_at, deleted_at, status_before)
     select gen_random_uuid(), n.id, w.id, text.name, text.tag, text.display_name, text.description, referred.reference,
-      'registry.example', n.name || '/' || text.name, text.digest, ${hash('size', 8000)} * 1000000::bigint,
+      '${REGISTRY}', n.name || '/' || text.name, text.digest, ${hash('size', 8000)} * 1000000::bigint,
       ${LAYERS},
       'X86_64', 'CUSTOMIZE', 'DEDICATED',
       case when text.deleted then 'DELETED' when i % 200 = 1 then 'ERROR' else 'ACTIVE' end,

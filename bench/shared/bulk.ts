@@ -1,28 +1,53 @@
-import pg from 'pg';
+import { withClient } from './database.ts';
 
-/** Connections that insert at the same time. */
+/** Connections that write at the same time. */
 const WRITERS = 4;
+
+type Statement = readonly [text: string, values?: unknown[]];
+
+/** Runs statements on {@link WRITERS} connections of the superuser's, in their order, each as soon as one is free. */
+export async function runSideBySide(
+  adminUrl: string,
+  settings: string,
+  statements: readonly Statement[],
+): Promise<void> {
+  const waiting = statements.values();
+  const run = async () =>
+    await withClient(adminUrl, async (client) => {
+      await client.query(settings);
+      for (const [text, values] of waiting) await client.query(text, values);
+    });
+  await Promise.all(Array.from({ length: WRITERS }, run));
+}
 
 /**
  * Has `fill` write into tables that have no indexes meanwhile, but for those of constraints: written once at the end, they take a
  * tenth of the time.
  *
- * @param client the superuser's
+ * @param adminUrl the superuser's
  */
 export async function withoutIndexes(
-  client: pg.Client,
+  adminUrl: string,
   tables: readonly string[],
   fill: () => Promise<void>,
 ): Promise<void> {
-  const { rows } = await client.query<{ name: string; definition: string }>(
-    `select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition from pg_index
-      where indrelid = any($1::regclass[]) and not exists (select from pg_constraint where conindid = indexrelid)`,
-    [tables],
-  );
-  for (const { name } of rows) await client.query(`drop index ${name}`);
+  const indexes = await withClient(adminUrl, async (client) => {
+    // What takes longest comes first.
+    const { rows } = await client.query<{ name: string; definition: string }>(
+      `select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition from pg_index
+        where indrelid = any($1::regclass[]) and not exists (select from pg_constraint where conindid = indexrelid)
+        order by pg_get_indexdef(indexrelid) like '% gin %' desc`,
+      [tables],
+    );
+    for (const { name } of rows) await client.query(`drop index ${name}`);
+    return rows;
+  });
   await fill();
-  await client.query("set maintenance_work_mem = '512MB'");
-  for (const { definition } of rows) await client.query(definition);
+  await runSideBySide(
+    adminUrl,
+    "set maintenance_work_mem = '256MB'",
+    indexes.map(({ definition }) => [definition]),
+  );
 }
 
 /**
@@ -33,16 +58,12 @@ export async function withoutIndexes(
  */
 export async function insertInParts(adminUrl: string, size: number, statement: string): Promise<void> {
   const part = Math.ceil(size / WRITERS);
-  await Promise.all(
-    Array.from({ length: WRITERS }, async (_, index) => {
-      const client = new pg.Client({ connectionString: adminUrl });
-      await client.connect();
-      try {
-        await client.query('set session_replication_role = replica; set synchronous_commit = off');
-        await client.query(statement, [index * part + 1, Math.min(size, (index + 1) * part)]);
-      } finally {
-        await client.end();
-      }
-    }),
+  await runSideBySide(
+    adminUrl,
+    'set session_replication_role = replica; set synchronous_commit = off',
+    Array.from({ length: WRITERS }, (_, index) => [
+      statement,
+      [index * part + 1, Math.min(size, (index + 1) * part)],
+    ]),
   );
 }

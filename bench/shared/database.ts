@@ -27,10 +27,12 @@ export interface DatabaseOptions {
   readonly data: string | null;
   /** The cores that it may use; absent: all. */
   readonly cores?: readonly number[] | undefined;
+  /** `false`: for filling it, without waiting for disks and without housekeeping; a crash may spoil it. */
+  readonly durable?: boolean;
 }
 
 /** Starts PostgreSQL as `npm start` does, with its settings, and brings the tables up to date. */
-export async function openDatabase({ data, cores }: DatabaseOptions): Promise<BenchDatabase> {
+export async function openDatabase({ data, cores, durable = true }: DatabaseOptions): Promise<BenchDatabase> {
   await using opened = new AsyncDisposableStack();
   const folder = data ?? (await mkdtemp(join(tmpdir(), 'slipway-bench-')));
   if (data === null) {
@@ -38,11 +40,7 @@ export async function openDatabase({ data, cores }: DatabaseOptions): Promise<Be
     chmodSync(folder, 0o711); // As root, PostgreSQL's own user passes through it.
   }
   const postgres = opened.use(
-    await startPostgres(
-      openDataFolder(folder),
-      { durable: true, mayCreateUser: true },
-      createLogger('error'),
-    ),
+    await startPostgres(openDataFolder(folder), { durable, mayCreateUser: true }, createLogger('error')),
   );
   await postgres.migrate(migrate);
   const [pid = ''] = readFileSync(join(folder, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n');

@@ -1,5 +1,8 @@
 // What the seeds' images have in common, as SQL. `i` is an image's place in the catalogue, `n` its namespace, `text` what is written of it.
 
+/** Where the seeds' images lie. */
+export const REGISTRY = 'registry.example';
+
 /** A number of an image, the same in every run. */
 export const hash = (salt: string, below: number) => `(hashtext(i || '${salt}') & 2147483647) % ${below}`;
 
@@ -28,6 +31,6 @@ export const GRAMS = `array(select distinct gram from regexp_split_to_table(sear
         unnest(array[substr(line, at, 1), substr(line, at, 2)]) gram)`;
 
 /** The image's reference; and what is searched, written as the rules of searching write it. */
-export const REFERRED = `cross join lateral (select 'registry.example/' || n.name || '/' || text.name || ':' || text.tag as reference) referred
+export const REFERRED = `cross join lateral (select '${REGISTRY}/' || n.name || '/' || text.name || ':' || text.tag as reference) referred
       cross join lateral (select lower(normalize(concat_ws(E'\\n', text.name, text.display_name, text.description,
         referred.reference, text.algorithm, text.vendor), NFKC)) as text) searched`;

@@ -18,7 +18,6 @@ import { answer, InputIds } from '../graphql/payload.types.ts';
 import { SafeInt } from '../graphql/scalars.ts';
 import type { ImageRow } from '../image/image.reads.ts';
 import { ImageObject } from '../image/image.types.ts';
-import { joinedTo } from '../image/image-join.ts';
 import { NamespaceObject } from '../namespace/namespace.types.ts';
 import { NotebookPermission } from '../notebook/notebook.enums.ts';
 import type { Notebook } from '../notebook/notebook.service.ts';
@@ -54,7 +53,6 @@ import {
   PhaseTimingObject,
   QueuePositionObject,
 } from './build.types.ts';
-import { latestBuildJoin } from './latest-build.reads.ts';
 import type { BuildAnswer } from './request/build-request.service.ts';
 import type { SaveAnswer } from './request/notebook-save.service.ts';
 
@@ -379,9 +377,7 @@ export class ImageBuildsResolver {
     @Root() image: ImageRow,
     @Ctx() { loaders }: Context,
     @Args(() => ForwardArgs) args: ForwardArgs,
-  ): Promise<Connection<BuildRow> | { nodes: BuildRow[] }> {
-    const latest = joinedTo<BuildRow>(image, latestBuildJoin);
-    if (latest !== undefined) return { nodes: latest === null ? [] : [latest] };
+  ): Promise<Connection<BuildRow>> {
     return toConnection(await loaders.buildsOf('imageId', image.id, {}, args));
   }
 }

@@ -37,8 +37,14 @@ export function insertBuild(tx: EntityManager, build: Omit<Build, 'version'>): B
  * follows all builds finds changes by their dates, and misses one that waits for locks after it was dated.
  */
 export function recordChange(tx: EntityManager, build: Build): void {
+  takeVersion(tx, build)();
+}
+
+/** Takes the state that a locked build has now as its next version. @returns keeps it, see {@link recordChange} for when */
+export function takeVersion(tx: EntityManager, build: Build): () => void {
   build.version += 1;
-  tx.create(BuildEvent, { buildId: build.id, version: build.version, at: new Date(), state: stateOf(build) });
+  const kept = { buildId: build.id, version: build.version, state: stateOf(build) };
+  return () => void tx.create(BuildEvent, { ...kept, at: new Date() });
 }
 
 /**

@@ -39,14 +39,16 @@ async function logEvents(params: SubscribeParams<{ buildId: string; afterSeq: nu
   const { args, context } = params;
   const after = args.afterSeq ?? 0;
   assertNotNegative(after, 'afterSeq');
-  const build = await visibleBuild(params);
-  const { id, logLineCount } = build;
+  // Of its row no more than is needed: a subscription that waits would keep all 4 KB of it.
+  const { id, namespaceId, workspaceId, logLineCount } = await visibleBuild(params);
   // What a client has of this log was stored before it asked: so the count that was read since has it.
   if (after > logLineCount) {
     const message = `\`afterSeq\` is after the end of this log, which has ${logLineCount} lines by now; give the last seq seen of this build.`;
     throw new BadInputError(message, ['afterSeq'], { max: logLineCount, current: after });
   }
-  return whileVisible(context, build, (signal) => logEventsWithBuild(context, id, after, signal));
+  return whileVisible(context, { namespaceId, workspaceId }, (signal) =>
+    logEventsWithBuild(context, id, after, signal),
+  );
 }
 
 /** With the log's end comes the build as it ended. */

@@ -6,7 +6,7 @@ import { buildColumns, readableBuilds } from './build.reads.ts';
 
 /** An image's latest build that the viewer may see, where that one is all that is asked for of its builds. */
 export const latestBuildJoin: ImageJoin = {
-  name: 'latestBuild',
+  field: 'builds',
   read(session, image) {
     const builds = image.of('builds');
     if (!isLatestAlone(image, builds)) return null;
@@ -18,6 +18,7 @@ export const latestBuildJoin: ImageJoin = {
         order by build.created_at desc, build.id desc limit 1`,
     };
   },
+  valueOf: (build) => ({ nodes: build === null ? [] : [build] }),
 };
 
 /** Whether there are more, and how many, is told by a statement of their own. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../db/tables.ts';
 import { type ImageRegistry, RegistryError } from '../registry/image-registry.ts';
+import type { Build } from './build.entity.ts';
 
 /**
  * What the platform's registry says of a tag.
@@ -37,7 +38,12 @@ export async function tagStateOf(
  * May a tag be the build's own, from a push that nobody noted down? That of an earlier attempt, or of a build that it tries
  * once more.
  */
-export async function mayHavePushed(db: Db, buildId: string, attempt: number): Promise<boolean> {
+export async function mayHavePushed(
+  db: Db,
+  { id: buildId, retryOfId }: Pick<Build, 'id' | 'retryOfId'>,
+  attempt: number,
+): Promise<boolean> {
+  if (attempt <= 1 && retryOfId === null) return false;
   const { rows } = await sql<{ pushed: boolean }>`
     with recursive line (id, retry_of_id) as (
       select id, retry_of_id from image_build where id = ${buildId}

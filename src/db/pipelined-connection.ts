@@ -68,7 +68,8 @@ export class PipelinedConnection {
     const opened = this.#opened;
     const name = this.#nameOf(text);
     try {
-      const { client } = await opened;
+      const { client, socket } = await opened;
+      sendTogether(socket);
       return (await client.query({ name, text, values: [...values] })).rows;
     } catch (error) {
       // PostgreSQL says so to one statement, and a moment later the connection is gone.
@@ -114,6 +115,13 @@ export class PipelinedConnection {
     this.#names.set(text, name);
     return name;
   }
+}
+
+/** What is sent in one turn of the event loop goes out by one system call, but for TLS: one for each statement took a tenth of a short query's time. */
+function sendTogether(socket: Socket): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  setImmediate(() => socket.uncork());
 }
 
 function isNotAsPrepared(error: unknown): boolean {

@@ -3,7 +3,7 @@
  * must be right if no hint ever arrives (they also look by themselves every few seconds), merely slower.
  */
 export interface EventBus {
-  /** Says that what `key` names has changed. Returns at once; hints are gathered and sent a few times a second. */
+  /** Says that what `key` names has changed. Returns at once; hints go out at once after a silence, else gathered, ten times a second. */
   hint(key: string): void;
   /** Starts to listen: a hint given from now on wakes the next {@link Waker.wait}, also if it comes between two waits. */
   listen(key: string): Waker;

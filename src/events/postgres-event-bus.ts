@@ -6,8 +6,11 @@ import type { EventBus, Waker } from './event-bus.ts';
 import { Wakers } from './wakers.ts';
 
 const CHANNEL = 'slipway';
-/** Hints of one process go out at most this often: NOTIFY in every writing transaction serialises commits. */
-const GATHER_MS = 100;
+/**
+ * Hints of one process go out at most this often, ten times a second: NOTIFY in every writing transaction serialises commits. The first
+ * after a silence goes at once, with those of the same turn; what follows is gathered.
+ */
+const SEND_EVERY_MS = 100;
 /** PostgreSQL refuses payloads of 8,000 bytes and more; a key has about 42. */
 const KEYS_PER_NOTIFY = 100;
 const RECONNECT_MS = 500;
@@ -24,7 +27,9 @@ export class PostgresEventBus implements EventBus, AsyncDisposable {
   #client: pg.Client | null = null;
   #listening: Promise<void> = Promise.resolve();
   #gathered = new Set<string>();
-  #gathering: NodeJS.Timeout | null = null;
+  #sending: NodeJS.Timeout | null = null;
+  /** When hints went out last, in milliseconds of `performance.now()`. */
+  #sentAt = -SEND_EVERY_MS;
 
   constructor(
     private readonly databaseUrl: string,
@@ -38,7 +43,8 @@ export class PostgresEventBus implements EventBus, AsyncDisposable {
   hint(key: string): void {
     this.#wakers.wake(key);
     this.#gathered.add(key);
-    this.#gathering ??= setTimeout(() => void this.#send(), GATHER_MS);
+    const dueMs = this.#sentAt + SEND_EVERY_MS - performance.now();
+    this.#sending ??= setTimeout(() => void this.#send(), Math.max(0, dueMs));
   }
 
   listen(key: string): Waker {
@@ -47,14 +53,15 @@ export class PostgresEventBus implements EventBus, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    if (this.#sending !== null) clearTimeout(this.#sending);
     await this.#send();
     await this.#client?.end().catch(() => undefined);
     await this.#listening;
   }
 
   async #send(): Promise<void> {
-    this.#gathering = null;
+    this.#sending = null;
+    this.#sentAt = performance.now();
     const keys = [...this.#gathered];
     this.#gathered = new Set();
     for (let i = 0; i < keys.length; i += KEYS_PER_NOTIFY) {

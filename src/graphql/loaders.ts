@@ -15,6 +15,7 @@ import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
+import { lazily } from '../shared/lazily.ts';
 import type { Selection } from '../shared/selection.ts';
 import type { AccessToken } from '../user/access-token.entity.ts';
 import type { User } from '../user/user.entity.ts';
@@ -77,76 +78,111 @@ export interface Loaders {
   readonly buildsOf: PageOf<BuildParent, BuildCriteria, BuildRow>;
 }
 
-export function createLoaders(services: Services, session: Session, options: { cache: boolean }): Loaders {
-  const keyed = <T>(
-    find: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>,
-    { cache } = options,
-  ): DataLoader<string, T | null> =>
-    new DataLoader(
-      async (keys) => {
-        const found = await find(keys);
-        return keys.map((key) => found.get(key) ?? null);
-      },
-      { cache },
-    );
-  // Not cached: a mutation earlier in the operation may have changed what is used.
-  const perScope = <T>(
-    find: (kind: ScopeKind, ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
-  ): PerScope<T> => ({
-    namespace: keyed((ids) => find('namespace', ids), { cache: false }),
-    workspace: keyed((ids) => find('workspace', ids), { cache: false }),
-  });
-  const byId = <T extends { readonly id: string }>(find: (ids: readonly string[]) => Promise<readonly T[]>) =>
-    keyed(async (ids) => new Map((await find(ids)).map((row) => [row.id, row])));
-  const imagesFor = new Map<string, DataLoader<string, ImageRow | null>>();
+/** What loaders are made from. */
+interface LoaderParts {
+  readonly services: Services;
+  readonly session: Session;
+  /** Are loaded values kept for the rest of the operation? */
+  readonly cache: boolean;
+  readonly containers: () => NotebookContainers;
+}
+
+/** Each is made when it is needed: an operation takes one or two, and all of them would be a tenth of what a short query allocates. */
+const lazyLoaders = lazily<LoaderParts, Loaders>({
+  user: ({ services, cache }) => byId((ids) => services.users.byIds(ids), cache),
+  userByName: ({ services, cache }) =>
+    keyed(
+      async (names) => new Map((await services.users.byNames(names)).map((user) => [user.name, user])),
+      cache,
+    ),
+  // Not cached: a mutation earlier in the operation may have made or revoked one.
+  accessTokens: ({ services, session }) => keyed((ids) => services.accessTokens.byUsers(session, ids), false),
+  auditEvent: ({ services, session, cache }) => byId((ids) => services.audit.byIds(session, ids), cache),
+  namespace: ({ services, cache }) => byId((ids) => services.namespaces.byIds(ids), cache),
+  workspace: ({ services, cache }) => byId((ids) => services.workspaces.byIds(ids), cache),
+  namespaceMembers: ({ services, session, cache }) =>
+    keyed((ids) => services.namespaces.members(session, ids), cache),
+  workspaceMembers: ({ services, session, cache }) =>
+    keyed((ids) => services.workspaces.members(session, ids), cache),
+  containers: ({ containers }) => containers,
+  notebook: ({ services, session, cache, containers }) =>
+    byId((ids) => services.notebooks.byIds(session, ids, containers()), cache),
+  footprint: ({ services, cache }) =>
+    new DataLoader(async (notebooks) => await services.notebooks.footprints(notebooks), {
+      cache,
+      cacheKeyFn: ({ containerId }) => containerId,
+    }),
+  image: ({ services, session, cache }) => byId((ids) => services.images.byIds(session, ids), cache),
+  imageFor: ({ services, session, cache }) => {
+    const loaders = new Map<string, DataLoader<string, ImageRow | null>>();
+    return async (selection, id) => {
+      const fields = [...selection.fields].join(' ');
+      let loader = loaders.get(fields);
+      if (loader === undefined) {
+        loader = byId((ids) => services.images.byIds(session, ids, selection), cache);
+        loaders.set(fields, loader);
+      }
+      return await loader.load(id);
+    };
+  },
+  imageByReference: ({ services, session, cache }) =>
+    keyed((references) => services.images.byReferences(session, references), cache),
+  dependencies: ({ services }) => keyed((ids) => services.images.dependencies(ids), false),
+  build: ({ services, session, cache }) => byId((ids) => services.builds.byIds(session, ids), cache),
+  retries: ({ services, session }) => keyed((ids) => services.builds.retriesOf(session, ids), false),
+  dockerfile: ({ services, cache }) => keyed((ids) => services.builds.dockerfilesOf(ids), cache),
+  queuePosition: ({ services, cache }) => keyed((ids) => services.builds.queuePlaces(ids), cache),
+  liveImages: ({ services }) => perScope((...asked) => services.imageQuotas.liveImages(...asked)),
+  storedBytes: ({ services }) => perScope((...asked) => services.imageQuotas.storedBytes(...asked)),
+  unfinishedBuilds: ({ services }) => perScope((...asked) => services.buildQuotas.unfinishedBuilds(...asked)),
+  notebookSave: ({ services, cache }) => keyed((uids) => services.builds.savesOf(uids), cache),
+  imagesOf: ({ services, session }) =>
+    pagesOf((...asked) => services.images.pagesByParent(session, ...asked)),
+  buildsOf: ({ services, session }) =>
+    pagesOf((...asked) => services.builds.pagesByParent(session, ...asked)),
+});
+
+export function createLoaders(
+  services: Services,
+  session: Session,
+  { cache }: { readonly cache: boolean },
+): Loaders {
   let known: NotebookContainers | undefined;
   const containers = () => {
     // Mutations run one after the other: a later one has its own time.
-    if (!options.cache || known === undefined || known.deadline.aborted) {
-      known = services.notebooks.containers();
-    }
+    if (!cache || known === undefined || known.deadline.aborted) known = services.notebooks.containers();
     return known;
   };
-  return {
-    user: byId((ids) => services.users.byIds(ids)),
-    userByName: keyed(
-      async (names) => new Map((await services.users.byNames(names)).map((user) => [user.name, user])),
-    ),
-    // Not cached: a mutation earlier in the operation may have made or revoked one.
-    accessTokens: keyed((ids) => services.accessTokens.byUsers(session, ids), { cache: false }),
-    auditEvent: byId((ids) => services.audit.byIds(session, ids)),
-    namespace: byId((ids) => services.namespaces.byIds(ids)),
-    workspace: byId((ids) => services.workspaces.byIds(ids)),
-    namespaceMembers: keyed((ids) => services.namespaces.members(session, ids)),
-    workspaceMembers: keyed((ids) => services.workspaces.members(session, ids)),
-    containers,
-    notebook: byId((ids) => services.notebooks.byIds(session, ids, containers())),
-    footprint: new DataLoader(async (notebooks) => await services.notebooks.footprints(notebooks), {
-      cache: options.cache,
-      cacheKeyFn: ({ containerId }) => containerId,
-    }),
-    image: byId((ids) => services.images.byIds(session, ids)),
-    imageFor: async (selection, id) => {
-      const fields = [...selection.fields].join(' ');
-      let loader = imagesFor.get(fields);
-      if (loader === undefined) {
-        loader = byId((ids) => services.images.byIds(session, ids, selection));
-        imagesFor.set(fields, loader);
-      }
-      return await loader.load(id);
+  return lazyLoaders({ services, session, cache, containers });
+}
+
+function keyed<T>(
+  find: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+  cache: boolean,
+): DataLoader<string, T | null> {
+  return new DataLoader(
+    async (keys) => {
+      const found = await find(keys);
+      return keys.map((key) => found.get(key) ?? null);
     },
-    imageByReference: keyed((references) => services.images.byReferences(session, references)),
-    dependencies: keyed((ids) => services.images.dependencies(ids), { cache: false }),
-    build: byId((ids) => services.builds.byIds(session, ids)),
-    retries: keyed((ids) => services.builds.retriesOf(session, ids), { cache: false }),
-    dockerfile: keyed((ids) => services.builds.dockerfilesOf(ids)),
-    queuePosition: keyed((ids) => services.builds.queuePlaces(ids)),
-    liveImages: perScope((...asked) => services.imageQuotas.liveImages(...asked)),
-    storedBytes: perScope((...asked) => services.imageQuotas.storedBytes(...asked)),
-    unfinishedBuilds: perScope((...asked) => services.buildQuotas.unfinishedBuilds(...asked)),
-    notebookSave: keyed((uids) => services.builds.savesOf(uids)),
-    imagesOf: pagesOf((...asked) => services.images.pagesByParent(session, ...asked)),
-    buildsOf: pagesOf((...asked) => services.builds.pagesByParent(session, ...asked)),
+    { cache },
+  );
+}
+
+function byId<T extends { readonly id: string }>(
+  find: (ids: readonly string[]) => Promise<readonly T[]>,
+  cache: boolean,
+): DataLoader<string, T | null> {
+  return keyed(async (ids) => new Map((await find(ids)).map((row) => [row.id, row])), cache);
+}
+
+/** Not cached: a mutation earlier in the operation may have changed what is used. */
+function perScope<T>(
+  find: (kind: ScopeKind, ids: readonly string[]) => Promise<ReadonlyMap<string, T>>,
+): PerScope<T> {
+  return {
+    namespace: keyed((ids) => find('namespace', ids), false),
+    workspace: keyed((ids) => find('workspace', ids), false),
   };
 }
 

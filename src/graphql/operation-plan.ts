@@ -4,10 +4,12 @@ import {
   type FragmentDefinitionNode,
   type GraphQLAbstractType,
   type GraphQLField,
+  GraphQLID,
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
   type GraphQLSchema,
+  GraphQLString,
   isAbstractType,
   isLeafType,
   isListType,
@@ -85,6 +87,8 @@ export class FieldPlan {
   readonly value: ValuePlan;
   /** Of what is a property of its object and a text, a number or a choice; `null` of anything else. */
   readonly plainLeaf: GraphQLLeafType | null;
+  /** Is a text written as it is? */
+  readonly isText: boolean;
   readonly isNonNull: boolean;
   readonly isTypeName: boolean;
   #below: readonly [GraphQLObjectType, SelectionPlan][] = [];
@@ -102,6 +106,12 @@ export class FieldPlan {
     this.isTypeName = definition === TypeNameMetaFieldDef;
     const inner = this.value.kind === 'non-null' ? this.value.inner : this.value;
     this.plainLeaf = inner.kind === 'leaf' && !definition.resolve ? inner.type : null;
+    this.isText = this.plainLeaf === GraphQLString || this.plainLeaf === GraphQLID;
+  }
+
+  /** For people. */
+  get place(): string {
+    return `${this.parentType.name}.${this.definition.name}`;
   }
 
   /** What is selected of an object of this type, as which its value has turned out. */

@@ -11,6 +11,7 @@ import {
 } from '../build/build.resolver.ts';
 import { BuildSubscriptions } from '../build/build.subscriptions.ts';
 import { DockerfileReportResolver } from '../build/dockerfile/dockerfile-report.resolver.ts';
+import { latestBuildJoin } from '../build/latest-build.reads.ts';
 import { BuildLogResolver } from '../build/log/build-log.resolver.ts';
 import { QuotaBuildsResolver } from '../build/quota/build-quota.resolver.ts';
 import { ImageCommandResolver } from '../image/command/image-command.resolver.ts';
@@ -19,6 +20,7 @@ import {
   ImageDependencyResolver,
 } from '../image/dependency/image-dependency.resolver.ts';
 import { ImageResolver, NamespaceImagesResolver, WorkspaceImagesResolver } from '../image/image.resolver.ts';
+import { namespaceJoin } from '../image/image-namespace.reads.ts';
 import { QuotaImagesResolver } from '../image/quota/image-quota.resolver.ts';
 import { ImageTransferResolver } from '../image/transfer/image-transfer.resolver.ts';
 import { NamespaceResolver, ViewerNamespacesResolver } from '../namespace/namespace.resolver.ts';
@@ -28,6 +30,7 @@ import { AccessTokenResolver } from '../user/access-token.resolver.ts';
 import { UserResolver, ViewerResolver } from '../user/user.resolver.ts';
 import { ViewerWorkspacesResolver, WorkspaceResolver } from '../workspace/workspace.resolver.ts';
 import { auditMutations } from './audited-mutations.ts';
+import { resolveJoined } from './joined-fields.ts';
 import { NodeResolver } from './node.resolver.ts';
 import { resolveNodeIds } from './node-ids.ts';
 import { DateTime } from './scalars.ts';
@@ -83,6 +86,7 @@ export function createSchema(): GraphQLSchema {
   describe(schema);
   auditMutations(schema);
   resolveNodeIds(schema);
+  resolveJoined(schema, [namespaceJoin, latestBuildJoin]);
   return schema;
 }
 

@@ -10,68 +10,103 @@ import type { Selection } from '../shared/selection.ts';
 
 /** What the operation asks for of the value that a resolver returns. */
 export function selectionOf(info: GraphQLResolveInfo): Selection {
-  return new SelectedFields(info.fieldNodes, info);
+  return new SelectedFields(fieldsBelow(info.fieldNodes, info.fragments), info.variableValues);
 }
 
-type Operation = Pick<GraphQLResolveInfo, 'fragments' | 'variableValues'>;
+type Fragments = GraphQLResolveInfo['fragments'];
+type Nodes = ReadonlyMap<string, readonly FieldNode[]>;
+
+/** The fields below some fields, taken together: the same whenever a known document runs. */
+interface FieldsBelow {
+  readonly nodes: Nodes;
+  readonly names: ReadonlySet<string>;
+  /** @param paths see {@link Selection.of} */
+  at(paths: readonly string[]): FieldsBelow;
+}
+
+/** By the fields, which a known document has the same ones of each time. */
+const KNOWN = new WeakMap<readonly FieldNode[], FieldsBelow>();
+
+function fieldsBelow(parents: readonly FieldNode[], fragments: Fragments): FieldsBelow {
+  const found = KNOWN.get(parents) ?? findBelow(parents, fragments);
+  KNOWN.set(parents, found);
+  return found;
+}
+
+function findBelow(parents: readonly FieldNode[], fragments: Fragments): FieldsBelow {
+  const nodes = nodesBelow(parents, fragments);
+  const deeper = new Map<string, FieldsBelow>();
+  return {
+    nodes,
+    names: new Set(nodes.keys()),
+    at(paths) {
+      const key = paths.join(' ');
+      const nodesThere = () => paths.flatMap((path) => nodesAt(path.split('.'), nodes, fragments));
+      const below = deeper.get(key) ?? findBelow(nodesThere(), fragments);
+      deeper.set(key, below);
+      return below;
+    },
+  };
+}
 
 class SelectedFields implements Selection {
-  readonly #nodes = new Map<string, FieldNode[]>();
-  readonly #operation: Operation;
+  constructor(
+    private readonly below: FieldsBelow,
+    private readonly variables: GraphQLResolveInfo['variableValues'],
+  ) {}
 
-  /** @param parents the fields whose selections are taken together */
-  constructor(parents: readonly FieldNode[], operation: Operation) {
-    this.#operation = operation;
-    const seen = new Set<FragmentDefinitionNode>();
-    for (const { selectionSet } of parents) this.#take(selectionSet, seen);
-  }
-
-  get fields(): Iterable<string> {
-    return this.#nodes.keys();
+  get fields(): ReadonlySet<string> {
+    return this.below.names;
   }
 
   has(field: string): boolean {
-    return this.#nodes.has(field);
+    return this.below.names.has(field);
   }
 
   of(...paths: readonly string[]): Selection {
-    return new SelectedFields(
-      paths.flatMap((path) => this.#at(path.split('.'))),
-      this.#operation,
-    );
+    return new SelectedFields(this.below.at(paths), this.variables);
   }
 
   argumentsOf(field: string): readonly Readonly<Record<string, unknown>>[] {
-    const { variableValues } = this.#operation;
-    return (this.#nodes.get(field) ?? []).map(({ arguments: given = [] }) =>
+    return (this.below.nodes.get(field) ?? []).map(({ arguments: given = [] }) =>
       Object.fromEntries(
-        given.map(({ name, value }) => [name.value, valueFromASTUntyped(value, variableValues)]),
+        given.map(({ name, value }) => [name.value, valueFromASTUntyped(value, this.variables)]),
       ),
     );
   }
+}
 
-  #at([field = '', ...rest]: readonly string[]): readonly FieldNode[] {
-    const nodes = this.#nodes.get(field) ?? [];
-    return rest.length === 0 ? nodes : new SelectedFields(nodes, this.#operation).#at(rest);
-  }
+function nodesAt(
+  [field = '', ...rest]: readonly string[],
+  from: Nodes,
+  fragments: Fragments,
+): readonly FieldNode[] {
+  const nodes = from.get(field) ?? [];
+  return rest.length === 0 ? nodes : nodesAt(rest, nodesBelow(nodes, fragments), fragments);
+}
 
-  #take(set: SelectionSetNode | undefined, seen: Set<FragmentDefinitionNode>): void {
+function nodesBelow(parents: readonly FieldNode[], fragments: Fragments): Nodes {
+  const nodes = new Map<string, FieldNode[]>();
+  const seen = new Set<FragmentDefinitionNode>();
+  const take = (set: SelectionSetNode | undefined): void => {
     for (const selection of set?.selections ?? []) {
       if (selection.kind === Kind.FIELD) {
         const { value: name } = selection.name;
         // GraphQL itself answers it.
         if (name === '__typename') continue;
-        const nodes = this.#nodes.get(name);
-        if (nodes === undefined) this.#nodes.set(name, [selection]);
-        else nodes.push(selection);
+        const same = nodes.get(name);
+        if (same === undefined) nodes.set(name, [selection]);
+        else same.push(selection);
       } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-        this.#take(selection.selectionSet, seen);
+        take(selection.selectionSet);
       } else {
-        const fragment = this.#operation.fragments[selection.name.value];
+        const fragment = fragments[selection.name.value];
         if (fragment === undefined || seen.has(fragment)) continue;
         seen.add(fragment);
-        this.#take(fragment.selectionSet, seen);
+        take(fragment.selectionSet);
       }
     }
-  }
+  };
+  for (const { selectionSet } of parents) take(selectionSet);
+  return nodes;
 }

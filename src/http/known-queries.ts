@@ -61,7 +61,6 @@ export class KnownQueries {
     const text = `${JSON.stringify(operation.answerOf(result))}\n`;
     res.setHeader('content-type', contentType);
     res.setHeader('cache-control', 'no-store');
-    res.setHeader('content-length', Buffer.byteLength(text));
     res.end(text);
     return true;
   }

@@ -3,10 +3,12 @@ import type { Session } from '../auth/session.ts';
 import type { Selection } from '../shared/selection.ts';
 import type { ImageRow } from './image.reads.ts';
 
+type JoinedRow = Readonly<Record<string, unknown>>;
+
 /** Something that an image has one of, and that is read in the same statement as a page of images. */
 export interface ImageJoin {
-  /** By which the row has it: see {@link joinedTo}. */
-  readonly name: string;
+  /** The image's field that it answers. */
+  readonly field: string;
   /**
    * How it is read.
    *
@@ -14,6 +16,8 @@ export interface ImageJoin {
    * @returns `null`: not at all, or in a statement of its own, because of how it is asked for
    */
   readonly read: (session: Session, image: Selection) => JoinedRows | null;
+  /** The field's value; `undefined` where it takes the field's resolver. */
+  readonly valueOf: (row: JoinedRow | null) => unknown;
 }
 
 export interface JoinedRows {
@@ -23,26 +27,36 @@ export interface JoinedRows {
   readonly rows: RawBuilder<unknown>;
 }
 
-/** What was read with an image: `null` where it has none, `undefined` where it was not read with it. */
-export function joinedTo<Row>(image: ImageRow, { name }: ImageJoin): Row | null | undefined {
-  return image.joined?.[name] as Row | null | undefined;
+/** The value of the join's field, as it was read with the image; `undefined` where it was not. */
+export function joinedTo(image: ImageRow, { field }: ImageJoin): unknown {
+  return image.joined?.[field];
+}
+
+/** One of the {@link ImageJoin}s that a page is asked for. */
+interface Part {
+  readonly join: ImageJoin;
+  readonly rows: RawBuilder<unknown>;
+  /** Each with its name in the statement's rows. */
+  readonly columns: readonly (readonly [column: string, name: string])[];
 }
 
 /** Those of {@link ImageJoin}s that a page is asked for. */
 export class Joined {
-  readonly #parts: readonly (JoinedRows & { readonly name: string })[];
+  readonly #parts: readonly Part[];
 
   constructor(joins: readonly ImageJoin[], session: Session, image: Selection) {
-    this.#parts = joins.flatMap(({ name, read }) => {
-      const rows = read(session, image);
-      return rows === null ? [] : [{ name, ...rows }];
+    this.#parts = joins.flatMap((join) => {
+      const read = join.read(session, image);
+      if (read === null) return [];
+      const columns = read.columns.map((column) => [column, `${join.field}.${column}`] as const);
+      return [{ join, rows: read.rows, columns }];
     });
   }
 
   /** What a statement selects of the joined rows, after what it selects of the page's. */
   get columns(): RawBuilder<unknown> {
-    const columns = this.#parts.flatMap(({ name, columns }) =>
-      columns.map((column) => `, "${name}"."${column}" as "${name}.${column}"`),
+    const columns = this.#parts.flatMap(({ join: { field }, columns }) =>
+      columns.map(([column, name]) => `, "${field}"."${column}" as "${name}"`),
     );
     return sql.raw(columns.join(''));
   }
@@ -50,22 +64,24 @@ export class Joined {
   /** Joins them to the `page` of a statement. */
   get tables(): RawBuilder<unknown> {
     const tables = this.#parts.map(
-      ({ name, rows }) => sql` left join lateral (${rows}) ${sql.id(name)} on true`,
+      ({ join, rows }) => sql` left join lateral (${rows}) ${sql.id(join.field)} on true`,
     );
     return tables.length === 0 ? sql`` : sql.join(tables, sql``);
   }
 
-  /** The image of a statement's row, with what was joined to it as objects of their own. */
+  /** The image of a statement's row, with what was joined to it. */
   take(row: ImageRow): ImageRow {
     if (this.#parts.length === 0) return row;
-    const values = row as ImageRow & Readonly<Record<string, unknown>>;
     const joined: Record<string, unknown> = {};
-    for (const { name, columns } of this.#parts) {
-      joined[name] = values[`${name}.id`] === null ? null : {};
-      if (joined[name] === null) continue;
-      for (const column of columns)
-        (joined[name] as Record<string, unknown>)[column] = values[`${name}.${column}`];
-    }
+    for (const { join, columns } of this.#parts) joined[join.field] = join.valueOf(joinedRow(row, columns));
     return Object.assign(row, { joined });
   }
+}
+
+/** `null` where the statement has found none. */
+function joinedRow(row: ImageRow, columns: Part['columns']): JoinedRow | null {
+  const values = row as ImageRow & JoinedRow;
+  const joined: Record<string, unknown> = {};
+  for (const [column, name] of columns) joined[column] = values[name];
+  return joined['id'] === null ? null : joined;
 }

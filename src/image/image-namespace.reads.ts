@@ -6,7 +6,7 @@ import type { ImageJoin } from './image-join.ts';
 
 /** An image's namespace: whoever may see the image may know of it, and its fields tell by themselves what more they show to whom. */
 export const namespaceJoin: ImageJoin = {
-  name: 'namespace',
+  field: 'namespace',
   read(_session, image) {
     if (!image.has('namespace')) return null;
     const columns = [...new Set(['id', ...columnsFor(image.of('namespace'), SCOPE_COLUMNS, {})])];
@@ -15,4 +15,5 @@ export const namespaceJoin: ImageJoin = {
       rows: sql`select ${columnsOf('namespace', columns)} from namespace where namespace.id = page."namespaceId"`,
     };
   },
+  valueOf: (namespace) => namespace ?? undefined,
 };

@@ -4,7 +4,7 @@ import { columnsOf } from '../db/columns.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
 import type { Window } from '../shared/keyset.ts';
 import type { Selection } from '../shared/selection.ts';
-import { matchingImages, readableImages } from './filter/image-filter.reads.ts';
+import { wantedImages } from './filter/image-filter.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import {
   COLUMN_NAMES,
@@ -34,6 +34,7 @@ export class ImagePageStatements {
   readonly #order: KeysetOrder;
   readonly #window: Window;
   readonly #wanted: RawBuilder<unknown>;
+  readonly #inNamespace: RawBuilder<unknown>;
   readonly #columns: readonly string[];
   readonly #joined: Joined;
 
@@ -51,7 +52,9 @@ export class ImagePageStatements {
     this.hasRows = hasCursors || selection.has('nodes');
     this.#order = { ...ORDERS[sorting.field], id: sql`image.id`, direction: sorting.direction };
     this.#window = page.window;
-    this.#wanted = sql`${readableImages(session)} and ${matchingImages(session, page.criteria)}`;
+    this.#wanted = wantedImages(session, page.criteria);
+    const { namespaceUid } = page.criteria;
+    this.#inNamespace = namespaceUid ? sql` and image.namespace_id = ${namespaceUid}` : sql``;
     this.#columns = [...new Set([...imageColumns(image), ...(hasCursors ? [SORTED_BY[sorting.field]] : [])])];
     this.#joined = new Joined(page.joins, session, image);
   }
@@ -61,9 +64,9 @@ export class ImagePageStatements {
     return this.#rowsOf(sql`(${this.#pageFrom(this.#placed())}) page`);
   }
 
-  /** Goes through the images in their order, {@link NEAR} of them at the most. */
+  /** Goes through the images in their order, those of the namespace that is asked for, {@link NEAR} of them at the most. */
   nearPage(): RawBuilder<ImageRow> {
-    const near = sql`${this.#placed()} order by ${keysetOrder(this.#order, this.#window)} limit ${sql.lit(NEAR)}`;
+    const near = sql`${this.#placed()}${this.#inNamespace} order by ${keysetOrder(this.#order, this.#window)} limit ${sql.lit(NEAR)}`;
     return this.#rowsOf(sql`(${this.#pageFrom(near)}) page`);
   }
 

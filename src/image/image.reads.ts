@@ -7,7 +7,7 @@ import type { Reads } from '../db/read-connections.ts';
 import type { Db } from '../db/tables.ts';
 import type { Page, PageArgs, Place } from '../shared/keyset.ts';
 import { columnsFor, type Selection } from '../shared/selection.ts';
-import { dependingOn, liveImages, matchingImages, readableImages } from './filter/image-filter.reads.ts';
+import { dependingOn, liveImages, readableImages, wantedImages } from './filter/image-filter.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import type { Image } from './image.entity.ts';
 
@@ -16,7 +16,7 @@ import type { Image } from './image.entity.ts';
  * more than {@link imageColumns} of it.
  */
 export interface ImageRow extends Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'> {
-  /** What was read together with it, by the names of its {@link ImageJoin}s. */
+  /** The values of fields that were read together with it, see {@link ImageJoin}. */
   readonly joined?: Readonly<Record<string, unknown>>;
 }
 type Column = Exclude<keyof ImageRow, 'joined'>;
@@ -137,11 +137,7 @@ function listOf(db: Db, session: Session, criteria: ImageCriteria, { field, dire
   return {
     name: `images ${field} ${direction}`,
     alias: 'image',
-    rows: db
-      .selectFrom('Image as image')
-      .select(COLUMNS)
-      .where(readableImages(session))
-      .where(matchingImages(session, criteria)),
+    rows: db.selectFrom('Image as image').select(COLUMNS).where(wantedImages(session, criteria)),
     order: { ...ORDERS[field], id: sql`image.id`, direction },
     placeOf: (row: ImageRow) => placeOf(row, field),
   };

@@ -26,8 +26,6 @@ import type { ImageRow } from './image.reads.ts';
 import { canMove, DEFAULT_TAG } from './image.rules.ts';
 import { ImageConnection, ImageObject } from './image.types.ts';
 import type { Edited } from './image-edit.service.ts';
-import { joinedTo } from './image-join.ts';
-import { namespaceJoin } from './image-namespace.reads.ts';
 import {
   DeleteImagePayload,
   PurgeImagePayload,
@@ -185,7 +183,7 @@ export class ImageResolver {
 
   @FieldResolver(() => NamespaceObject, { description: 'Who owns it.' })
   async namespace(@Root() image: ImageRow, @Ctx() { loaders }: Context) {
-    return joinedTo<Namespace>(image, namespaceJoin) ?? (await loaders.namespace.load(image.namespaceId));
+    return await loaders.namespace.load(image.namespaceId);
   }
 
   @FieldResolver(() => WorkspaceObject, { description: 'Where it belongs.' })

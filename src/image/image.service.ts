@@ -7,6 +7,7 @@ import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { Selection } from '../shared/selection.ts';
 import { type DependencyRow, dependenciesOf } from './dependency/image-dependency.reads.ts';
+import { withNamespaceId } from './filter/image-filter.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import {
   type ImageParent,
@@ -73,7 +74,8 @@ export class ImageService {
   }
 
   async page(session: Session, page: ImagePage): Promise<Page<ImageRow>> {
-    return pageOfImages(this.reads, session, page, this.joins);
+    const criteria = await withNamespaceId(this.reads, page.criteria);
+    return pageOfImages(this.reads, session, { ...page, criteria }, this.joins);
   }
 
   /** What these images need, by the image's id. */

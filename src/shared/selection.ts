@@ -3,7 +3,7 @@
  * `@include` leave out is among them.
  */
 export interface Selection {
-  readonly fields: Iterable<string>;
+  readonly fields: ReadonlySet<string>;
   has(field: string): boolean;
   /**
    * What is asked for of the values of fields, taken together.

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uidOf } from '../../src/shared/global-id.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { beginOf, finished, logEvents, startBuild, wholeLog } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
@@ -207,6 +208,28 @@ describe('who comes later', () => {
     // Each reader pays for the rest of its first window, and for the look that finds the end.
     expect(reads.length).toBeLessThanOrEqual(2 * readers + windows);
   }, 60_000);
+
+  it('holds the lines that others hold, not a copy of them', async () => {
+    slipway.engine.onBuild(async function* () {
+      yield stepEvent({ number: 1, name: 'RUN x' });
+      yield logEvent(1, 'only\n');
+      yield { kind: 'result', imageId: 'sha256:1' };
+    });
+    const { id } = await startBuild(admin, { dockerfile: DOCKERFILE, name: 'quiet' });
+    await finished(admin, id);
+    const uid = uidOf('ImageBuild', id) as string;
+    const { signal } = new AbortController();
+    const read = async () => {
+      const pieces: unknown[] = [];
+      for await (const piece of slipway.app.services.buildLogSource.follow(uid, 0, { follow: false, signal }))
+        if (piece.kind === 'lines') pieces.push(piece.lines);
+      return pieces;
+    };
+    const first = await read();
+    const [later] = await read();
+    expect(first).toEqual([expect.any(Array)]);
+    expect(later).toBe(first[0]);
+  });
 
   it('may know the last line, and no line that is not there', async () => {
     const { opened, open } = gate();

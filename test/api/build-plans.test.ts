@@ -3,7 +3,9 @@ import { tryReadGlobalId } from '../../src/shared/global-id.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { copyEnded } from '../support/build-rows.ts';
 import { finished, startBuild } from '../support/builds.ts';
-import { planStepsOf } from '../support/query-plan.ts';
+import type { ApiClient } from '../support/client.ts';
+import { type PlanStep, planStepsOf } from '../support/query-plan.ts';
+import { makeScope, setRole } from '../support/scopes.ts';
 
 let slipway: TestApp;
 
@@ -25,9 +27,13 @@ afterAll(async () => await slipway[Symbol.asyncDispose]());
 const LIST = 'query ($filter: ImageBuildFilter) { imageBuilds(filter: $filter) { nodes { id } } }';
 const COUNT = '{ imageBuilds { totalCount } }';
 
+async function stepsOf(client: ApiClient, query: string, variables = {}): Promise<readonly PlanStep[]> {
+  const statements = await slipway.statementsOf(() => client.run(query, variables));
+  return await planStepsOf(slipway.database, statements.at(-1) ?? { text: '', values: [] });
+}
+
 async function planOf(query: string, variables = {}): Promise<(string | undefined)[][]> {
-  const statements = await slipway.statementsOf(() => slipway.admin.run(query, variables));
-  const steps = await planStepsOf(slipway.database, statements.at(-1) ?? { text: '', values: [] });
+  const steps = await stepsOf(slipway.admin, query, variables);
   return steps.map((step) => [step['Node Type'], step['Index Name']]);
 }
 
@@ -49,4 +55,15 @@ it('what most builds have is met on the way from the newest', async () => {
 
 it('builds are counted in an index alone', async () => {
   expect((await planOf(COUNT)).map(([step]) => step)).toContain('Index Only Scan');
+});
+
+it('a member of one namespace has the builds of that one counted', async () => {
+  const member = await slipway.user('mia');
+  const { id } = await makeScope(slipway.admin, 'namespace', { name: 'few' });
+  await setRole(slipway.admin, 'namespace', id, 'mia', 'VIEWER');
+  const steps = await stepsOf(member, COUNT);
+  expect(steps.at(-1)).toMatchObject({
+    'Node Type': 'Index Only Scan',
+    'Index Cond': expect.stringContaining('namespace_id = ANY'),
+  });
 });

@@ -14,11 +14,17 @@ let slipway: TestApp;
 let admin: ApiClient;
 /** Reads what is public, and one namespace. */
 let member: ApiClient;
+/** Reads what is public, and the namespace `few`. */
+let memberOfFew: ApiClient;
+/** Reads what is public. */
+let stranger: ApiClient;
 
 beforeAll(async () => {
   slipway = await createTestApp({ worker: false });
   admin = slipway.admin;
   member = await slipway.user('mia', { namespace: 'VIEWER' });
+  memberOfFew = await slipway.user('fay');
+  stranger = await slipway.user('sam');
   const { database } = slipway;
   await fillCatalogue(database, 'row-', 5000);
   await fillCatalogue(database, 'public-', 2000, { visibility: 'PUBLIC' });
@@ -30,6 +36,10 @@ beforeAll(async () => {
     labels: [{ key: 'few', value: 'yes' }],
     dependencies: [`few/${needed.name}:1`],
   });
+  await database.query(
+    `insert into namespace_member (namespace_id, user_id, role)
+      select n.id, u.id, 'VIEWER' from namespace n, user_account u where n.name = 'few' and u.name = 'fay'`,
+  );
   await database.query("update image set status = 'ERROR' where name = 'needed'");
   await database.query("update image set type = 'BUILD_IN' where name = 'rare'");
   await database.query(
@@ -50,7 +60,7 @@ async function planOf(
   client: ApiClient,
   variables: Record<string, unknown>,
   { query = LIST, prepared = false } = {},
-): Promise<{ steps: string[]; indexes: string[] }> {
+): Promise<{ steps: string[]; indexes: string[]; conditions: string[] }> {
   const statements = await slipway.statementsOf(() => client.run(query, variables));
   const statement = statements.at(-1) ?? { text: '', values: [] };
   const nodes = await planStepsOf(
@@ -63,6 +73,7 @@ async function planOf(
       .map((node) => node['Node Type'])
       .filter((step) => step !== 'Subquery Scan' && step !== 'Limit'),
     indexes: nodes.flatMap((node) => node['Index Name'] ?? []),
+    conditions: nodes.flatMap((node) => node['Index Cond'] ?? []),
   };
 }
 
@@ -82,7 +93,7 @@ describe.each([
       });
       for (const client of [admin, member]) {
         for (const window of [{ first: 20 }, { last: 20 }, { first: 20, after: images.pageInfo.endCursor }]) {
-          expect(await planOf(client, { orderBy, ...window }, { prepared: true })).toEqual({
+          expect(await planOf(client, { orderBy, ...window }, { prepared: true })).toMatchObject({
             steps: ['Index Scan'],
             indexes: [index],
           });
@@ -149,4 +160,52 @@ it('what many images have is met on the way from the newest', async () => {
   for (const search of ['row-', 'ro', 'w']) {
     expect((await planOf(admin, { filter: { search }, first: 20 })).indexes).toEqual(['image_newest']);
   }
+});
+
+describe.each(['CREATED_AT', 'UPDATED_AT', 'NAME', 'SIZE'])(
+  'what few images have is not walked to by %s',
+  (field) => {
+    const walks = ['image_newest', 'image_updated', 'image_by_name', 'image_by_size'];
+
+    it.each([
+      ['private, for who may read two', () => memberOfFew, { visibility: 'PRIVATE' }],
+      ['in a namespace', () => admin, { namespace: 'few' }],
+    ])('%s', async (_what, client, filter) => {
+      const { steps, indexes } = await planOf(client(), { filter, orderBy: { field, direction: 'DESC' } });
+      expect(indexes.filter((index) => walks.includes(index))).toEqual([]);
+      expect(indexes).not.toEqual([]);
+      expect(steps).not.toContain('Seq Scan');
+    });
+  },
+);
+
+it('the one status that is asked for is read in the order of its index', async () => {
+  const { steps, indexes } = await planOf(admin, { filter: { status: ['ERROR'] } });
+  expect(indexes).toEqual(['image_newest_not_active']);
+  expect(steps).not.toContain('Sort');
+});
+
+it('who has no role has what is public counted, and nothing else looked at', async () => {
+  const query = 'query ($filter: ImageFilter) { images(filter: $filter) { totalCount } }';
+  const { steps, conditions } = await planOf(stranger, { filter: { namespace: 'default' } }, { query });
+  expect(steps).toContain('Index Only Scan');
+  expect(conditions).toEqual([expect.stringMatching(/namespace_id = .* AND .*visibility/)]);
+});
+
+it('live images are counted for a quota in an index alone', async () => {
+  const query = '{ namespaces(first: 2) { nodes { quota { images { used } } } } }';
+  const { steps, indexes } = await planOf(admin, {}, { query });
+  expect(steps).toContain('Index Only Scan');
+  expect(indexes).toEqual(['image_counted']);
+});
+
+it('what many images of a namespace have is met on the way through that namespace alone', async () => {
+  const { database } = slipway;
+  await database.query(
+    `update image set namespace_id = (select id from namespace where name = 'few')
+      where id in (select id from image where name like 'row-%' order by created_at, id limit 300)`,
+  );
+  const filter = { search: 'row-', namespace: 'few' };
+  const statements = await slipway.statementsOf(() => admin.run(LIST, { filter, first: 20 }));
+  expect(statements.filter(({ text }) => text.includes('from image'))).toHaveLength(1);
 });

@@ -145,3 +145,7 @@ describe('short reads', () => {
     expect(isLostConnection(await ended.short(backend).catch((error: unknown) => error))).toBe(true);
   });
 });
+
+it('long reads have memory for what an index finds in a million rows', async () => {
+  expect(await reads.long(sql`show work_mem`)).toEqual([{ work_mem: '32MB' }]);
+});

@@ -190,6 +190,17 @@ describe('what a viewer may see', () => {
         expect(idsOf(found.images), name).toEqual(within(images, scope));
         expect(idsOf(found.builds), name).toEqual(within(builds, scope));
       }
+      for (const visibility of ['PUBLIC', 'PRIVATE']) {
+        const of = (filter: string) => `images(first: 100, filter: { ${filter} }) ${LIST}`;
+        const found = await client.run<Record<'outermost' | 'inside', List>>(
+          `{ outermost: ${of(`visibility: ${visibility}`)} inside: ${of(`and: [{ visibility: ${visibility} }]`)} }`,
+        );
+        const seen = images.filter(
+          (one) => isSeen(session, one) && one.isPublic === (visibility === 'PUBLIC'),
+        );
+        expect(idsOf(found.outermost), name).toEqual(listOf(seen));
+        expect(idsOf(found.inside), name).toEqual(listOf(seen));
+      }
       // Also of namespaces and workspaces that the viewer knows only through an image that is public.
       type Known = Record<'namespace' | 'workspace', { id: string; images: List; builds?: List }>;
       const { list } = await client.run<{ list: { nodes: (Known & { id: string })[] } }>(

@@ -6,6 +6,8 @@ export interface PlanStep {
   readonly 'Node Type': string;
   readonly 'Index Name'?: string;
   readonly 'Relation Name'?: string;
+  /** What the index is searched by, as text. */
+  readonly 'Index Cond'?: string;
   readonly Plans?: readonly PlanStep[];
 }
 

@@ -55,12 +55,13 @@ async function clear(root: string): Promise<void> {
     const left = readRecord(run, basename(file, '.json'));
     if (left) await endSession(left, 'SIGTERM', 10_000);
   }
-  unmountBelow(root);
-  for (const folder of [socketFolderOf(data), root])
+  for (const folder of [socketFolderOf(data), root]) {
+    unmountBelow(folder);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
-/** An engine that was killed leaves the file systems of its builds mounted. */
+/** An engine that was killed leaves the file systems and the networks of its builds mounted. */
 function unmountBelow(root: string): void {
   const points = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')

@@ -29,6 +29,24 @@ it('brings back every byte of every line, numbered from the first', () => {
   );
 });
 
+it('says once what lines that follow each other have in common', () => {
+  const texts = ['one', '', 'three'];
+  const later = new Date(at.getTime() + 1);
+  const lines = [...texts.map((text) => line(Buffer.from(text))), line(Buffer.from('later'), { at: later })];
+  const row = encodeLines(lines);
+  expect(row.lines).toEqual([
+    ['3 0 5', at.getTime(), 0, 1, 0],
+    [5, later.getTime(), 0, 1, 0],
+  ]);
+  const decoded = decodeLines(1, row.data, row.lines);
+  expect(decoded.map(({ seq, text, at }) => [seq, text, at])).toEqual([
+    [1, 'one', at],
+    [2, '', at],
+    [3, 'three', at],
+    [4, 'later', later],
+  ]);
+});
+
 it('packs nothing into nothing', () => {
   expect(encodeLines([])).toEqual({ data: Buffer.alloc(0), lines: [] });
   expect(decodeLines(1, new Uint8Array(), [])).toEqual([]);

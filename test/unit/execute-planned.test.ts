@@ -4,6 +4,7 @@ import {
   execute,
   type GraphQLObjectType,
   type GraphQLSchema,
+  type GraphQLUnionType,
   getOperationAST,
   parse,
 } from 'graphql';
@@ -208,4 +209,19 @@ it('hands resolvers the context, the operation and their place in it', async () 
   await execute({ schema: seen, document, contextValue, variableValues });
   await createExecutePlanned(seen)({ document, operation, contextValue, variableValues });
   expect(resolve.mock.calls[1]).toEqual(resolve.mock.calls[0]);
+});
+
+it('hands type resolvers the field in which a list of theirs stands', async () => {
+  const resolveType = vi.fn((..._given: unknown[]) => 'One');
+  const seen = withResolvers(buildSchema('union Any = One type One { n: Int } type Query { all: [[Any]] }'), {
+    Query: { all: () => [[{ n: 1 }, { n: 2 }]] },
+  });
+  Object.assign(seen.getType('Any') as GraphQLUnionType, { resolveType });
+  const document = parse('{ a: all { ... on One { n } } }');
+  const operation = getOperationAST(document);
+  if (!operation) throw new Error('no operation');
+  await execute({ schema: seen, document });
+  await createExecutePlanned(seen)({ document, operation, contextValue: undefined });
+  expect(resolveType.mock.calls).toHaveLength(4);
+  expect(resolveType.mock.calls.slice(2)).toEqual(resolveType.mock.calls.slice(0, 2));
 });

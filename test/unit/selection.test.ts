@@ -1,13 +1,22 @@
-import { buildSchema, type GraphQLResolveInfo, graphqlSync } from 'graphql';
+import {
+  buildSchema,
+  type GraphQLResolveInfo,
+  getOperationAST,
+  graphqlSync,
+  type OperationDefinitionNode,
+  parse,
+} from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { createExecutePlanned } from '../../src/graphql/execute-planned.ts';
 import { selectionOf } from '../../src/graphql/selection.ts';
 import { columnsFor, type Selection } from '../../src/shared/selection.ts';
 
-const schema = buildSchema(`
+const SCHEMA = `
   type Query { page(first: Int): Page }
   type Page { nodes: [Row] edges: [Edge] }
   type Edge { node: Row }
-  type Row { id: ID name: String parts(first: Int, after: String): Page }`);
+  type Row { id: ID name: String parts(first: Int, after: String): Page }`;
+const schema = buildSchema(SCHEMA);
 
 /** What the resolver of `page` is told. */
 function asked(query: string, variables: Record<string, unknown> = {}): Selection {
@@ -44,6 +53,25 @@ describe('what is asked for', () => {
   it('has the arguments of each time that a field is selected, variables among them', () => {
     const query = `query ($n: Int) { page { nodes { one: parts(first: $n) { edges { node { id } } } parts(after: "x") { nodes { id } } } } }`;
     expect(asked(query, { n: 1 }).of('nodes').argumentsOf('parts')).toEqual([{ first: 1 }, { after: 'x' }]);
+  });
+
+  it('has the variables of its own request where the same document runs again', () => {
+    const selections: Selection[] = [];
+    const resolving = buildSchema(SCHEMA);
+    Object.assign(resolving.getQueryType()?.getFields()['page'] ?? {}, {
+      resolve: (_source: unknown, _args: unknown, _context: unknown, info: GraphQLResolveInfo) => {
+        selections.push(selectionOf(info));
+        return null;
+      },
+    });
+    const execute = createExecutePlanned(resolving);
+    const document = parse('query ($n: Int) { page { nodes { parts(first: $n) { nodes { id } } } } }');
+    const operation = getOperationAST(document) as OperationDefinitionNode;
+    for (const n of [1, 2]) void execute({ document, operation, variableValues: { n }, contextValue: {} });
+    expect(selections.map((selection) => selection.of('nodes').argumentsOf('parts'))).toEqual([
+      [{ first: 1 }],
+      [{ first: 2 }],
+    ]);
   });
 
   it('is nothing of what is not selected', () => {

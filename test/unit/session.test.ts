@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ACTIONS, type Action, type ScopeAction, type Session } from '../../src/auth/session.ts';
+import {
+  ACTIONS,
+  type Action,
+  type ScopeAction,
+  type Session,
+  type SessionFacts,
+} from '../../src/auth/session.ts';
 import type { Role } from '../../src/shared/enums.ts';
 import { UnavailableError } from '../../src/shared/errors.ts';
 import { sessionOf } from '../support/sessions.ts';
@@ -33,6 +39,23 @@ describe('a session', () => {
       expect(sessionOf({ isAdmin: true }).can(action, 'anything')).toBe(true);
     },
   );
+
+  it('has no more than its own role and scopes where others have the same roles', () => {
+    const namespaceRoles = new Map<string, Role>([
+      ['seen', 'VIEWER'],
+      ['owned', 'OWNER'],
+    ]);
+    const lists = (facts: Partial<SessionFacts>) => {
+      const session = sessionOf({ namespaceRoles, ...facts });
+      return [session.allowedOn('namespace:read'), session.allowedOn('image:purge')];
+    };
+    for (const _again of [1, 2]) {
+      expect(lists({})).toEqual([['seen', 'owned'], ['owned']]);
+      expect(lists({ scopes: ['READ'] })).toEqual([['seen', 'owned'], []]);
+      expect(lists({ scopes: [] })).toEqual([[], []]);
+      expect(lists({ isAdmin: true })).toEqual([null, null]);
+    }
+  });
 
   it('is allowed on the same namespaces and workspaces in a list as one by one', () => {
     const isScopeAction = (action: Action): action is ScopeAction =>

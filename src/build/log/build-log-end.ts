@@ -3,15 +3,15 @@ import { type EntityManager, kysely } from '../../db/orm.ts';
 import type { Db } from '../../db/tables.ts';
 import type { Build } from '../build.entity.ts';
 import { encodeLines, isPartial } from './build-log.codec.ts';
-import { BuildLogBatch, type EncodedLine } from './build-log.entity.ts';
+import { BuildLogBatch, type EncodedLines } from './build-log.entity.ts';
 import { type LogEnd, placeLines, printedBytes } from './build-log-form.rules.ts';
 
 /** How a log ends that others have stored: nothing goes on with their last line. */
 export async function storedEnd(db: Db, buildId: string): Promise<LogEnd> {
-  const { rows } = await sql<{ line: EncodedLine }>`
-    select lines -> -1 as line from image_build_log where build_id = ${buildId}
+  const { rows } = await sql<{ last: EncodedLines }>`
+    select lines -> -1 as last from image_build_log where build_id = ${buildId}
     order by first_seq desc limit 1`.execute(db);
-  return { isOpen: rows[0] !== undefined && isPartial(rows[0].line[4]), writer: null };
+  return { isOpen: rows[0] !== undefined && isPartial(rows[0].last[4]), writer: null };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { LogStream } from '../../shared/enums.ts';
-import type { EncodedLine } from './build-log.entity.ts';
+import type { EncodedLines } from './build-log.entity.ts';
 import { readableText } from './build-log-text.rules.ts';
 
 /** One line of a build's log: the bytes that a step printed, without the newline. */
@@ -52,32 +52,59 @@ const PARTIAL = 1;
 const BREAKS = 2;
 
 /** Packs lines for one row: their bytes one after another, and how to cut them. */
-export function encodeLines(lines: readonly PlacedLine[]): { data: Buffer; lines: EncodedLine[] } {
-  return {
-    data: Buffer.concat(lines.map((line) => line.data)),
-    lines: lines.map((line) => [
-      line.data.byteLength,
-      line.at.getTime(),
-      STREAMS.indexOf(line.stream) as EncodedLine[2],
-      line.step,
-      ((line.partial ? PARTIAL : 0) | (line.breaks ? BREAKS : 0)) as EncodedLine[4],
-    ]),
-  };
+export function encodeLines(lines: readonly PlacedLine[]): { data: Buffer; lines: EncodedLines[] } {
+  return { data: Buffer.concat(lines.map((line) => line.data)), lines: [...runsOf(lines)] };
 }
+
+/** Lines that have all but their lengths in common go together: what prints a lot has hundreds in a millisecond. */
+function* runsOf(lines: readonly PlacedLine[]): Iterable<EncodedLines> {
+  let first: PlacedLine | null = null;
+  let lengths: number[] = [];
+  for (const line of lines) {
+    if (first === null || !isAlike(line, first)) {
+      if (first !== null) yield encodeRun(first, lengths);
+      first = line;
+      lengths = [];
+    }
+    lengths.push(line.data.byteLength);
+  }
+  if (first !== null) yield encodeRun(first, lengths);
+}
+
+const isAlike = (line: PlacedLine, other: PlacedLine): boolean =>
+  line.at.getTime() === other.at.getTime() &&
+  line.stream === other.stream &&
+  line.step === other.step &&
+  line.partial === other.partial &&
+  line.breaks === other.breaks;
+
+const encodeRun = ({ at, stream, step, partial, breaks }: PlacedLine, lengths: number[]): EncodedLines => [
+  lengths.length === 1 ? (lengths[0] as number) : lengths.join(' '),
+  at.getTime(),
+  STREAMS.indexOf(stream) as EncodedLines[2],
+  step,
+  ((partial ? PARTIAL : 0) | (breaks ? BREAKS : 0)) as EncodedLines[4],
+];
 
 /** Unpacks a row. */
 export function decodeLines(
   firstSeq: number,
   data: Uint8Array,
-  lines: readonly EncodedLine[],
+  runs: readonly EncodedLines[],
 ): NumberedLine[] {
+  const lines: NumberedLine[] = [];
   let offset = 0;
-  return lines.map(([length, at, stream, step, flags], index) => {
-    const bytes = data.subarray(offset, offset + length);
-    offset += length;
+  for (const [lengths, time, stream, step, flags] of runs) {
+    const at = new Date(time);
     const [partial, breaks] = [isPartial(flags), (flags & BREAKS) !== 0];
-    return new NumberedLine(firstSeq + index, new Date(at), STREAMS[stream], step, partial, breaks, bytes);
-  });
+    for (const length of typeof lengths === 'number' ? [lengths] : lengths.split(' ').map(Number)) {
+      const bytes = data.subarray(offset, offset + length);
+      offset += length;
+      const seq = firstSeq + lines.length;
+      lines.push(new NumberedLine(seq, at, STREAMS[stream], step, partial, breaks, bytes));
+    }
+  }
+  return lines;
 }
 
-export const isPartial = (flags: EncodedLine[4]): boolean => (flags & PARTIAL) !== 0;
+export const isPartial = (flags: EncodedLines[4]): boolean => (flags & PARTIAL) !== 0;

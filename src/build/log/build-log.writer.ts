@@ -6,7 +6,7 @@ import { type EventBus, logKey } from '../../events/event-bus.ts';
 import type { LogStream } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import { BuildLostError, type Fence } from '../build.store.ts';
-import type { LogLine, PlacedLine } from './build-log.codec.ts';
+import type { LogLine } from './build-log.codec.ts';
 import { storedEnd } from './build-log-end.ts';
 import { type LogEnd, placeLines, writerOf } from './build-log-form.rules.ts';
 import { type LogRow, ROW_BYTES, rowsOf } from './build-log-rows.ts';
@@ -50,8 +50,12 @@ interface OpenLine {
  */
 export class BuildLogWriter {
   readonly #open = new Map<string, OpenLine>();
+  /** What is to be written next: rows that are packed already, and the lines after them. */
+  #rows: LogRow[] = [];
   #lines: LogLine[] = [];
+  /** Of both, as {@link costOf} counts them. */
   #bytes = 0;
+  #packedBytes = 0;
   #timer: NodeJS.Timeout | null = null;
   /** When the last batch began to be written, in milliseconds of `performance.now()`. */
   #flushedAt = -FLUSH_MS;
@@ -106,7 +110,7 @@ export class BuildLogWriter {
         this.#add({ at, stream, step, partial: false, data: ending });
       }
       from = end + 1;
-      if (this.#bytes >= ROW_BYTES) await this.#makeRoom();
+      if (this.#bytes - this.#packedBytes >= ROW_BYTES) await this.#makeRoom();
     }
     const rest = data.subarray(from);
     if (rest.byteLength > 0) this.#extend(key, stream, step, at, rest);
@@ -153,8 +157,8 @@ export class BuildLogWriter {
   discard(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#takeRows();
     this.#lines = [];
-    this.#bytes = 0;
     if (this.#tail !== null) this.#tail = new LogTail(this.#tailBytes);
     this.#last = null;
     this.#open.clear();
@@ -201,7 +205,7 @@ export class BuildLogWriter {
 
   #startTail(): LogTail {
     const at = new Date();
-    const hasStored = this.#lines.length > 0 || this.#lineCount > this.build.logLineCount;
+    const hasStored = this.#bytes > 0 || this.#lineCount > this.build.logLineCount;
     // A worker that was lost may have taken the end of its attempt with it.
     if (!hasStored && this.build.lostWorkers > 0) this.#lines.push(gapLine(null, at));
     const text = `The log is longer than ${this.maxBytes / 2} bytes: from here on only its end is kept, up to ${this.#tailBytes} bytes, and stored when the build ends.`;
@@ -215,7 +219,7 @@ export class BuildLogWriter {
 
   /** Sees to it that what was added is stored soon, and that what adds waits for it. */
   async #settle(bytes: number): Promise<void> {
-    if (this.#bytes >= ROW_BYTES) await this.#makeRoom();
+    if (this.#bytes - this.#packedBytes >= ROW_BYTES) await this.#makeRoom();
     if (this.#tail !== null) await this.#takeTurns(bytes);
     // A full batch that was just written may have left the beginning of a line behind.
     if (this.#lines.length > 0 || this.#open.size > 0) this.#startTimer();
@@ -228,6 +232,7 @@ export class BuildLogWriter {
 
   /** Has what is there written as soon as the batch before it is, and waits for that where it is a full one. */
   async #makeRoom(): Promise<void> {
+    this.#pack();
     void this.#flush();
     if (this.#bytes >= BATCH_BYTES) await this.#writing;
     this.#throwFailure();
@@ -263,31 +268,50 @@ export class BuildLogWriter {
 
   /** A failure is kept and thrown to the next caller. */
   async #write(): Promise<void> {
-    if (this.#lines.length === 0 || this.#failure !== null) return;
-    const lines = this.#lines;
-    this.#lines = [];
-    this.#bytes = 0;
+    if ((this.#lines.length === 0 && this.#rows.length === 0) || this.#failure !== null) return;
     this.#flushedAt = performance.now();
     try {
       this.#end ??= await whileDatabaseIsAway(() => storedEnd(this.db, this.fence.buildId));
-      const placed = placeLines(lines, this.#end);
-      await whileDatabaseIsAway(() => this.#store(placed.lines));
-      this.#end = placed.end;
-      this.#lineCount += lines.length;
+      this.#pack();
+      const rows = this.#takeRows();
+      if (rows.length === 0) return;
+      await whileDatabaseIsAway(() => this.#store(rows));
+      this.#lineCount += rows.reduce((sum, { lineCount }) => sum + lineCount, 0);
       this.events.hint(logKey(this.fence.buildId));
     } catch (error) {
       this.#failure = error;
     }
   }
 
-  async #store(lines: readonly PlacedLine[]): Promise<void> {
+  /** Makes rows of the lines that are there: as soon as they fill one, so that the database never waits for it. */
+  #pack(): void {
+    // Only the first batch of a later attempt is not packed before its turn.
+    if (this.#end === null) return;
+    const placed = placeLines(this.#lines, this.#end);
+    this.#rows.push(...rowsOf(placed.lines));
+    this.#end = placed.end;
+    this.#lines = [];
+    this.#packedBytes = this.#bytes;
+  }
+
+  #takeRows(): LogRow[] {
+    const rows = this.#rows;
+    this.#rows = [];
+    this.#bytes = 0;
+    this.#packedBytes = 0;
+    return rows;
+  }
+
+  async #store(batch: readonly LogRow[]): Promise<void> {
     const { buildId, attempt } = this.fence;
-    const packed = rowsOf(lines);
-    const { end } = packed.at(-1) as LogRow;
-    const values = packed.map(
-      ({ before, end, data, lines }) =>
-        sql`(${before.lines}::int, ${end.lines}::int, ${before.bytes}::int, ${before.textBytes}::int, ${data}::bytea, ${JSON.stringify(lines)}::jsonb)`,
-    );
+    const end = { lines: 0, bytes: 0, textBytes: 0 };
+    const values = batch.map(({ lineCount, bytes, textBytes, data, lines }) => {
+      const before = { ...end };
+      end.lines += lineCount;
+      end.bytes += bytes;
+      end.textBytes += textBytes;
+      return sql`(${before.lines}::int, ${end.lines}::int, ${before.bytes}::int, ${before.textBytes}::int, ${data}::bytea, ${JSON.stringify(lines)}::jsonb)`;
+    });
     const { rows } = await sql`
       with fence as (
         update image_build set log_line_count = log_line_count + ${end.lines},

@@ -156,8 +156,8 @@ export class BuildRetryService {
     return { namespace: namespace.name, name, tag, reference };
   }
 
-  async #mayHavePushed({ id, attempt }: Build): Promise<boolean> {
-    return await mayHavePushed(kysely(this.em.fork()), id, attempt + 1);
+  async #mayHavePushed(build: Build): Promise<boolean> {
+    return await mayHavePushed(kysely(this.em.fork()), build, build.attempt + 1);
   }
 }
 

@@ -39,7 +39,10 @@ export class LogMask {
   mask(stream: string, chunk: Uint8Array): Uint8Array {
     if (this.#patterns.length === 0) return chunk;
     const held = this.#held.get(stream);
-    const data = held === undefined ? Buffer.from(chunk) : Buffer.concat([held, chunk]);
+    const data =
+      held === undefined
+        ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+        : Buffer.concat([held, chunk]);
     const { out, rest } = this.#replace(data, true);
     if (rest.byteLength === 0) this.#held.delete(stream);
     // A copy: the chunk's memory may be the engine connection's.

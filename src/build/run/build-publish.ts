@@ -59,13 +59,13 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
   });
   await assertTagFree(build, tools);
   const pushed = await pushWithRetries(build, imageId, tools);
-  await attempt.enter('REGISTERING');
+  attempt.pass('REGISTERING');
   // Before the end is told: who pulls the image here at once must not have it taken away meanwhile.
   await release(AbortSignal.timeout(RELEASE_MS)).catch(() => undefined);
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
   await lines.finish();
   try {
-    await store.change(attempt.fence, async (current, tx, now) => {
+    await attempt.change(async (current, tx, now) => {
       const images = await lockImages(tx, current);
       await assertRoom(tx, current, images, pushed.sizeBytes, tools);
       current.imageId = await activateImage(tx, current, images, pushed, now);
@@ -137,7 +137,7 @@ async function assertNameFree(tx: EntityManager, build: Build): Promise<void> {
 
 /** The registry may hold a tag that no live image of the catalogue has. */
 async function assertTagFree(build: Build, { em, registry, signal, lines }: PublishTools): Promise<void> {
-  if (build.overwriteTag || (await mayHavePushed(kysely(em.fork()), build.id, build.attempt))) return;
+  if (build.overwriteTag || (await mayHavePushed(kysely(em.fork()), build, build.attempt))) return;
   for (const pause of [...PUSH_PAUSES_MS, null]) {
     const state = await tagStateOf(registry, targetOf(build).path, build.targetTag, signal);
     if (state === 'FREE') return;

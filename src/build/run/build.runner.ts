@@ -136,6 +136,7 @@ export class BuildRunner {
         log: lines,
         signal,
         enter: (phase) => attempt.enter(phase),
+        pass: (phase) => attempt.pass(phase),
         step: (step) => attempt.step(step),
         totalSteps: (total) => attempt.totalSteps(total),
         builder: (builder) => attempt.builder(builder),

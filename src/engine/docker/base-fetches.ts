@@ -31,11 +31,11 @@ export abstract class BaseFetches {
  *
  * @throws EngineError REGISTRY_UNAVAILABLE, which names the registry. The stream of the messages is the caller's to end.
  */
-export async function* untilSilent(
-  messages: AsyncIterable<EngineMessage>,
+export async function* untilSilent<Messages>(
+  messages: AsyncIterable<Messages>,
   fetches: BaseFetches,
   maxSilenceMs: number,
-): AsyncIterable<EngineMessage> {
+): AsyncIterable<Messages> {
   const iterator = messages[Symbol.asyncIterator]();
   let isWaiting = false;
   try {

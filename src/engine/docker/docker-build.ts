@@ -14,8 +14,9 @@ import { ClassicOutput } from './classic-output.ts';
 import { ClassicProgress } from './classic-progress.ts';
 import { buildFailure, engineWords, isHttpError, toEngineError } from './docker-errors.ts';
 import type { EngineConnection, StreamCall } from './engine-connection.ts';
-import { readMessages } from './engine-messages.ts';
+import { readMessageGroups } from './engine-messages.ts';
 import { type KeptTag, resultTag, tagName } from './kept-images.ts';
+import { readGroup } from './message-groups.ts';
 import { withDockerHub } from './podman-bases.ts';
 import { PODMAN_BUILD, PODMAN_HEADERS, PODMAN_QUERY, refuseOldPodman, withImage } from './podman-build.ts';
 import { PodmanProgress } from './podman-progress.ts';
@@ -70,15 +71,15 @@ export async function* runBuild(
       { ...limits.query, ...connected, session: session?.id },
       both,
     );
-    const heard = untilSilent(readMessages(stream), fetches, maxFetchSilenceMs);
-    const messages = builder === 'PODMAN' ? withImage(heard, engine, tag, both) : heard;
-    for await (const message of messages) {
-      const told = progress.read(message, new Date());
-      fetches.read(message, told);
-      const failure = progress.failure && withLimits(progress.failure, limits);
-      const events = failure ? told.map((event) => withReason(event, progress.failure, failure)) : told;
-      yield* progress instanceof ClassicProgress ? output.read(events, progress.containerId) : events;
-      if (failure) throw failure;
+    const heard = untilSilent(readMessageGroups(stream), fetches, maxFetchSilenceMs);
+    const groups = builder === 'PODMAN' ? withImage(heard, engine, tag, both) : heard;
+    for await (const messages of groups) {
+      for (const { told, containerId } of readGroup(messages, progress, fetches)) {
+        const failure = progress.failure && withLimits(progress.failure, limits);
+        const events = failure ? told.map((event) => withReason(event, progress.failure, failure)) : told;
+        yield* builder === 'CLASSIC' ? output.read(events, containerId) : events;
+      }
+      if (progress.failure !== null) throw withLimits(progress.failure, limits);
     }
     if (progress.imageId === null)
       throw new EngineError('INTERNAL', 'The engine ended the build without an image.');

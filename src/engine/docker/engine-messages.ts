@@ -25,34 +25,47 @@ export interface EngineMessage {
 /** A line that is longer is no message; the largest that an engine sends is a pipe's 32 KiB, escaped and with a frame around it. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-/** The lines of a stream, each without its end. Holds one line at a time, whatever the stream's length. */
-export async function* readLines(stream: Readable): AsyncIterable<string> {
-  let pieces: Buffer[] = [];
+/**
+ * The lines of a stream, each without its end: all that a piece of it ends at once, since what prints a lot sends thousands. Holds one
+ * piece at a time, whatever the stream's length.
+ */
+async function* readPieces(stream: Readable): AsyncIterable<readonly string[]> {
+  let begun: Buffer[] = [];
   let held = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const lines: string[] = [];
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
-      pieces.push(chunk.subarray(from, end));
-      yield Buffer.concat(pieces).toString('utf8');
-      pieces = [];
+      if (begun.length === 0) lines.push(chunk.toString('utf8', from, end));
+      else lines.push(Buffer.concat([...begun, chunk.subarray(from, end)]).toString('utf8'));
+      begun = [];
       held = 0;
       from = end + 1;
     }
+    if (lines.length > 0) yield lines;
     if (from === chunk.length) continue;
-    pieces.push(chunk.subarray(from));
+    begun.push(chunk.subarray(from));
     held += chunk.length - from;
     if (held > MAX_LINE_BYTES)
       throw new Error(`a line of the engine's answer is longer than ${MAX_LINE_BYTES} bytes`);
   }
-  if (held > 0) yield Buffer.concat(pieces).toString('utf8');
+  if (held > 0) yield [Buffer.concat(begun).toString('utf8')];
 }
 
-/** The messages of an answer. Lines that are not JSON objects are left out. */
+/** The lines of a stream, one by one. */
+export async function* readLines(stream: Readable): AsyncIterable<string> {
+  for await (const lines of readPieces(stream)) yield* lines;
+}
+
+/** The messages of an answer, as many at once as came together. Lines that are not JSON objects are left out. */
+export async function* readMessageGroups(stream: Readable): AsyncIterable<readonly EngineMessage[]> {
+  for await (const lines of readPieces(stream))
+    yield lines.map(parseMessage).filter((message) => message !== null);
+}
+
+/** The messages of an answer, one by one. */
 export async function* readMessages(stream: Readable): AsyncIterable<EngineMessage> {
-  for await (const line of readLines(stream)) {
-    const message = parseMessage(line);
-    if (message) yield message;
-  }
+  for await (const messages of readMessageGroups(stream)) yield* messages;
 }
 
 /** One line as a message; `null` where it is none. */

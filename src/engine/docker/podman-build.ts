@@ -41,14 +41,14 @@ export const PODMAN_HEADERS = { 'Content-Type': 'application/x-tar' } as const;
  * print as well; so the engine is asked what has got the build's own tag, which nobody can guess.
  */
 export async function* withImage(
-  messages: AsyncIterable<EngineMessage>,
+  messages: AsyncIterable<readonly EngineMessage[]>,
   engine: EngineConnection,
   tag: KeptTag,
   signal: AbortSignal,
-): AsyncIterable<EngineMessage> {
+): AsyncIterable<readonly EngineMessage[]> {
   yield* messages;
   const built = await engine.ask((docker) => orNull(docker.getImage(tagName(tag)).inspect()), signal);
-  if (built !== null) yield { ...NOTHING, aux: { ID: built.Id } };
+  if (built !== null) yield [{ ...NOTHING, aux: { ID: built.Id } }];
 }
 
 const NOTHING: EngineMessage = {

@@ -58,6 +58,8 @@ export interface ImageFiltering extends Conditions, Composed<ImageFiltering> {
 /** Which images, checked; ids are UUIDs. */
 export interface ImageCriteria extends Conditions, Composed<ImageCriteria> {
   readonly search?: Search | null | undefined;
+  /** Instead of its name, where that has been looked up. */
+  readonly namespaceUid?: string | null | undefined;
   readonly workspaceUid?: string | null | undefined;
   /** The image that they depend on. */
   readonly dependsOnUid?: string | null | undefined;

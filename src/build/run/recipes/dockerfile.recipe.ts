@@ -48,7 +48,7 @@ export function createDockerfileRecipe(options: {
       limits: limitsOf(build.resource, options.most),
     };
     const log = new MaskedLog(tools.log, new LogMask(secretTexts(request)));
-    await tools.enter('BUILDING');
+    tools.pass('BUILDING');
     for (let tried = 0; ; tried += 1) {
       try {
         return { imageId: await buildOnce(request, tools, log) };

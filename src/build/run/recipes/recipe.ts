@@ -13,6 +13,8 @@ export interface RecipeTools {
   readonly log: BuildLogWriter;
   /** Tells that the build has come to another phase. */
   readonly enter: (phase: ImageBuildPhase) => Promise<void>;
+  /** The same, without waiting for it to be written: for a phase that nothing rests on. */
+  readonly pass: (phase: ImageBuildPhase) => void;
   /** Tells of a step that has started, moved or ended; gathered, so it may be called often. */
   readonly step: (step: BuildStep) => void;
   readonly totalSteps: (total: number) => void;
