@@ -24,8 +24,8 @@ export const BuildLogBatch = defineEntity({
 });
 /**
  * Lines that follow each other and differ in their lengths alone: these in bytes, as a number or, of several, as a text with spaces
- * between (reading an entry of its own for each line was most of what a batch took in PostgreSQL); then time in epoch milliseconds, stream
- * (0 stdout, 1 stderr, 2 system, 3 a gap), step or null, flags: 1 if no newline followed, 2 if the forms of the log put one before
- * it (never set by versions that did not).
+ * between (reading an entry of its own for each line was most of what a batch took in PostgreSQL); then time in epoch milliseconds,
+ * stream (0 stdout, 1 stderr, 2 system, 3 a gap), step or null, flags: 1 if no newline followed, 2 if the forms of the log put one
+ * before it (never set by versions that did not).
  */
 export type EncodedLines = readonly [number | string, number, 0 | 1 | 2 | 3, number | null, 0 | 1 | 2 | 3];

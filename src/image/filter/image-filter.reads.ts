@@ -42,8 +42,8 @@ export function wantedImages(session: Session, criteria: ImageCriteria): Conditi
 }
 
 /**
- * {@link readableImages} of the visibility that is asked for: rights that are no matter then are left out. PostgreSQL takes two conditions on it
- * for independent ones, thinks that many private images are read for being public, and walks through a million for thirty.
+ * {@link readableImages} of the visibility that is asked for: rights that do not matter then are left out. PostgreSQL takes two conditions
+ * on it for independent ones, thinks that many private images are read for being public, and walks through a million for thirty.
  */
 function readableOf(session: Session, visibility: Visibility | null | undefined): Condition {
   if (visibility === 'PUBLIC') return sql<boolean>`image.visibility = 'PUBLIC'`;
