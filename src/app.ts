@@ -8,7 +8,6 @@ import { AuditService } from './audit/audit.service.ts';
 import { hashAccessToken } from './auth/access-token.ts';
 import { type Authenticate, createAuthenticate, type JwtSignIn } from './auth/authenticate.ts';
 import { createUserOf } from './auth/first-sight.ts';
-import { createJwtVerifier } from './auth/oidc.ts';
 import { createWriteTokenUse, TokenUse } from './auth/token-use.ts';
 import { BuildActivityReader } from './build/activity/build-activity.reader.ts';
 import { BuildService } from './build/build.service.ts';
@@ -35,6 +34,7 @@ import type { ContainerEngine, RegistryCredentials } from './engine/container-en
 import { PostgresEventBus } from './events/postgres-event-bus.ts';
 import { createSchema } from './graphql/schema.ts';
 import type { Readiness } from './http/health.ts';
+import { CommonGrams } from './image/filter/common-grams.reads.ts';
 import { ImageService } from './image/image.service.ts';
 import { ImageEditService } from './image/image-edit.service.ts';
 import { ImageLifecycleService } from './image/image-lifecycle.service.ts';
@@ -153,6 +153,7 @@ export async function createApp(
     namespaces,
     [namespaceJoin, latestBuildJoin],
     registry?.host ?? null,
+    opened.use(new CommonGrams(reads, log)),
   );
   const verification = new ImageVerification(images, registry, registries);
   const notebooks = new NotebookService(engine, config.notebookLabels, workspaces);
@@ -239,6 +240,7 @@ export async function createApp(
 
   const db = kysely(em.fork());
   const tokenUse = opened.use(new TokenUse(createWriteTokenUse(db), log));
+  const jwt = config.oidc && (await createJwtSignIn(config.oidc, db, log));
   const closing = opened.move();
   return {
     config,
@@ -254,7 +256,7 @@ export async function createApp(
     schema: createSchema(),
     authenticate: createAuthenticate(reads.signIn, {
       adminTokenHash: hashAccessToken(connections.adminToken),
-      jwt: config.oidc && createJwtSignIn(config.oidc, db, log),
+      jwt,
       tokenUse,
     }),
     readiness: async () => await readiness(orm),
@@ -265,7 +267,8 @@ export async function createApp(
 /** Its clients take 10 MB and a fifth of a second, which an API without an engine need not spend. */
 const loadDockerEngine = async () => await import('./engine/docker/docker-engine.ts');
 
-function createJwtSignIn(oidc: NonNullable<Config['oidc']>, db: Db, log: Logger): JwtSignIn {
+async function createJwtSignIn(oidc: NonNullable<Config['oidc']>, db: Db, log: Logger): Promise<JwtSignIn> {
+  const { createJwtVerifier } = await import('./auth/oidc.ts');
   // The operator names the issuer, so it may be at any address.
   const fetch = createGuardedFetch(new Set([new URL(oidc.issuer).origin]));
   return { verify: createJwtVerifier(oidc, { fetch, log }), userOf: createUserOf(db, log) };

@@ -3,10 +3,9 @@ import { existsSync } from 'node:fs';
 import type { App, Connections } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { assertDatabaseAnswers } from './db/database-answers.ts';
-import { startDemoNotebook } from './embedded/demo-notebook.ts';
 import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
-import { startLocalServices } from './embedded/local-services.ts';
 import { listenProblem } from './http/can-listen.ts';
+import { giveBackMemory } from './shared/give-back-memory.ts';
 import { createLogger } from './shared/logger.ts';
 
 const ROLES = ['all', 'serve', 'work', 'migrate', 'schema'] as const;
@@ -18,7 +17,9 @@ type Role = (typeof ROLES)[number];
  */
 const load = {
   app: async () => await import('./app.ts'),
+  demoNotebook: async () => await import('./embedded/demo-notebook.ts'),
   housekeeping: async () => await import('./housekeeping.ts'),
+  localServices: async () => await import('./embedded/local-services.ts'),
   migrate: async () => await import('./db/migrate.ts'),
   server: async () => await import('./server.ts'),
   worker: async () => await import('./worker.ts'),
@@ -102,6 +103,7 @@ function stopSignal(): Promise<void> {
 async function runAll(config: Config, { demoNotebook }: Command): Promise<number> {
   const stopped = stopSignal();
   const log = createLogger(config.logLevel);
+  const { startLocalServices } = await load.localServices();
   await using local = await startLocalServices(config, say, {
     check: async () => {
       await assertCanListen(config);
@@ -147,6 +149,7 @@ async function tryDemoNotebook(
     return;
   }
   try {
+    const { startDemoNotebook } = await load.demoNotebook();
     await startDemoNotebook(engineEndpoint, config.notebookLabels, exampleBaseImage, say);
   } catch (error) {
     say(`Demo notebook: none. ${error instanceof Error ? error.message : String(error)}`);
@@ -182,6 +185,7 @@ async function runRole(config: Config, role: 'serve' | 'work'): Promise<number> 
 async function serve(app: App, stopped: Promise<void>): Promise<void> {
   const { startServer } = await load.server();
   await using server = await startServer(app);
+  await giveBackMemory();
   say(`Slipway serves: ${server.url}`);
   await stopped;
   await server.drain();
@@ -189,9 +193,10 @@ async function serve(app: App, stopped: Promise<void>): Promise<void> {
 
 async function work(app: App, stopped: Promise<void>): Promise<void> {
   const { startWorker } = await load.worker();
-  const worker = await startWorker(app);
+  await using worker = await startWorker(app);
   if (worker === null)
     throw new Error('A worker needs an engine (DOCKER_HOST) and a registry (SLIPWAY_REGISTRY).');
+  await giveBackMemory();
   say(`Slipway works: ${app.config.build.slots} builds at once`);
   await stopped;
   await worker.stop();

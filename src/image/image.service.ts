@@ -7,6 +7,7 @@ import type { NamespaceService } from '../namespace/namespace.service.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import type { Selection } from '../shared/selection.ts';
 import { type DependencyRow, dependenciesOf } from './dependency/image-dependency.reads.ts';
+import type { CommonGrams } from './filter/common-grams.reads.ts';
 import { withNamespaceId } from './filter/image-filter.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import {
@@ -34,6 +35,7 @@ export class ImageService {
     private readonly joins: readonly ImageJoin[],
     /** The platform's own registry's; `null` on a server without one. */
     private readonly registryHost: string | null,
+    private readonly commonGrams: CommonGrams,
   ) {}
 
   /** @param selection what is asked for of them; absent: everything */
@@ -74,7 +76,7 @@ export class ImageService {
   }
 
   async page(session: Session, page: ImagePage): Promise<Page<ImageRow>> {
-    const criteria = await withNamespaceId(this.reads, page.criteria);
+    const criteria = this.commonGrams.leaveOut(await withNamespaceId(this.reads, page.criteria));
     return pageOfImages(this.reads, session, { ...page, criteria }, this.joins);
   }
 

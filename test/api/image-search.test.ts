@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ReadConnections } from '../../src/db/read-connections.ts';
+import { CommonGrams } from '../../src/image/filter/common-grams.reads.ts';
+import { readSearch } from '../../src/image/filter/image-search.rules.ts';
+import { createLogger } from '../../src/shared/logger.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import type { ApiClient } from '../support/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -22,7 +26,7 @@ describe.each(['C.UTF-8', 'C'] as const)('searching a database of locale %s', (l
       { name: 'one', displayName: '普通整片转码', description: '100%_sure \\o/ {"a,b"}' },
       { name: 'two', displayName: 'École Polytechnique', description: '100 sure\nv2.0 ready' },
       { name: 'three', description: 'ＧＰＵ训练 ΟΔΟΣ', reference: 'reg.example/found/deep/path:1' },
-      { name: 'four', displayName: '𠮷野家', description: 'Straße, ÅNGSTRÖM, İstanbul' },
+      { name: 'four', displayName: '𠮷野家', description: 'Straße, ÅNGSTRÖM, İstanbul, lost/deep' },
       {
         name: 'five',
         algorithm: { name: 'Posterize 抽帧', factory: '某厂商 Acme', type: 'VIDEO' },
@@ -58,6 +62,7 @@ describe.each(['C.UTF-8', 'C'] as const)('searching a database of locale %s', (l
     ['w', ['two']],
     ['reg.example', ['three']],
     ['deep/path', ['three']],
+    ['found/deep', ['three']],
     ['h:1', ['three']],
     // Chinese, from one character on.
     ['整', ['one']],
@@ -130,4 +135,21 @@ describe.each(['C.UTF-8', 'C'] as const)('searching a database of locale %s', (l
       expect(await errorCode(admin, SEARCH, { search })).toBe('BAD_USER_INPUT');
     }
   });
+});
+
+it('what nearly all images have is learnt from them, and terms with it find what they found before', async () => {
+  await using database = await createTestDatabase();
+  await using slipway = await createTestApp({ worker: false, database });
+  const names = Array.from({ length: 24 }, (_, n) => `algorithm-${n}`);
+  for (const name of names)
+    await makeImage(slipway.admin, { namespace: 'many', name, reference: `many/${name}:1` });
+  await using reads = new ReadConnections(database.url);
+  await using grams = new CommonGrams(reads, createLogger('silent'));
+  const criteria = { search: readSearch('algorithm-17', ['search']) };
+  grams.leaveOut(criteria);
+  await expect.poll(() => grams.leaveOut(criteria).search?.parts).toEqual(['-17']);
+  const found = async () =>
+    (await slipway.admin.run<{ images: { totalCount: number } }>(SEARCH, { search: 'algorithm-17' })).images
+      .totalCount;
+  expect([await found(), await found()]).toEqual([1, 1]);
 });

@@ -4,6 +4,7 @@ import {
   gramsOf,
   readSearch,
   searchTextOf,
+  withoutCommon,
 } from '../../src/image/filter/image-search.rules.ts';
 
 const PATH = ['filter', 'search'];
@@ -98,5 +99,42 @@ describe('a term to search by', () => {
     expect(() => readSearch(term, PATH)).toThrow(
       expect.objectContaining({ code: 'BAD_USER_INPUT', details: { path: PATH } }),
     );
+  });
+});
+
+describe('a search without what nearly all images have', () => {
+  const without = (term: string, ...common: string[]) => {
+    const search = readSearch(term, PATH);
+    return search && withoutCommon(search, new Set(common));
+  };
+
+  it.each([
+    // Where a word begins or ends, its trigrams have a blank.
+    ['image-137', ['ima', 'mag', 'age', 'ge '], ['-137']],
+    ['image-137', ['ima', 'mag', 'age', 'ge ', ' 13'], ['137']],
+    ['release 1d', ['rel', 'ele', 'lea', 'eas', 'ase', 'se '], [' 1d']],
+    ['a1b2 image c3', ['ima', 'mag', 'age', 'ge ', ' im'], ['a1b2 ', ' c3']],
+    // All of its parts are one.
+    ['posterize', ['ste'], ['posterize']],
+    ['posterize', [], ['posterize']],
+  ])('is looked up by the parts that are left: %j without %j', (term, common, parts) => {
+    expect(without(term, ...common)).toEqual({ term, grams: null, parts });
+  });
+
+  it.each([
+    ['抽帧图', ['抽帧'], ['帧图']],
+    ['抽帧图', ['抽', '帧', '图'], ['抽帧', '帧图']],
+  ])('is looked up by the grams that are left: %j without %j', (term, common, grams) => {
+    expect(without(term, ...common)).toEqual({ term, grams });
+  });
+
+  it.each([
+    ['image', ['ima', 'mag', 'age']],
+    // PostgreSQL makes no trigram of the end of this one.
+    ['image -', ['ima', 'mag', 'age', 'ge ']],
+    ['抽帧', ['抽帧']],
+    ['图', ['图']],
+  ])('stays as it is where nothing else is in it: %j without %j', (term, common) => {
+    expect(without(term, ...common)).toEqual(readSearch(term, PATH));
   });
 });

@@ -115,14 +115,18 @@ function among(column: string, values: readonly string[] | null | undefined): Co
  * Each way has one condition from whose statistics PostgreSQL tells how many rows it leaves: whether to look them up by the
  * index and sort them, or to walk the list until the page is full. Two of them would be multiplied.
  */
-function holding({ term, grams }: Search): Condition {
+function holding({ term, grams, parts = [term] }: Search): Condition {
+  // It is estimated to leave nearly all rows.
+  const isInText = sql<boolean>`strpos(image.search_text, ${term}) <> 0`;
   if (grams === null) {
     // `%`, `_` and `\` stand for themselves.
-    return sql<boolean>`image.search_text like ${`%${term.replace(/[\\%_]/g, '\\$&')}%`}`;
+    const pattern = parts.map((part) => `%${part.replace(/[\\%_]/g, '\\$&')}`).join('');
+    const hasParts = sql<boolean>`image.search_text like ${`${pattern}%`}`;
+    return parts[0] === term ? hasParts : sql<boolean>`(${hasParts} and ${isInText})`;
   }
-  // `<> 0` is estimated to leave nearly all rows. `concat` makes testing a row by its grams look dearer than by its text, which
-  // it is by ten times (15 µs: they have to be unpacked), so that it comes second where the index is not used.
-  return sql<boolean>`(strpos(image.search_text, ${term}) <> 0
+  // `concat` makes testing a row by its grams look dearer than by its text, which it is by ten times (15 µs: they have to be unpacked),
+  // so that it comes second where the index is not used.
+  return sql<boolean>`(${isInText}
     and image.search_grams @> string_to_array(concat(${grams.join('\n')}::text), E'\\n'))`;
 }
 

@@ -16,6 +16,8 @@ export interface Search {
   readonly term: string;
   /** What finds it: a match has all of these among its search grams. `null`: trigrams do. */
   readonly grams: readonly string[] | null;
+  /** Where trigrams do: the parts of the term that they are taken of, in their order; absent: all of it. */
+  readonly parts?: readonly string[];
 }
 
 /** The longest term, in code points: what the longest of the texts that people write has. */
@@ -25,6 +27,8 @@ const MAX_GRAMS = 16;
 const CONTROL = /\p{Cc}/u;
 /** What any PostgreSQL has a trigram of: one whose character type is C, as the embedded one's, knows no other letters. */
 const HAS_TRIGRAM = /^(?=.*[a-z0-9]{3})[\x20-\x7e]*$/;
+/** Three characters of a term that PostgreSQL makes a trigram of; where a word begins or ends, that has a blank. */
+const TRIGRAM = /^(?:[a-z0-9]{3}|[^a-z0-9][a-z0-9]{2}|[a-z0-9]{2}[^a-z0-9])$/;
 
 /**
  * Case, and the widths and forms in which the same letter can be written, do not count in a search. Nor does it count whether
@@ -84,6 +88,38 @@ function readTrimmed(term: string, path: readonly string[]): Search {
   }
   const folded = foldForSearch(term);
   return { term: folded, grams: HAS_TRIGRAM.test(folded) ? null : gramsToFind(folded) };
+}
+
+/**
+ * The same search, looked up by what narrows it: an index takes as long to find that nearly all images have a gram as it takes to find
+ * all of them. A term with nothing else in it, or none among the pairs that it is looked up by, stays as it is.
+ *
+ * @param common the grams and trigrams of nearly all images, in PostgreSQL's words
+ */
+export function withoutCommon(search: Search, common: ReadonlySet<string>): Search {
+  const { term, grams } = search;
+  if (grams === null) {
+    const parts = rareParts(term, common);
+    return parts.length === 0 ? search : { ...search, parts };
+  }
+  const rare = grams.filter((gram) => !common.has(gram));
+  return rare.length === 0 ? search : { ...search, grams: rare };
+}
+
+/** The parts of a term that its trigrams cover which are not common. */
+function rareParts(term: string, common: ReadonlySet<string>): string[] {
+  const isRare = (start: number) => {
+    const three = term.slice(start, start + 3);
+    return TRIGRAM.test(three) && !common.has(three.replace(/[^a-z0-9]/, ' '));
+  };
+  const starts = [...term].map((_, index) => isRare(index));
+  const covered = [...term].map((character, index) =>
+    starts[index] || starts[index - 1] || starts[index - 2] ? character : '\n',
+  );
+  return covered
+    .join('')
+    .split('\n')
+    .filter((part) => part !== '');
 }
 
 /** The pairs of neighbours in a term, or its only character. */
