@@ -173,7 +173,9 @@ export async function casesOf(client: pg.Client): Promise<Case[]> {
     ...['RUNNING', 'QUEUED', 'FAILED', 'TIMED_OUT', 'EXPIRED', 'CANCELING'].map((status) =>
       builds('wide', `builds of status ${status}`, { filter: { status: [status] } }),
     ),
-    builds('narrow', 'builds of status EXPIRED', { filter: { status: ['EXPIRED'] } }),
+    ...['FAILED', 'EXPIRED'].map((status) =>
+      builds('narrow', `builds of status ${status}`, { filter: { status: [status] } }),
+    ),
     builds('wide', 'builds of status QUEUED or RUNNING', { filter: { status: ['QUEUED', 'RUNNING'] } }),
     builds('wide', 'builds of status FAILED or TIMED_OUT', { filter: { status: ['FAILED', 'TIMED_OUT'] } }),
     builds('wide', 'builds of kind NOTEBOOK', { filter: { kind: ['NOTEBOOK'] } }),

@@ -115,6 +115,12 @@ export const Image = defineEntity({
     },
     { name: 'image_newest_in_workspace', properties: ['workspaceId', 'createdAt', 'id'] },
     { name: 'image_newest_public', properties: ['createdAt', 'id'], where: "visibility = 'PUBLIC'" },
+    // What others see of a namespace: 1 MB for a million images of which 2 % are public.
+    {
+      name: 'image_newest_public_in_namespace',
+      properties: ['namespaceId', 'createdAt', 'id'],
+      where: "visibility = 'PUBLIC'",
+    },
     // For what few images have: walking all of them from the newest takes 0.2 s at 100,000.
     { name: 'image_newest_built_in', properties: ['createdAt', 'id'], where: "type = 'BUILD_IN'" },
     {

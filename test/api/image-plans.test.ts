@@ -209,3 +209,15 @@ it('what many images of a namespace have is met on the way through that namespac
   const statements = await slipway.statementsOf(() => admin.run(LIST, { filter, first: 20 }));
   expect(statements.filter(({ text }) => text.includes('from image'))).toHaveLength(1);
 });
+
+it('what is public in a namespace is read off an index of its own, for who has no role', async () => {
+  const { database } = slipway;
+  await database.query(
+    `update image set namespace_id = (select id from namespace where name = 'few')
+      where id in (select id from image where visibility = 'PUBLIC' order by created_at, id limit 300)`,
+  );
+  await database.query('vacuum analyze image');
+  const { steps, indexes } = await planOf(stranger, { filter: { namespace: 'few' }, first: 20 });
+  expect(indexes).toContain('image_newest_public_in_namespace');
+  expect(steps).not.toContain('Sort');
+});
