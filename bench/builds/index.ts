@@ -9,7 +9,7 @@ import { openStage } from './stage.ts';
 
 /** The cases, by the names that `--only` takes. `--rounds` is how often a build is measured. */
 const CASES = ['first-line', 'overhead', 'long-log', 'no-op', 'slots'] as const;
-const NO_OP_BUILDS = 150;
+const NO_OP_BUILDS = 300;
 
 export const part: Part = {
   name: 'builds',
@@ -34,6 +34,6 @@ async function measure(name: (typeof CASES)[number], options: BenchOptions): Pro
   if (name === 'no-op') return await measureNoOp(stage, NO_OP_BUILDS, dist, profile);
   await using worker = await stage.work({}, profile);
   if (name === 'first-line') return await measureFirstLine(stage, rounds ?? 40);
-  if (name === 'overhead') return await measureOverhead(stage, rounds ?? 3);
+  if (name === 'overhead') return await measureOverhead(stage, rounds ?? 5);
   return await measureLongLog(stage, worker, rounds ?? 3);
 }

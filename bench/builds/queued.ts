@@ -25,8 +25,18 @@ export async function queueBuilds(stage: Stage, count: number, command: string):
   return mark;
 }
 
-/** Waits until all of them have ended, and tells when each ran. @throws Error one of them failed */
+/** Waits until all of them have ended, and tells when each ran, in the order of their starts. @throws Error one of them ended otherwise */
 export async function runsOf(stage: Stage, mark: string): Promise<Run[]> {
+  return await untilAll(stage, mark, 'SUCCEEDED');
+}
+
+/** Waits until all of them have been claimed, and tells when; nobody builds them. @throws Error one of them has ended */
+export async function claimsOf(stage: Stage, mark: string): Promise<Run[]> {
+  const runs = await untilAll(stage, mark, 'RUNNING');
+  return runs.map(({ startedAt }) => ({ startedAt, finishedAt: startedAt }));
+}
+
+async function untilAll(stage: Stage, mark: string, wanted: 'RUNNING' | 'SUCCEEDED'): Promise<Run[]> {
   return await withClient(stage.database.adminUrl, async (client) => {
     for (;;) {
       const { rows } = await client.query<Run & { status: string }>(
@@ -35,8 +45,9 @@ export async function runsOf(stage: Stage, mark: string): Promise<Run[]> {
          from image_build where starts_with(target_name, $1) order by started_at`,
         [mark],
       );
-      if (rows.some(({ status }) => status === 'FAILED')) throw new Error('a build has failed');
-      if (rows.every(({ status }) => status === 'SUCCEEDED')) return rows;
+      const lost = rows.find(({ status }) => ![wanted, 'QUEUED', 'RUNNING'].includes(status));
+      if (lost !== undefined) throw new Error(`a build is ${lost.status}`);
+      if (rows.every(({ status }) => status === wanted)) return rows;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   });

@@ -13,7 +13,7 @@ import { type BuildState, withState } from './build.rules.ts';
 /** A build as it is read for the API: without what no field shows, and without its Dockerfile, which may have 1 MiB. */
 export type BuildRow = Omit<Build, 'dockerfile' | 'source' | 'lostWorkers'>;
 
-const BUILD_COLUMNS = [
+export const BUILD_COLUMNS = [
   'id',
   'kind',
   'status',
@@ -83,10 +83,10 @@ const BEHIND = {
 } as const satisfies Record<string, readonly (keyof BuildRow)[]>;
 
 /** The columns that a build's fields take, its id among them. */
-export function buildColumns(build: Selection): readonly (keyof BuildRow)[] {
-  const columns = columnsFor(build, BUILD_COLUMNS, BEHIND);
-  return columns.includes('id') ? columns : ['id', ...columns];
-}
+export const buildColumns: (build: Selection) => readonly (keyof BuildRow)[] = columnsFor(
+  BUILD_COLUMNS,
+  BEHIND,
+);
 
 /** What has a list of builds of its own, by the column that names it. */
 export type BuildParent = 'imageId' | 'workspaceId';

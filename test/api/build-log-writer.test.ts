@@ -10,6 +10,7 @@ import { MIGRATIONS_DIR } from '../../src/db/migrate.ts';
 import { kysely, type Orm, openOrm } from '../../src/db/orm.ts';
 import type { EventBus } from '../../src/events/event-bus.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { holding, waiting } from '../support/locks.ts';
 import { until } from '../support/until.ts';
 
 let database: TestDatabase;
@@ -201,6 +202,30 @@ describe("a build's log", () => {
       [buildId],
     );
     expect(build?.count).toBe('200000');
+  });
+
+  it('is stored without a hint where the end of the build, which tells of it, follows at once', async () => {
+    const log = writer();
+    await log.append('STDOUT', 1, Buffer.from('first\n'), at);
+    await log.finish({ hints: false });
+    expect(await texts()).toEqual(['first']);
+    expect(hints).toEqual([]);
+    await log.append('SYSTEM', null, Buffer.from('then it failed\n'), at);
+    await log.finish();
+    expect(hints).toEqual([`log:${buildId}`]);
+  });
+
+  it('keeps the hint of a batch that is being written when the end is about to follow', async () => {
+    const log = writer();
+    await log.append('STDOUT', 1, Buffer.from('first\n'), at);
+    let finishing: Promise<void> | undefined;
+    const lock = ['select 1 from image_build where id = $1 for update', [buildId]] as const;
+    await holding(database, lock, async () => {
+      await until('the batch to be written', async () => (await waiting(database)) > 0);
+      finishing = log.finish({ hints: false });
+    });
+    await finishing;
+    expect(hints).toEqual([`log:${buildId}`]);
   });
 
   it('is stored while it is printed, a prompt without a line end too', async () => {

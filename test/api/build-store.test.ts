@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Build } from '../../src/build/build.entity.ts';
 import { BuildStore, type Fence } from '../../src/build/build.store.ts';
 import { BuildAttempt } from '../../src/build/run/build-attempt.ts';
 import {
@@ -15,6 +16,18 @@ import { whileLocked } from '../support/locks.ts';
 
 const DAY_MS = 86_400_000;
 const uidOf = ({ id }: { id: string }) => tryReadGlobalId(id)?.uid ?? '';
+
+const STEP = {
+  number: 1,
+  stage: '0',
+  name: 'FROM scratch',
+  line: 1,
+  status: 'SUCCEEDED',
+  cached: false,
+  startedAt: null,
+  finishedAt: null,
+  error: null,
+} as const;
 
 let slipway: TestApp;
 let store: BuildStore;
@@ -47,6 +60,33 @@ describe('a build that changes', () => {
       [buildId],
     );
     expect(row).toEqual({ dockerfile: 'FROM scratch\n', files: [] });
+  });
+
+  it('is written with what has changed of it alone, and not at all where nothing has', async () => {
+    const buildId = uidOf(await ask());
+    const attempt = (await claimBuild(store, buildId, DAY_MS))?.attempt ?? 0;
+    const writesOf = async (change: (build: Build) => void) => {
+      const statements = await slipway.statementsOf(() => store.change({ buildId, attempt }, change));
+      return statements.map(({ text }) => text).filter((text) => /^(?:update|insert)/.test(text));
+    };
+    await writesOf((build) => {
+      build.steps = [STEP];
+    });
+    const same = await writesOf((build) => {
+      // The database gives keys in an order of its own.
+      build.steps = [Object.fromEntries(Object.entries(STEP).toReversed()) as typeof STEP];
+      build.phases = build.phases.map((timing) => ({ ...timing }));
+      build.createdAt = new Date(build.createdAt);
+    });
+    expect(same).toEqual([]);
+    const [update, version, ...more] = await writesOf((build) => {
+      build.totalSteps = 3;
+    });
+    const [set = ''] = update?.split(' where ') ?? [];
+    const columns = [...set.matchAll(/"(\w+)" = /g)].map(([, column]) => column);
+    expect(columns.toSorted()).toEqual(['total_steps', 'version']);
+    expect(version).toContain('"image_build_event"');
+    expect(more).toEqual([]);
   });
 
   it.each([

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plainText, readableBytes, readableText } from '../../src/build/log/build-log-text.rules.ts';
+import {
+  areAllPlainAscii,
+  isPlainAscii,
+  plainText,
+  readableBytes,
+  readableText,
+} from '../../src/build/log/build-log-text.rules.ts';
 
 const ESC = '\u001b';
 const BEL = '\u0007';
@@ -94,4 +100,12 @@ describe('the bytes of a line', () => {
       }),
     );
   });
+
+  it.each(Array.from({ length: 256 }, (_, byte) => byte))(
+    'are plain ASCII or not by the same rule for one line and for many: byte %d',
+    (byte) => {
+      const data = Buffer.from([0x61, byte, 0x62]);
+      expect(areAllPlainAscii(data)).toBe(isPlainAscii(data));
+    },
+  );
 });

@@ -6,6 +6,7 @@ import { createLogger } from '../../src/shared/logger.ts';
 import { collectUntilError } from '../contracts/container-engine.contract.ts';
 import { buildRequest } from '../support/engine.ts';
 import { listen } from '../support/http-server.ts';
+import { stopClock } from '../support/stopped-clock.ts';
 
 const ID = 'a'.repeat(64);
 const CLOSED = '/var/lib/x/without-host-loopback/slirp4netns';
@@ -90,6 +91,22 @@ describe('a build by Podman', () => {
     });
     expect(events).toEqual([]);
     expect(asked.every(({ path }) => path.endsWith('/version'))).toBe(true);
+  });
+
+  it('asks the engine what it is only where the worker has not asked within two seconds', async () => {
+    using clock = stopClock();
+    await using server = await podman();
+    const engine = createDockerEngine(`tcp://${server.host}`, createLogger('silent'));
+    expect(await engine.info()).toMatchObject({ name: 'Podman', version });
+    for (const [passed, times] of [
+      [1999, 1],
+      [1, 2],
+    ] as const) {
+      clock.pass(passed);
+      const { error } = await collectUntilError(engine.build(buildRequest({ dockerfile: 'FROM x' }), {}));
+      expect(error).toBeNull();
+      expect(asked.filter(({ path }) => path.endsWith('/version'))).toHaveLength(times);
+    }
   });
 
   it('is not begun without labels: nobody would find what it leaves', async () => {

@@ -42,12 +42,18 @@ export function printLines(lines: readonly PlacedLine[], form: LogForm): Buffer 
   return Buffer.concat([...printed(lines, form)]);
 }
 
-/** How many bytes {@link printLines} gives. */
+/** How many bytes {@link printLines} gives, counted without putting them together: every line that is stored is counted. */
 export function printedBytes(lines: readonly PlacedLine[], form: LogForm): number {
   let bytes = 0;
-  for (const part of printed(lines, form)) bytes += part.byteLength;
+  for (const { stream, data, partial, breaks } of lines) {
+    if (breaks) bytes += NEWLINE.byteLength;
+    if (stream === 'GAP') bytes += GAP_LINE.byteLength;
+    else bytes += formOf(data, form).byteLength + (partial ? 0 : NEWLINE.byteLength);
+  }
   return bytes;
 }
+
+const formOf = (data: Uint8Array, form: LogForm): Uint8Array => (form === 'raw' ? data : readableBytes(data));
 
 function* printed(lines: readonly PlacedLine[], form: LogForm): Generator<Uint8Array> {
   for (const { stream, data, partial, breaks } of lines) {
@@ -56,7 +62,7 @@ function* printed(lines: readonly PlacedLine[], form: LogForm): Generator<Uint8A
       yield GAP_LINE;
       continue;
     }
-    yield form === 'raw' ? data : readableBytes(data);
+    yield formOf(data, form);
     if (!partial) yield NEWLINE;
   }
 }

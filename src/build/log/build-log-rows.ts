@@ -2,7 +2,7 @@ import { encodeLines, type PlacedLine } from './build-log.codec.ts';
 import type { EncodedLines } from './build-log.entity.ts';
 import { printedBytes } from './build-log-form.rules.ts';
 import { costOf } from './build-log-tail.ts';
-import { isPlainAscii } from './build-log-text.rules.ts';
+import { areAllPlainAscii } from './build-log-text.rules.ts';
 
 /** How much of a log stands in one row, in bytes as {@link costOf} counts them: readers fetch whole rows. */
 export const ROW_BYTES = 64 * 1024;
@@ -24,7 +24,7 @@ export function rowsOf(lines: readonly PlacedLine[]): LogRow[] {
     const packed = encodeLines(part);
     const bytes = printedBytes(part, 'raw');
     // Nearly all are: then both forms are the same, and no line has to be looked at.
-    const textBytes = isPlainAscii(packed.data) ? bytes : printedBytes(part, 'text');
+    const textBytes = areAllPlainAscii(packed.data) ? bytes : printedBytes(part, 'text');
     return { lineCount: part.length, bytes, textBytes, ...packed };
   });
 }

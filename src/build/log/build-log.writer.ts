@@ -77,6 +77,8 @@ export class BuildLogWriter {
   /** How the stored log ends; `null`: another attempt has stored it, and it must be read. */
   #end: LogEnd | null;
   #bytesThisTurn = 0;
+  /** Are readers told of the batches that are written from now on? */
+  #hints = true;
 
   /**
    * @param build as it was when the attempt began
@@ -138,9 +140,12 @@ export class BuildLogWriter {
   /**
    * Stores everything, lines that have not ended too; nothing goes on with those any more.
    *
+   * @param hints `false` where the build's end follows at once, and tells of these lines too: a hint now would have that one wait.
+   *   Where that end is not written after all, the caller hints the log's key. A batch that is being written already keeps its hint
    * @throws BuildLostError when the attempt no longer holds the build
    */
-  async finish(): Promise<void> {
+  async finish({ hints = true } = {}): Promise<void> {
+    this.#hints = hints;
     for (const key of [...this.#open.keys()]) this.#close(key, true, false);
     await this.#flush();
     for (const lines of this.#tail?.batches ?? []) {
@@ -150,6 +155,7 @@ export class BuildLogWriter {
     this.#tailRoom -= this.#tail?.bytes ?? 0;
     this.discard();
     if (this.#end !== null) this.#end = { ...this.#end, writer: null };
+    this.#hints = true;
     this.#throwFailure();
   }
 
@@ -270,6 +276,7 @@ export class BuildLogWriter {
   async #write(): Promise<void> {
     if ((this.#lines.length === 0 && this.#rows.length === 0) || this.#failure !== null) return;
     this.#flushedAt = performance.now();
+    const hints = this.#hints;
     try {
       this.#end ??= await whileDatabaseIsAway(() => storedEnd(this.db, this.fence.buildId));
       this.#pack();
@@ -277,7 +284,7 @@ export class BuildLogWriter {
       if (rows.length === 0) return;
       await whileDatabaseIsAway(() => this.#store(rows));
       this.#lineCount += rows.reduce((sum, { lineCount }) => sum + lineCount, 0);
-      this.events.hint(logKey(this.fence.buildId));
+      if (hints) this.events.hint(logKey(this.fence.buildId));
     } catch (error) {
       this.#failure = error;
     }

@@ -92,6 +92,7 @@ export class BuildAttempt {
             return isLast ? null : takeVersion(tx, build);
           });
           await change?.(build, tx, now);
+          // Dated now, since the change may have waited for a lock on images or on a repository.
           for (const keep of versions) keep?.();
         });
         this.#passed.splice(0, passed.length);

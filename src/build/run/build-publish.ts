@@ -60,10 +60,10 @@ export async function publishImage(build: Build, imageId: string, tools: Publish
   await assertTagFree(build, tools);
   const pushed = await pushWithRetries(build, imageId, tools);
   attempt.pass('REGISTERING');
-  // Before the end is told: who pulls the image here at once must not have it taken away meanwhile.
+  // Before anybody is told: who pulls the image here at once must not have it taken away meanwhile.
   await release(AbortSignal.timeout(RELEASE_MS)).catch(() => undefined);
   await lines.say(`Pushed ${build.targetReference}@${pushed.digest}.`);
-  await lines.finish();
+  await lines.finish({ hints: false });
   try {
     await attempt.change(async (current, tx, now) => {
       const images = await lockImages(tx, current);

@@ -5,7 +5,7 @@ import {
   EngineError,
   type RegistryCredentials,
 } from '../../engine/container-engine.ts';
-import { cancelKey, type EventBus, type Waker } from '../../events/event-bus.ts';
+import { cancelKey, type EventBus, logKey, type Waker } from '../../events/event-bus.ts';
 import type { ImageRegistry } from '../../registry/image-registry.ts';
 import type { ImageBuildKind } from '../../shared/enums.ts';
 import { isPassingDatabaseFault } from '../../shared/faults.ts';
@@ -203,6 +203,8 @@ export class BuildRunner {
     if (!(error instanceof EngineError) && isPassingDatabaseFault(error)) {
       log.warn({ err: error }, 'the database was away for too long; the build goes back to the queue');
       await releaseBuild(this.#store, attempt.fence);
+      // Lines may have been stored in silence, for an end that was to tell of them.
+      this.parts.events.hint(logKey(build.id));
       throw new BuildReleased();
     }
     if (isEngineAway(error) && build.attempt < ENGINE_ATTEMPTS) {

@@ -26,6 +26,12 @@ import { EngineConnection } from './engine-connection.ts';
 import { fullImageId } from './image-id.ts';
 import { isOurName, reapImages, releaseImage } from './kept-images.ts';
 
+/**
+ * How long a build takes what the engine said of itself for true: a worker asks before it takes a build, and an answer takes 15 ms.
+ * Harmless, since only a restart makes another engine of it, and a build that was begun 2 s earlier would not outlive that either.
+ */
+const INFO_MS = 2000;
+
 /** The container engine at `endpoint` (`unix:///…` or `tcp://host:port`): Docker from 20.10 on, or Podman from 4 on. */
 export function createDockerEngine(
   endpoint: string,
@@ -41,16 +47,21 @@ export function createDockerEngine(
   } = {},
 ): ContainerEngine {
   const engine = new EngineConnection(endpoint);
+  let last: { readonly info: EngineInfo; readonly at: number } | null = null;
   const info = async ({ signal }: CallOptions = {}): Promise<EngineInfo> => {
+    last = null;
     const version = await engine.ask((docker) => docker.version(), signal);
     const isPodman = version.Components?.some(({ Name }) => Name.startsWith('Podman')) === true;
     const builders: readonly Builder[] = isPodman ? ['CLASSIC'] : ['CLASSIC', 'BUILDKIT'];
-    return { name: isPodman ? 'Podman' : 'Docker', version: version.Version, builders };
+    const told = { name: isPodman ? 'Podman' : 'Docker', version: version.Version, builders };
+    last = { info: told, at: performance.now() };
+    return told;
   };
+  const recentInfo = () => (last !== null && performance.now() - last.at < INFO_MS ? last.info : null);
   return {
     info,
     async *build(request, { signal }) {
-      const about = await info({ ...(signal && { signal }) });
+      const about = recentInfo() ?? (await info({ ...(signal && { signal }) }));
       const settings = { network: buildNetwork, maxFetchSilenceMs: fetchSilenceMs };
       yield* runBuild(engine, about, request, settings, signal);
     },
