@@ -28,7 +28,7 @@ export interface SlipwayProcess extends MeasuredProcess {
 }
 
 /**
- * Starts it on a migrated database, with {@link ADMIN_TOKEN}, without a rate limit, and waits until it is ready.
+ * Starts it on a migrated database, with {@link ADMIN_TOKEN}, with a rate limit that is never reached, and waits until it is ready.
  *
  * @throws Error with its output where it does not come up
  */
@@ -42,7 +42,8 @@ export async function startSlipway(options: SlipwayOptions): Promise<SlipwayProc
       PORT: '0',
       SLIPWAY_ADMIN_TOKEN: ADMIN_TOKEN,
       SLIPWAY_SECRET_KEY: '00'.repeat(32),
-      SLIPWAY_RATE_LIMIT: '0',
+      // Counted as in production, and never reached.
+      SLIPWAY_RATE_LIMIT: '1000000000',
       // Housekeeping would take a seed's old logs away meanwhile.
       SLIPWAY_LOG_RETENTION_DAYS: '0',
       ...env,

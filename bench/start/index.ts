@@ -97,6 +97,9 @@ async function memory(dist: string): Promise<string> {
   rows.push([`right after ${BURST.requests} requests, ${BURST.atOnce} at once`, megabytes()]);
   await sleep(CALM_MS);
   rows.push(['a minute after them', megabytes()]);
+  // V8 gives back what it does not need when it has collected nothing for 100 s.
+  await sleep(CALM_MS);
+  rows.push(['two minutes after them', megabytes()]);
   return `Resident memory of an API process (\`npm start -- serve\`), in MB; ${basename(process.execPath)} itself, without a program, takes
 ${await emptyNode()}, of which most is the program's own file.
 

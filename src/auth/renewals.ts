@@ -23,7 +23,7 @@ export function createRenewals(authenticate: Authenticate): Authenticate {
     const hash = hashAccessToken(token);
     const known = recent.get(hash);
     if (known !== undefined) return await known;
-    const session = authenticate(token);
+    const session = authenticate(token, hash);
     recent.set(hash, session);
     return await session;
   };

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { isLostConnection } from '../shared/faults.ts';
+import { PreparedRead, type PreparedStatement } from './prepared-read.ts';
 
 /**
  * How many statements a connection keeps prepared, each some 50 KB of PostgreSQL's memory. An app's own are some dozens; clients that
@@ -17,6 +18,7 @@ const SQL_NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['0A000', '26000']);
 export interface PipelinedConnectionOptions extends pg.ClientConfig {
   /** After so many milliseconds without an answer the connection is lost, and everything under way on it. */
   readonly query_timeout: number;
+  readonly types: pg.CustomTypesConfig;
 }
 
 interface Opened {
@@ -30,8 +32,8 @@ interface Opened {
  */
 export class PipelinedConnection {
   #opened: Promise<Opened> | null = null;
-  /** By the statement's text. */
-  #names = new Map<string, string>();
+  /** By their texts. */
+  #statements = new Map<string, PreparedStatement>();
   #waiting = 0;
   #isClosed = false;
 
@@ -46,10 +48,10 @@ export class PipelinedConnection {
   async query(text: string, values: readonly unknown[]): Promise<unknown[]> {
     this.#waiting += 1;
     try {
-      return await this.#send(text, values).catch(async (error: unknown) => {
-        if (!isNotAsPrepared(error)) throw error;
-        return await this.#send(text, values);
-      });
+      return await this.#send(text, values);
+    } catch (error) {
+      if (!isNotAsPrepared(error)) throw error;
+      return await this.#send(text, values);
     } finally {
       this.#waiting -= 1;
     }
@@ -63,15 +65,17 @@ export class PipelinedConnection {
 
   async #send(text: string, values: readonly unknown[]): Promise<unknown[]> {
     if (this.#isClosed) throw new Error('Client was closed and is not queryable');
-    if (this.#names.size === MAX_PREPARED && !this.#names.has(text)) void this.#leave(this.#opened);
+    if (this.#statements.size === MAX_PREPARED && !this.#statements.has(text)) void this.#leave(this.#opened);
     this.#opened ??= this.#open();
     const opened = this.#opened;
-    const name = this.#nameOf(text);
+    const statement = this.#statementOf(text);
     try {
       const { client, socket } = await opened;
       sendTogether(socket);
-      return (await client.query({ name, text, values: [...values] })).rows;
+      return await this.#read(client, statement, values);
     } catch (error) {
+      // Of which read it is: it has the one of the socket that it has come by.
+      if (error instanceof Error) Error.captureStackTrace(error);
       // PostgreSQL says so to one statement, and a moment later the connection is gone.
       if (isLostConnection(error)) this.#drop(opened);
       if (isNotAsPrepared(error)) void this.#leave(opened);
@@ -105,15 +109,22 @@ export class PipelinedConnection {
   #drop(opened: Promise<Opened>): void {
     if (this.#opened !== opened) return;
     this.#opened = null;
-    this.#names = new Map();
+    this.#statements = new Map();
   }
 
-  #nameOf(text: string): string {
-    const known = this.#names.get(text);
+  #statementOf(text: string): PreparedStatement {
+    const known = this.#statements.get(text);
     if (known !== undefined) return known;
-    const name = `read_${this.#names.size}`;
-    this.#names.set(text, name);
-    return name;
+    const statement = { name: `read_${this.#statements.size}`, text, columns: null };
+    this.#statements.set(text, statement);
+    return statement;
+  }
+
+  #read(client: pg.Client, statement: PreparedStatement, values: readonly unknown[]): Promise<unknown[]> {
+    return new Promise((resolve, reject) => {
+      const done = (error: unknown, rows: unknown[] = []) => (error ? reject(error) : resolve(rows));
+      client.query(new PreparedRead(statement, values, this.options.types, done));
+    });
   }
 }
 

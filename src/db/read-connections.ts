@@ -95,13 +95,12 @@ export class ReadConnections implements Reads, AsyncDisposable {
     this.#pool.on('error', () => {});
   }
 
-  readonly short: Read = async <Row>(statement: RawBuilder<Row>) => {
+  readonly short: Read = async (statement) => {
     const connection = this.#short.reduce((one, other) => (other.waiting < one.waiting ? other : one));
     return await this.#readOver(connection, statement);
   };
 
-  readonly signIn: Read = async <Row>(statement: RawBuilder<Row>) =>
-    await this.#readOver(this.#signIn, statement);
+  readonly signIn: Read = async (statement) => await this.#readOver(this.#signIn, statement);
 
   readonly long: Read = async <Row>(statement: RawBuilder<Row>) => {
     const { sql, parameters } = this.#word(statement);
@@ -113,9 +112,9 @@ export class ReadConnections implements Reads, AsyncDisposable {
     await Promise.all([this.#pool.end(), ...pipelined.map((connection) => connection.close())]);
   }
 
-  async #readOver<Row>(connection: PipelinedConnection, statement: RawBuilder<Row>): Promise<readonly Row[]> {
+  #readOver<Row>(connection: PipelinedConnection, statement: RawBuilder<Row>): Promise<readonly Row[]> {
     const { sql, parameters } = this.#word(statement);
-    return (await connection.query(sql, parameters)) as Row[];
+    return connection.query(sql, parameters) as Promise<Row[]>;
   }
 
   #word(statement: RawBuilder<unknown>): CompiledQuery {

@@ -34,6 +34,7 @@ import { resolveJoined } from './joined-fields.ts';
 import { NodeResolver } from './node.resolver.ts';
 import { resolveNodeIds } from './node-ids.ts';
 import { DateTime } from './scalars.ts';
+import { resolveScopeTexts } from './scope-texts.ts';
 
 /** type-graphql wants a pub/sub even where every subscription brings its own source, as all of ours do. */
 const NO_PUB_SUB = {
@@ -86,6 +87,7 @@ export function createSchema(): GraphQLSchema {
   describe(schema);
   auditMutations(schema);
   resolveNodeIds(schema);
+  resolveScopeTexts(schema);
   resolveJoined(schema, [namespaceJoin, latestBuildJoin]);
   return schema;
 }

@@ -40,11 +40,10 @@ export async function readBody(req: IncomingMessage, maxBytes: number, memory: H
       stop();
       reject(cutShort());
     };
-    const listeners = { data: onData, end: onEnd, error: onBroken, close: onBroken };
     const stop = () => {
-      for (const [event, listener] of Object.entries(listeners)) req.off(event, listener);
+      req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken);
     };
-    for (const [event, listener] of Object.entries(listeners)) req.on(event, listener);
+    req.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
   });
 }
 
@@ -69,7 +68,9 @@ export function parseJson(text: Buffer): unknown {
 
 /** @throws HttpError 415 it is not JSON in UTF-8, or compressed */
 export function refuseOtherTypes(req: IncomingMessage): void {
-  const [type, ...parameters] = (req.headers['content-type'] ?? '').toLowerCase().split(';');
+  const sent = req.headers['content-type'] ?? '';
+  if (sent === 'application/json' && req.headers['content-encoding'] === undefined) return;
+  const [type, ...parameters] = sent.toLowerCase().split(';');
   const charset = parameters.map((p) => p.trim()).find((p) => p.startsWith('charset='));
   if (type?.trim() !== 'application/json' || (charset && !/^charset="?utf-?8"?$/.test(charset))) {
     throw new HttpError(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the request as application/json in UTF-8.', {

@@ -16,7 +16,7 @@ export function withCors<Session>(
   const setHeaders = cors((req, done) => {
     const { origin } = req.headers;
     done(null, {
-      // A list even of none, so that every answer says that it varies by origin.
+      // A list even of none, so that these answers, too, say that they vary by origin.
       origin: origin !== undefined && isAllowed(req.headers) ? [origin] : [],
       methods: 'GET,HEAD,POST',
       allowedHeaders:
@@ -40,7 +40,10 @@ export function withCors<Session>(
   const open = (route: Route<Session>): Route<Session> => ({
     ...route,
     handler: (exchange) => {
-      setHeaders(exchange.req, exchange.res, () => {});
+      const { req, res } = exchange;
+      // No page of another origin has sent it: it hears no more than that others are answered in another way.
+      if (req.headers.origin === undefined) res.setHeader('vary', 'Origin');
+      else setHeaders(req, res, () => {});
       return route.handler(exchange);
     },
   });

@@ -62,9 +62,14 @@ export function requestIdOf(req: IncomingMessage): string {
   return typeof given === 'string' && /^[\w.:/-]{1,128}$/.test(given) ? given : randomUUID();
 }
 
-/** Where the request goes, on a host that means nothing; `null` where the address is malformed. */
+/** Where nearly all requests go. */
+export const GRAPHQL_PATH = '/graphql';
+const GRAPHQL_URL = new URL(GRAPHQL_PATH, 'http://server');
+
+/** Where the request goes, on a host that means nothing; `null` where the address is malformed. Others may have the same one: nobody changes it. */
 export function urlOf(req: IncomingMessage): URL | null {
   const target = req.url ?? '/';
+  if (target === GRAPHQL_PATH) return GRAPHQL_URL;
   // Joined, not resolved: `//x` is a path here, not the host x.
   return target.startsWith('/') ? URL.parse(`http://server${target}`) : URL.parse(target);
 }

@@ -10,7 +10,15 @@ import { createAddressOf, createIsTrusted } from './client-address.ts';
 import { headProblem, LIMITS, limitConnections } from './connection-limits.ts';
 import { withCors } from './cors.ts';
 import type { EdgeParts } from './edge-parts.ts';
-import { HttpError, logWhenDone, type Route, requestIdOf, sendJson, urlOf } from './exchange.ts';
+import {
+  GRAPHQL_PATH,
+  HttpError,
+  logWhenDone,
+  type Route,
+  requestIdOf,
+  sendJson,
+  urlOf,
+} from './exchange.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes, type Readiness } from './health.ts';
 import { answerWhatIsNoRequest } from './not-a-request.ts';
@@ -24,8 +32,8 @@ import { createGraphqlOverWebSocket } from './websocket.ts';
 
 /** What the HTTP edge is made of. It knows nothing of sessions and contexts but that they are handed on. */
 export interface HttpServerParts<Session, Context extends object> extends EdgeParts<Session, Context> {
-  /** Whose token it is; `null` where nobody's. It is asked for each request and each operation of a socket. */
-  readonly authenticate: (token: string | null) => Promise<Session | null>;
+  /** Whose token it is; `null` where nobody's. It is asked for each request and each operation of a socket, with the token's hash where that is known. */
+  readonly authenticate: (token: string | null, hash?: string) => Promise<Session | null>;
   /** What tells one viewer from another, and how many sockets each may have open at once. */
   readonly viewerOf: (session: Session) => string;
   readonly maxSockets: number;
@@ -56,7 +64,6 @@ export interface HttpServer extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-const GRAPHQL_PATH = '/graphql';
 const DRAIN_TIMEOUT_MS = 10_000;
 
 /** Listens and serves GraphQL over HTTP and WebSocket, the GraphiQL page, health and further routes. */
@@ -106,7 +113,7 @@ export async function startHttpServer<Session, Context extends object>(
     logWhenDone(log, req, res, { requestId, address, path: url?.pathname ?? '?' });
     breakOffStalled(res);
     res.setHeader('x-request-id', requestId);
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) res.setHeader(name, value);
+    for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
     if (stopping.signal.aborted) res.setHeader('connection', 'close');
     const held = new DisposableStack();
     try {
@@ -138,12 +145,13 @@ export async function startHttpServer<Session, Context extends object>(
   }
 
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
-    const answered = answer(req, res).catch((error: unknown) => {
-      log.error({ err: error }, 'a response could not be sent');
-      res.destroy();
-    });
+    const answered = answer(req, res)
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'a response could not be sent');
+        res.destroy();
+      })
+      .finally(() => underWay.delete(answered));
     underWay.add(answered);
-    answered.finally(() => underWay.delete(answered)).catch(() => {});
   }
 
   const server = createServer(LIMITS, onRequest);

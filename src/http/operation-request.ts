@@ -7,7 +7,8 @@ export interface OperationRequest {
   readonly body: unknown;
 }
 
-const KNOWN = ['query', 'operationName', 'variables', 'extensions'];
+/** What an operation is told by; its extensions are ours to read. */
+const OPERATION_KEYS: ReadonlySet<string> = new Set(['query', 'operationName', 'variables']);
 
 /**
  * @param readBody for what is posted; what it throws is thrown
@@ -18,21 +19,33 @@ export async function readOperationRequest(
   documents: OperationDocuments,
   readBody: () => Promise<unknown>,
 ): Promise<OperationRequest> {
-  if (req.method !== 'POST') return { search: withText(url.searchParams, documents), body: undefined };
+  if (req.method !== 'POST')
+    return { search: withText(new URLSearchParams(url.search), documents), body: undefined };
   const body = await readBody();
   if (!isObject(body)) return { search: url.search, body };
   const text = documents.textOf(body);
+  return { search: url.search, body: isWhole(body) ? body : withoutOthers(body, text) };
+}
+
+/** A request with its text, as nearly all are: nothing has to be left out of it. */
+function isWhole(body: Record<string, unknown>): boolean {
+  for (const key of Object.keys(body)) if (!OPERATION_KEYS.has(key)) return false;
+  return typeof body['query'] === 'string' && body['query'] !== '';
+}
+
+function withoutOthers(body: Record<string, unknown>, text: string | undefined): Record<string, unknown> {
   // Nothing else: an operation may run for long, and what it does not know of would be kept as long.
   const known = Object.fromEntries(
-    KNOWN.filter((key) => Object.hasOwn(body, key)).map((key) => [key, body[key]]),
+    [...OPERATION_KEYS].filter((key) => Object.hasOwn(body, key)).map((key) => [key, body[key]]),
   );
-  const named = {
+  return {
     ...known,
     ...(text !== undefined && { query: text }),
     // An id is of no use any more, and GraphQL's server has a meaning of its own for it.
-    ...(isObject(body['extensions']) && { extensions: {} }),
+    ...(Object.hasOwn(body, 'extensions') && {
+      extensions: isObject(body['extensions']) ? {} : body['extensions'],
+    }),
   };
-  return { search: url.search, body: named };
 }
 
 function withText(params: URLSearchParams, documents: OperationDocuments): string {

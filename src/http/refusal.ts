@@ -99,7 +99,7 @@ export function refuseOnSocket(socket: Duplex, problem: HttpError): void {
   const { body } = refusalOf(problem, () => ({ message: problem.message }));
   const text = `${JSON.stringify(body)}\n`;
   const headers = {
-    ...SECURITY_HEADERS,
+    ...Object.fromEntries(SECURITY_HEADERS),
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',

@@ -43,7 +43,7 @@ interface Strangers {
  * yet, those for whom nothing would be left if all before them were bad wait in a row of their own, for up to five seconds.
  */
 export function createSignIn<Session>(
-  authenticate: (token: string | null) => Promise<Session | null>,
+  authenticate: (token: string, hash: string) => Promise<Session | null>,
 ): SignIn<Session> {
   const networks = new LRUCache<string, Strangers>({ max: MAX_NETWORKS, ttl: WINDOW_MS });
   const known = new LRUCache<string, true>({ max: MAX_KNOWN });
@@ -66,12 +66,12 @@ export function createSignIn<Session>(
 
   const areSuspect = (strangers: Strangers) => strangers.refused >= MAX_REFUSED;
 
-  async function lookUp(token: string, strangers: Strangers): Promise<Session | null> {
+  async function lookUp(token: string, hash: string, strangers: Strangers): Promise<Session | null> {
     // Also those under way: of a thousand bad ones at once each would find that none was refused before it.
     if (strangers.refused + strangers.underWay < MAX_REFUSED) {
       strangers.underWay += 1;
       try {
-        return await authenticate(token);
+        return await authenticate(token, hash);
       } finally {
         strangers.underWay -= 1;
       }
@@ -79,17 +79,17 @@ export function createSignIn<Session>(
     if (!areSuspect(strangers)) {
       // Those before it may have been refused while it waited: it must not keep a place of this row while it waits in the other.
       const session = await crowd.pass(async () =>
-        areSuspect(strangers) ? undefined : await authenticate(token),
+        areSuspect(strangers) ? undefined : await authenticate(token, hash),
       );
       if (session !== undefined) return session;
     }
-    return await suspects.pass(() => authenticate(token));
+    return await suspects.pass(() => authenticate(token, hash));
   }
 
   async function stranger(token: string, hash: string, address: string | null): Promise<Session | null> {
     const network = address === null ? 'unknown' : networkOf(address);
     const strangers = strangersOf(network);
-    const session = await lookUp(token, strangers);
+    const session = await lookUp(token, hash, strangers);
     if (session !== null) {
       known.set(hash, true);
       return session;
@@ -108,7 +108,7 @@ export function createSignIn<Session>(
     if (token === null) return null;
     const hash = hashAccessToken(token);
     if (known.get(hash) === undefined) return await stranger(token, hash, address);
-    const session = await authenticate(token);
+    const session = await authenticate(token, hash);
     if (session !== null) return session;
     known.delete(hash);
     strangersOf(address === null ? 'unknown' : networkOf(address)).refused += 1;

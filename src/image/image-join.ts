@@ -29,7 +29,7 @@ export interface JoinedRows {
 
 /** The value of the join's field, as it was read with the image; `undefined` where it was not. */
 export function joinedTo(image: ImageRow, { field }: ImageJoin): unknown {
-  return image.joined?.[field];
+  return image.joined?.fieldOf(image, field);
 }
 
 /** One of the {@link ImageJoin}s that a page is asked for. */
@@ -71,17 +71,23 @@ export class Joined {
 
   /** The image of a statement's row, with what was joined to it. */
   take(row: ImageRow): ImageRow {
-    if (this.#parts.length === 0) return row;
-    const joined: Record<string, unknown> = {};
-    for (const { join, columns } of this.#parts) joined[join.field] = join.valueOf(joinedRow(row, columns));
-    return Object.assign(row, { joined });
+    return this.#parts.length === 0 ? row : Object.assign(row, { joined: this });
+  }
+
+  /** The value of a field, made when it is asked for: made with the row, it would have to be kept until the others are read. */
+  fieldOf(image: ImageRow, field: string): unknown {
+    const part = this.#parts.find(({ join }) => join.field === field);
+    return part?.join.valueOf(joinedRow(image, part.columns));
   }
 }
 
 /** `null` where the statement has found none. */
 function joinedRow(row: ImageRow, columns: Part['columns']): JoinedRow | null {
   const values = row as ImageRow & JoinedRow;
+  // The first is `id`, see JoinedRows.
+  const id = columns[0]?.[1] ?? '';
+  if (values[id] === null) return null;
   const joined: Record<string, unknown> = {};
   for (const [column, name] of columns) joined[column] = values[name];
-  return joined['id'] === null ? null : joined;
+  return joined;
 }

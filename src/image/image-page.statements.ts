@@ -25,6 +25,13 @@ const NEAR = 2000;
  */
 const SIZES = [1, 5, 10, 20, 30, 50, 100] as const;
 
+/** By what the rows of each are in their place. */
+const PLACES = {
+  image: { by: sql`image.place`, id: sql`image.id` },
+  found: { by: sql`found.place`, id: sql`found.id` },
+  page: { by: sql`page.place`, id: sql`page.id` },
+} as const;
+
 type Counted = ImageRow & { readonly total: number };
 
 /** The statements by which one page of images can be read. Whatever they call `image` or `page` has a column `place`: what it is ordered by. */
@@ -50,12 +57,13 @@ export class ImagePageStatements {
     const image = selection.of('nodes', 'edges.node');
     const hasCursors = selection.has('pageInfo') || selection.has('edges');
     this.hasRows = hasCursors || selection.has('nodes');
-    this.#order = { ...ORDERS[sorting.field], id: sql`image.id`, direction: sorting.direction };
+    this.#order = { ...ORDERS[sorting.field], id: PLACES.image.id, direction: sorting.direction };
     this.#window = page.window;
     this.#wanted = wantedImages(session, page.criteria);
     const { namespaceUid } = page.criteria;
     this.#inNamespace = namespaceUid ? sql` and image.namespace_id = ${namespaceUid}` : sql``;
-    this.#columns = [...new Set([...imageColumns(image), ...(hasCursors ? [SORTED_BY[sorting.field]] : [])])];
+    const [columns, sortedBy] = [imageColumns(image), SORTED_BY[sorting.field]];
+    this.#columns = hasCursors && !columns.includes(sortedBy) ? [...columns, sortedBy] : columns;
     this.#joined = new Joined(page.joins, session, image);
   }
 
@@ -111,9 +119,9 @@ export class ImagePageStatements {
   }
 
   #pageOfFound(): RawBuilder<unknown> {
-    const { by, id } = { by: sql`found.place`, id: sql`found.id` };
+    const order = { ...this.#order, ...PLACES.found };
     return sql`select ${this.#imageColumns}, found.place from (
-        select * from found where ${keysetCondition({ ...this.#order, by, id }, this.#window)}
+        select * from found where ${keysetCondition(order, this.#window)}
         order by ${this.#orderOf('found')} limit ${this.#size}) found join image on image.id = found.id`;
   }
 
@@ -123,9 +131,8 @@ export class ImagePageStatements {
       order by ${this.#orderOf('page')}`;
   }
 
-  #orderOf(table: string): RawBuilder<unknown> {
-    const placed = { by: sql.ref(`${table}.place`), id: sql.ref(`${table}.id`) };
-    return keysetOrder({ ...this.#order, ...placed }, this.#window);
+  #orderOf(table: keyof typeof PLACES): RawBuilder<unknown> {
+    return keysetOrder({ ...this.#order, ...PLACES[table] }, this.#window);
   }
 
   get #imageColumns(): RawBuilder<unknown> {

@@ -16,8 +16,8 @@ import type { Image } from './image.entity.ts';
  * more than {@link imageColumns} of it.
  */
 export interface ImageRow extends Omit<Image, 'replacesId' | 'lastChanges' | 'statusBefore'> {
-  /** The values of fields that were read together with it, see {@link ImageJoin}. */
-  readonly joined?: Readonly<Record<string, unknown>>;
+  /** Tells the values of fields that were read together with it, see {@link ImageJoin}. */
+  readonly joined?: { fieldOf(image: ImageRow, field: string): unknown };
 }
 type Column = Exclude<keyof ImageRow, 'joined'>;
 
@@ -81,10 +81,7 @@ const BEHIND = {
 } as const satisfies Record<string, readonly Column[]>;
 
 /** The columns that an image's fields take, its id among them. */
-export function imageColumns(image: Selection): readonly Column[] {
-  const columns = columnsFor(image, COLUMNS, BEHIND);
-  return columns.includes('id') ? columns : ['id', ...columns];
-}
+export const imageColumns: (image: Selection) => readonly Column[] = columnsFor(COLUMNS, BEHIND);
 
 /** What has a list of images of its own: by a column of theirs that names it, or because they depend on it. */
 export type ImageParent = 'namespaceId' | 'workspaceId' | 'sourceNotebookId' | 'dependsOn';

@@ -103,24 +103,6 @@ export class NamespaceResolver {
     return await answer<{ namespace: Namespace | null }>(input, { namespace: null }, run, ids);
   }
 
-  @FieldResolver(() => String, {
-    nullable: true,
-    description:
-      'For people, in any script; null: none was given, or the viewer knows it only through an image of it.',
-  })
-  displayName(@Root() namespace: Namespace, @Ctx() { namespaces, session }: Context): string | null {
-    return namespaces.mayRead(session, namespace) ? namespace.displayName : null;
-  }
-
-  @FieldResolver(() => String, {
-    nullable: true,
-    description:
-      'At most 512 characters; null: none was given, or the viewer knows it only through an image of it.',
-  })
-  description(@Root() namespace: Namespace, @Ctx() { namespaces, session }: Context): string | null {
-    return namespaces.mayRead(session, namespace) ? namespace.description : null;
-  }
-
   @FieldResolver(() => QuotaObject, {
     description: 'How much it may have, and has. Without limits and with 0 used for who may not read it.',
   })

@@ -17,8 +17,19 @@ export abstract class ScopeObject extends NodeInterface implements Scope {
   })
   name!: string;
 
-  // Fields of the resolvers, which show these two to who may read the namespace or workspace.
+  // These two are shown to who may read the namespace or workspace: resolveScopeTexts sees to it for each type that extends this.
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'For people, in any script; null: none was given, or the viewer knows it only through an image of it.',
+  })
   displayName!: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'At most 512 characters; null: none was given, or the viewer knows it only through an image of it.',
+  })
   description!: string | null;
 
   // Shown as the quota.

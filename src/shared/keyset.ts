@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BadInputError } from './errors.ts';
 import { isUuid } from './global-id.ts';
 
@@ -46,8 +46,7 @@ export interface Window {
 export const DEFAULT_PAGE = 20;
 export const MAX_PAGE = 100;
 
-const checksum = (list: string, body: string) =>
-  createHash('sha256').update(`${list}\n${body}`).digest('base64url').slice(0, 8);
+const checksum = (list: string, body: string) => hash('sha256', `${list}\n${body}`, 'base64url').slice(0, 8);
 
 /** An opaque cursor into `list`; a cursor of another list, or a changed one, is refused when it is read. */
 export function printCursor(list: string, place: Place): string {

@@ -3,6 +3,7 @@
  * `@include` leave out is among them.
  */
 export interface Selection {
+  /** The same set for the same place in a known document. */
   readonly fields: ReadonlySet<string>;
   has(field: string): boolean;
   /**
@@ -16,24 +17,31 @@ export interface Selection {
 }
 
 /**
- * The columns that fields take.
+ * Tells the columns that the fields of a selection take, `id` always the first of them: found out once for each place in a known document.
  *
- * @param columns all that can be read
+ * @param columns all that can be read, `id` the first of them
  * @param behind of fields that are no columns themselves: which ones they are made from. A field that has a column's name and needs
  *   more than that column has to stand here too, or it is answered from what was not read
- * @returns all columns where a field is asked for of which nothing is said
+ * @returns what tells them: all where a field is asked for of which nothing is said
  */
-export function columnsFor<Column extends string>(
-  { fields }: Selection,
-  columns: readonly Column[],
-  behind: Readonly<Record<string, readonly Column[]>>,
-): readonly Column[] {
-  const known: ReadonlySet<string> = new Set(columns);
-  const taken = new Set<Column>();
-  for (const field of fields) {
-    const made = behind[field] ?? (known.has(field) ? [field as Column] : columns);
-    for (const column of made) taken.add(column);
-  }
-  // In one order, so that the same fields make the same statement.
-  return columns.filter((column) => taken.has(column));
+export function columnsFor<Other extends string>(
+  columns: readonly ['id', ...Other[]],
+  behind: Readonly<Record<string, readonly ('id' | Other)[]>>,
+): (selection: Selection) => readonly ('id' | Other)[] {
+  type Column = 'id' | Other;
+  const all: ReadonlySet<string> = new Set(columns);
+  const known = new WeakMap<ReadonlySet<string>, readonly Column[]>();
+  return ({ fields }) => {
+    const found = known.get(fields);
+    if (found !== undefined) return found;
+    const taken = new Set<Column>(['id']);
+    for (const field of fields) {
+      const made = behind[field] ?? (all.has(field) ? [field as Column] : columns);
+      for (const column of made) taken.add(column);
+    }
+    // In one order, so that the same fields make the same statement.
+    const selected = columns.filter((column) => taken.has(column));
+    known.set(fields, selected);
+    return selected;
+  };
 }

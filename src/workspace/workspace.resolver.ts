@@ -113,24 +113,6 @@ export class WorkspaceResolver {
     return await answer<{ workspace: Workspace | null }>(input, { workspace: null }, run, ids);
   }
 
-  @FieldResolver(() => String, {
-    nullable: true,
-    description:
-      'For people, in any script; null: none was given, or the viewer knows it only through an image of it.',
-  })
-  displayName(@Root() workspace: Workspace, @Ctx() { workspaces, session }: Context): string | null {
-    return workspaces.mayRead(session, workspace) ? workspace.displayName : null;
-  }
-
-  @FieldResolver(() => String, {
-    nullable: true,
-    description:
-      'At most 512 characters; null: none was given, or the viewer knows it only through an image of it.',
-  })
-  description(@Root() workspace: Workspace, @Ctx() { workspaces, session }: Context): string | null {
-    return workspaces.mayRead(session, workspace) ? workspace.description : null;
-  }
-
   @FieldResolver(() => QuotaObject, {
     description: 'How much it may have, and has. Without limits and with 0 used for who may not read it.',
   })

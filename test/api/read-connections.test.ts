@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PipelinedConnection } from '../../src/db/pipelined-connection.ts';
 import { ReadConnections } from '../../src/db/read-connections.ts';
@@ -126,7 +127,11 @@ describe('short reads', () => {
     const address = new URL(database.url);
     await using proxy = await openStoppingProxy(Number(address.port));
     address.port = String(proxy.port);
-    const connection = new PipelinedConnection({ connectionString: address.href, query_timeout: 500 });
+    const connection = new PipelinedConnection({
+      connectionString: address.href,
+      query_timeout: 500,
+      types: pg.types,
+    });
     const read = () => connection.query('select 1 as one', []);
     await read();
     proxy.standStill();

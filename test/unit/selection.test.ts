@@ -84,7 +84,7 @@ describe('what is asked for', () => {
   it('takes its columns, those behind a field, and all for a field of which nothing is said', () => {
     const columns = ['id', 'name', 'size'] as const;
     const rows = asked('{ page { nodes { name parts { nodes { id } } } } }').of('nodes');
-    expect(columnsFor(rows, columns, { parts: ['id'] })).toEqual(['id', 'name']);
-    expect(columnsFor(rows, columns, {})).toEqual(columns);
+    expect(columnsFor(columns, { parts: ['id'] })(rows)).toEqual(['id', 'name']);
+    expect(columnsFor(columns, {})(rows)).toEqual(columns);
   });
 });
