@@ -1,12 +1,9 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   // type-graphql loads graphql's CommonJS build; without this Vite loads the other one beside it.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    // Vitest leaves a core free, which of two is half of them; most tests on an engine wait.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
     mockReset: true,
     unstubEnvs: true,
     projects: [
