@@ -61,6 +61,7 @@ export function createDockerEngine(
   return {
     info,
     async *build(request, { signal }) {
+      signal?.throwIfAborted();
       const about = recentInfo() ?? (await info({ ...(signal && { signal }) }));
       const settings = { network: buildNetwork, maxFetchSilenceMs: fetchSilenceMs };
       yield* runBuild(engine, about, request, settings, signal);
