@@ -37,10 +37,6 @@ export class PreparedRead extends pg.Query {
   /** The driver puts its own time limit around it. */
   declare callback: (error: unknown, rows?: Rows) => void;
   declare name: string;
-  /**
-   * Handed over as soon as they are whole: this was made when the statement was sent, so V8 takes it for one that lives long, and what it
-   * held on to for that, too.
-   */
   readonly #rows: Rows = [];
   #unreadable: { readonly error: unknown } | null = null;
 
@@ -92,7 +88,8 @@ export class PreparedRead extends pg.Query {
   handleCommandComplete(): void {}
 
   handleReadyForQuery(): void {
-    // In an array of their own: the one that they were gathered in is as old as this.
+    // In an array of their own: the one that they were gathered in was made when the statement was sent, so V8 takes it for one that lives
+    // long, and what it held on to for that, too.
     const rows = this.#rows.splice(0);
     if (this.#unreadable !== null) this.callback(this.#unreadable.error);
     else this.callback(null, rows);
