@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { nodeOptions } from './node-options.mjs';
 import { say } from './programs.mjs';
 import { setUp } from './setup.mjs';
 import { findNode, root } from './setup-state.mjs';
@@ -29,10 +30,6 @@ Options
 Settings are environment variables, or lines of a file .env in this folder; .env.example lists them all.
 `;
 
-// V8 gives short-lived objects 67 MB on a machine of 24 GB. A worker that stores a log of 200 MB holds 344 MB at the most
-// with that, and 281 MB with this.
-const NODE_OPTIONS = ['--max-semi-space-size=16'];
-
 const args = process.argv.slice(2);
 if (args.includes('--help') || args.includes('-h')) {
   process.stdout.write(HELP);
@@ -44,7 +41,8 @@ if (args.includes('--help') || args.includes('-h')) {
 
 function runSlipway() {
   // In a process group of its own, or a Ctrl-C would reach it three times: from the terminal, from npm, and from here.
-  const slipway = spawn(findNode(), [...NODE_OPTIONS, join(root, 'dist', 'src', 'main.js'), ...args], {
+  const program = join(root, 'dist', 'src', 'main.js');
+  const slipway = spawn(findNode(), [...nodeOptions(args[0]), program, ...args], {
     cwd: root,
     stdio: 'inherit',
     detached: true,

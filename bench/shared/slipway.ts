@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeOptions as usualOptions } from '../../scripts/node-options.mjs';
 import { type MeasuredProcess, startProcess } from './process.ts';
 import { send } from './send.ts';
 
-/** What scripts/start.mjs starts it with. */
-const NODE_OPTIONS = ['--max-semi-space-size=16'];
 /** A token for the user `admin`. */
 export const ADMIN_TOKEN = 'the administrator of a benchmark';
 
@@ -36,7 +35,8 @@ export async function startSlipway(options: SlipwayOptions): Promise<SlipwayProc
   const { role, dist, databaseUrl, env = {}, nodeOptions = [], cores } = options;
   const program = join(dist, 'src', 'main.js');
   if (!existsSync(program)) throw new Error(`there is no ${program}: run \`npm run build\` first`);
-  const started = await startProcess([process.execPath, ...NODE_OPTIONS, ...nodeOptions, program, role], {
+  const flags = [...usualOptions(role), ...nodeOptions];
+  const started = await startProcess([process.execPath, ...flags, program, role], {
     env: {
       DATABASE_URL: databaseUrl,
       PORT: '0',

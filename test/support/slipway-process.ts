@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
+import { nodeOptions } from '../../scripts/node-options.mjs';
 import { type Said, untilSaid } from './until-said.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = resolve(ROOT, 'dist/src/main.js');
-/** What scripts/start.mjs starts it with. */
-const NODE_OPTIONS = ['--max-semi-space-size=16'];
 
 /** The program itself as a process of its own, compiled, as an operator runs it. */
 export interface SlipwayProcess extends Said, AsyncDisposable {
@@ -31,7 +30,7 @@ export async function startSlipway(
   until: RegExp,
 ): Promise<SlipwayProcess> {
   if (!existsSync(PROGRAM)) throw new Error('there is no dist/: run `npm run build` first, or `npm test`');
-  const child = spawn(process.execPath, [...NODE_OPTIONS, PROGRAM, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions(args[0]), PROGRAM, ...args], {
     // Not the project's folder, whose .env is its owner's affair.
     cwd: tmpdir(),
     env: { PATH: process.env['PATH'] ?? '', NODE_ENV: 'production', ...env },

@@ -1,6 +1,7 @@
 /** In the builder's text, encoded: a byte that its JSON could not carry. No byte of valid UTF-8 has this value. */
 export const LOST = 0xff;
 
+const NOTHING = Buffer.alloc(0);
 const REPLACEMENT = Buffer.from('\uFFFD');
 /** So many bytes in a row must stand in one place only to show where the attach begins; the longer, the more alike lines are. */
 const ANCHORS = [64, 512, 4096];
@@ -8,9 +9,6 @@ const ANCHORS = [64, 512, 4096];
 const MIN_OVERLAP = 512;
 /** More than both pipes of the daemon (1 MB each) can make one side run ahead of the other. */
 const MAX_HELD_BYTES = 8_000_000;
-
-/** Pieces without lost bytes are compared in larger portions. */
-const COMPARED_BYTES = 500_000;
 
 /** What a piece of output really was; not `whole` where U+FFFD stands for bytes that nobody knows. */
 export interface ExactPiece {
@@ -40,11 +38,12 @@ export class ByteAlignment {
 
   /** A piece of the builder's text. */
   tell(piece: Buffer): void {
+    // Before the piece is there: what is compared is gone, and its bytes may be asked for.
+    this.compare();
     if (this.state === 'GIVEN_UP') return;
     this.told.push(piece);
     if (this.state === 'SEARCHING') this.search();
     if (this.told.length > MAX_HELD_BYTES) this.giveUp();
-    if (Math.min(this.told.length, this.attached.length) > COMPARED_BYTES) this.compare();
   }
 
   /** The last piece told, with its lost bytes; `null` where the attach has not brought them yet: ask again. */
@@ -112,14 +111,16 @@ export class ByteAlignment {
 
   private compare(): boolean {
     if (this.state !== 'ALIGNED') return false;
-    const length = Math.min(this.told.length, this.attached.length);
-    if (length === 0) return true;
-    if (!agree(this.told.first(length), this.attached.first(length), length)) {
-      this.giveUp();
-      return false;
+    while (this.told.length > 0 && this.attached.length > 0) {
+      const [told, attached] = [this.told.head, this.attached.head];
+      const length = Math.min(told.length, attached.length);
+      if (!agree(told, attached, length)) {
+        this.giveUp();
+        return false;
+      }
+      this.told.drop(length);
+      this.attached.drop(length);
     }
-    this.told.drop(length);
-    this.attached.drop(length);
     return true;
   }
 }
@@ -166,8 +167,13 @@ class ByteQueue {
   private chunks: Buffer[] = [];
 
   push(bytes: Buffer): void {
-    this.chunks.push(bytes);
+    if (bytes.length > 0) this.chunks.push(bytes);
     this.length += bytes.length;
+  }
+
+  /** Bytes from the start on, as many as came together. */
+  get head(): Buffer {
+    return this.chunks[0] ?? NOTHING;
   }
 
   /** The first `count` bytes in one piece, with more behind them maybe. */
@@ -176,14 +182,16 @@ class ByteQueue {
     let chunks = 0;
     while (covered < count) covered += this.chunks[chunks++]?.length ?? count;
     if (chunks > 1) this.chunks.unshift(Buffer.concat(this.chunks.splice(0, chunks)));
-    return this.chunks[0] ?? Buffer.alloc(0);
+    return this.head;
   }
 
   drop(count: number): void {
-    if (count === 0) return;
-    const rest = this.first(count).subarray(count);
-    this.chunks.shift();
-    if (rest.length > 0) this.chunks.unshift(rest);
     this.length -= count;
+    for (let left = count; left > 0; ) {
+      const { head } = this;
+      if (head.length > left) this.chunks[0] = head.subarray(left);
+      else this.chunks.shift();
+      left -= head.length;
+    }
   }
 }

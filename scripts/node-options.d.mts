@@ -1,0 +1,1 @@
+export function nodeOptions(role: string | undefined): string[];
