@@ -15,7 +15,8 @@ import { frameOf, type Line, textOf } from './subscription.ts';
 const TICK_MS = 10;
 /** When a worker's log writer stores what it has. */
 const FLUSH_MS = 250;
-const FLUSH_BYTES = 64 * 1024;
+/** As many as an event of Slipway's has at the most. */
+const FRAME_LINES = 2000;
 
 type PrintLine = (text: string) => Promise<void>;
 
@@ -52,7 +53,6 @@ function toRawBroadcast(port: number, builds: readonly string[]): PrintLine[] {
   return builds.map((_, index) => {
     let lines: Line[] = [];
     let seq = 0;
-    let bytes = 0;
     let timer: NodeJS.Timeout | null = null;
     const flush = () => {
       if (timer !== null) clearTimeout(timer);
@@ -60,13 +60,11 @@ function toRawBroadcast(port: number, builds: readonly string[]): PrintLine[] {
       stored.push(index, seq, now());
       socket.write(`${index} ${frameOf('3f2504e0-4f89-41d3-9a0c-0305e82c3301', lines)}\n`);
       lines = [];
-      bytes = 0;
     };
     return async (text) => {
       seq += 1;
-      bytes += text.length;
       lines.push({ seq, at: new Date(), text });
-      if (bytes >= FLUSH_BYTES) flush();
+      if (lines.length >= FRAME_LINES) flush();
       else timer ??= setTimeout(flush, FLUSH_MS);
     };
   });

@@ -16,15 +16,17 @@ import {
 } from 'graphql';
 import { type FieldPlan, OperationPlan, type SelectionPlan, type ValuePlan } from './operation-plan.ts';
 
-/** What it takes to run a query of a valid document; `operation` is one of the document's. */
+/** What it takes to run a query of a valid document, or an event of a subscription; `operation` is one of the document's. */
 export interface PlannedArgs {
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
   readonly contextValue: unknown;
+  /** A subscription's event. */
+  readonly rootValue?: unknown;
 }
 
-/** Runs a query; the answer is the one of graphql-js. */
+/** Runs a query, or what is selected of an event; the answer is the one of graphql-js. */
 export type ExecutePlanned = (args: PlannedArgs) => Promise<ExecutionResult> | ExecutionResult;
 
 type Variables = GraphQLResolveInfo['variableValues'];
@@ -41,20 +43,20 @@ const MAX_VARIABLE_ERRORS = 50;
  */
 export function createExecutePlanned(schema: GraphQLSchema): ExecutePlanned {
   const plans = new WeakMap<OperationDefinitionNode, OperationPlan>();
-  const queryType = schema.getQueryType();
-  return ({ document, operation, variableValues: given, contextValue }) => {
-    if (operation.operation !== OperationTypeNode.QUERY || !queryType)
-      throw new Error('only queries are planned');
+  return ({ document, operation, variableValues: given, contextValue, rootValue }) => {
     let plan = plans.get(operation);
     if (plan === undefined) {
-      plan = new OperationPlan(schema, document, operation, queryType);
+      const rootType = schema.getRootType(operation.operation);
+      if (operation.operation === OperationTypeNode.MUTATION || !rootType)
+        throw new Error('mutations are not planned: their fields run one after another');
+      plan = new OperationPlan(schema, document, operation, rootType);
       plans.set(operation, plan);
     }
     const { coerced, errors } = getVariableValues(schema, operation.variableDefinitions ?? [], given ?? {}, {
       maxErrors: MAX_VARIABLE_ERRORS,
     });
     if (errors !== undefined) return { errors };
-    return new Execution(schema, plan, coerced, contextValue).run();
+    return new Execution(schema, plan, coerced, contextValue, rootValue).run();
   };
 }
 
@@ -70,6 +72,7 @@ class Execution {
     private readonly plan: OperationPlan,
     private readonly variables: Variables,
     private readonly context: unknown,
+    private readonly rootValue: unknown,
   ) {}
 
   run(): Maybe<ExecutionResult> {
@@ -79,7 +82,7 @@ class Execution {
     };
     try {
       const selection = this.plan.selectionWith(this.variables);
-      const data = this.#fields(selection, undefined, undefined);
+      const data = this.#fields(selection, this.rootValue, undefined);
       return isPromise(data) ? data.then((done) => this.#answer(done), failed) : this.#answer(data);
     } catch (error) {
       return failed(error);
@@ -149,7 +152,7 @@ class Execution {
       path: at,
       schema: this.schema,
       fragments: this.plan.fragments,
-      rootValue: undefined,
+      rootValue: this.rootValue,
       operation: this.plan.operation,
       variableValues: this.variables,
     };

@@ -1,17 +1,7 @@
-import {
-  type ASTNode,
-  type DocumentNode,
-  type ExecutionArgs,
-  type ExecutionResult,
-  execute,
-  type FieldNode,
-  getOperationAST,
-  Kind,
-  type OperationDefinitionNode,
-  visit,
-} from 'graphql';
+import { type ASTNode, type DocumentNode, type FieldNode, Kind, visit } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { weightOf } from './answer-weight.ts';
+import type { ExecutePlanned, PlannedArgs } from './execute-planned.ts';
 
 /** What many subscribers are answered to one event. */
 export interface SharedAnswer {
@@ -49,11 +39,11 @@ export class SharedAnswers {
   readonly #numbers = new WeakMap<object, number>();
   #lastNumber = 0;
 
+  constructor(private readonly execute: ExecutePlanned) {}
+
   /** @param args of one subscription, as it was begun */
-  of(args: ExecutionArgs): AnswerToAll {
-    const operation = getOperationAST(args.document, args.operationName);
-    if (operation === null || operation === undefined) return async () => null;
-    const asked = `${this.#numberOf(operation)} ${selectingVariables(args, operation)}`;
+  of(args: PlannedArgs): AnswerToAll {
+    const asked = `${this.#numberOf(args.operation)} ${selectingVariables(args)}`;
     return async (event) => {
       if (typeof event !== 'object' || event === null) return null;
       const key = `${this.#numberOf(event)} ${asked}`;
@@ -62,8 +52,8 @@ export class SharedAnswers {
     };
   }
 
-  #make(key: string, args: ExecutionArgs, event: object): Promise<SharedAnswer | null> {
-    const making = answerToAll(args, event)
+  #make(key: string, args: PlannedArgs, event: object): Promise<SharedAnswer | null> {
+    const making = this.#answerToAll(args, event)
       .then((answer) => {
         this.#kept.set(key, { answer });
         return answer;
@@ -71,6 +61,21 @@ export class SharedAnswers {
       .finally(() => this.#making.delete(key));
     this.#making.set(key, making);
     return making;
+  }
+
+  async #answerToAll(args: PlannedArgs, event: object): Promise<SharedAnswer | null> {
+    let isPersonal = false;
+    const refuse = (): never => {
+      isPersonal = true;
+      throw REFUSAL;
+    };
+    const contextValue = new Proxy(
+      {},
+      { get: refuse, has: refuse, ownKeys: refuse, getOwnPropertyDescriptor: refuse },
+    );
+    const result = await this.execute({ ...args, contextValue, rootValue: event });
+    if (isPersonal || result.errors !== undefined) return null;
+    return { payload: Buffer.from(`${JSON.stringify({ data: result.data })}}`), weight: weightOf(result) };
   }
 
   #numberOf(thing: object): number {
@@ -85,26 +90,8 @@ export class SharedAnswers {
 /** Made once: its stack, which nobody sees, would take longer than all the rest. */
 const REFUSAL = new Error('this answer is made for many viewers');
 
-async function answerToAll(args: ExecutionArgs, event: object): Promise<SharedAnswer | null> {
-  let isPersonal = false;
-  const refuse = (): never => {
-    isPersonal = true;
-    throw REFUSAL;
-  };
-  const contextValue = new Proxy(
-    {},
-    { get: refuse, has: refuse, ownKeys: refuse, getOwnPropertyDescriptor: refuse },
-  );
-  const result: ExecutionResult = await execute({ ...args, rootValue: event, contextValue });
-  if (isPersonal || result.errors !== undefined) return null;
-  return { payload: Buffer.from(`${JSON.stringify({ data: result.data })}}`), weight: weightOf(result) };
-}
-
 /** The values of the variables that the selection depends on, as a text. */
-function selectingVariables(
-  { document, variableValues }: ExecutionArgs,
-  operation: OperationDefinitionNode,
-): string {
+function selectingVariables({ document, operation, variableValues }: PlannedArgs): string {
   const names = new Set<string>();
   const collect = (node: ASTNode) =>
     visit(node, {

@@ -4,12 +4,16 @@ import {
   type ExecutionResult,
   execute as executeOperation,
   type GraphQLError,
+  type OperationDefinitionNode,
 } from 'graphql';
+import type { ExecutePlanned } from '../graphql/execute-planned.ts';
 import type { AdmittedOperation } from '../graphql/operation-guard.ts';
 import type { SharedAnswers } from '../graphql/shared-answers.ts';
 
 /** What it takes to run an operation that was let in. */
 export interface AdmittedArgs extends ExecutionArgs {
+  /** Which one of the document's. */
+  readonly operation: OperationDefinitionNode;
   readonly admitted: AdmittedOperation;
   /** Sends an answer that others get, too, and resolves when it has left. */
   readonly sendShared: (payload: Buffer) => Promise<void>;
@@ -31,18 +35,20 @@ export async function execute(args: AdmittedArgs): Promise<ExecutionResult> {
 export async function subscribe(
   args: AdmittedArgs,
   shared: SharedAnswers,
+  executeEvent: ExecutePlanned,
 ): Promise<AsyncGenerator<ExecutionResult, void, void> | ExecutionResult> {
   const source = await createSourceEventStream(args);
   if (!(Symbol.asyncIterator in source)) return source;
   const events = source[Symbol.asyncIterator]();
-  const { admitted } = args;
-  const answerToAll = shared.of(args);
+  const { admitted, document, operation, variableValues, contextValue } = args;
+  const planned = { document, operation, variableValues, contextValue };
+  const answerToAll = shared.of(planned);
 
   /** @returns `null` where the answer is on its way already */
   async function answer(event: unknown): Promise<ExecutionResult | null> {
     await admitted.chargeEvent();
     const toAll = await answerToAll(event);
-    const result = toAll === null ? await executeOperation({ ...args, rootValue: event }) : null;
+    const result = toAll === null ? await executeEvent({ ...planned, rootValue: event }) : null;
     const tooLarge: GraphQLError | null =
       result === null ? admitted.takeWeight(toAll?.weight ?? 0) : admitted.weigh(result);
     if (tooLarge) throw tooLarge;

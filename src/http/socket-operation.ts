@@ -74,7 +74,7 @@ export function createAdmission<Session, Context extends object>({
     try {
       const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
       const contextValue = await createContext(session, isSubscription ? 'subscription' : 'request', request);
-      const args = { schema, document, operationName, variableValues: variables, contextValue };
+      const args = { schema, document, operation, operationName, variableValues: variables, contextValue };
       return { args: { ...args, rootValue: undefined, admitted }, admitted, isSubscription };
     } catch (error) {
       admitted[Symbol.dispose]();

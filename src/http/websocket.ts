@@ -9,6 +9,7 @@ import {
   type SubscribePayload,
 } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { createExecutePlanned } from '../graphql/execute-planned.ts';
 import type { ErrorFormatter } from '../graphql/format-error.ts';
 import type { OperationCost } from '../graphql/operation-guard.ts';
 import { SharedAnswers } from '../graphql/shared-answers.ts';
@@ -92,7 +93,8 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
 ): GraphqlOverWebSocket {
   const { viewerOf, formatError, log } = parts;
   const admit = createAdmission(parts);
-  const answers = new SharedAnswers();
+  const executeEvent = createExecutePlanned(parts.schema);
+  const answers = new SharedAnswers(executeEvent);
   const places = new SocketPlaces(parts.maxSockets);
   const handshakes = new SocketPlaces(MAX_HANDSHAKES);
   const meters = new MessageMeters();
@@ -225,7 +227,7 @@ export function createGraphqlOverWebSocket<Session, Context extends object>(
     onSubscribe: prepare,
     // What is run is what `prepare` has given.
     execute: (args) => execute(args as AdmittedArgs),
-    subscribe: (args) => subscribe(args as AdmittedArgs, answers),
+    subscribe: (args) => subscribe(args as AdmittedArgs, answers, executeEvent),
     onNext: ({ extra }, id, _payload, _args, { data, errors, extensions }) => {
       const cost = extra.operations.get(id)?.cost ?? null;
       if (!errors && cost === null) return undefined;

@@ -14,7 +14,7 @@ export interface LogClient extends AsyncDisposable {
   readonly seen: Promise<FollowedLog>;
 }
 
-/** @param pauseMs how long it takes to read one message, of 1,000 lines at the most */
+/** @param pauseMs how long it takes to read one message, of 2,000 lines at the most */
 export function startLogClient(url: string, { token }: ApiClient, buildId: string, pauseMs = 0): LogClient {
   const program = join(import.meta.dirname, 'log-client-program.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', program, url, token, buildId, String(pauseMs)], {

@@ -38,6 +38,7 @@ const schema = withResolvers(
       lost: Found
     }
     type Mutation { change: String }
+    type Subscription { boxed(size: Size): Box! counted: Int }
   `),
   {
     Box: {
@@ -103,14 +104,25 @@ async function run(text: string): Promise<ExecutionResult> {
 }
 
 /** The same document both ways, the planned one as often as there are variables. */
-async function bothWays(text: string, variables: readonly Record<string, unknown>[], name?: string) {
+async function bothWays(
+  text: string,
+  variables: readonly Record<string, unknown>[],
+  { name, rootValue }: { readonly name?: string; readonly rootValue?: unknown } = {},
+) {
   const document = parse(text);
   const operation = getOperationAST(document, name);
   if (!operation) throw new Error('no such operation');
   for (const variableValues of variables) {
     const contextValue = {};
-    const wanted = await execute({ schema, document, operationName: name, variableValues, contextValue });
-    const got = await planned({ document, operation, variableValues, contextValue });
+    const wanted = await execute({
+      schema,
+      document,
+      operationName: name,
+      variableValues,
+      contextValue,
+      rootValue,
+    });
+    const got = await planned({ document, operation, variableValues, contextValue, rootValue });
     // As text: the order of its keys is a part of the answer.
     expect(JSON.stringify(got, null, 2)).toBe(JSON.stringify(wanted, null, 2));
     expect(got?.errors?.map(({ originalError }) => originalError?.message)).toEqual(
@@ -136,7 +148,7 @@ it.each([
   '{ box { id } box { name owner { name } } box { owner { tags } } }',
   'query First { box { id } } query Second { owner { name } }',
 ])('answers as graphql-js does: %s', async (text) => {
-  await bothWays(text, [{}, {}], text.startsWith('query First') ? 'Second' : undefined);
+  await bothWays(text, [{}, {}], text.startsWith('query First') ? { name: 'Second' } : {});
 });
 
 it('coerces variables, their defaults and what is wrong with them as graphql-js does', async () => {
@@ -191,11 +203,19 @@ it('answers introspection as graphql-js does', async () => {
   );
 });
 
-it('runs nothing but queries', () => {
+it.each([
+  ['a value', { boxed: box('e') }],
+  ['what fails', { boxed: new Error('no event') }],
+  ['nothing', {}],
+])('answers an event of a subscription as graphql-js does: %s', async (_, rootValue) => {
+  await bothWays('subscription { boxed(size: SMALL) { id name __typename } }', [{}], { rootValue });
+});
+
+it('runs no mutations', () => {
   const document = parse('mutation { change }');
   const operation = getOperationAST(document);
   if (!operation) throw new Error('no operation');
-  expect(() => planned({ document, operation, contextValue: {} })).toThrow('only queries');
+  expect(() => planned({ document, operation, contextValue: {} })).toThrow('mutations');
 });
 
 it('hands resolvers the context, the operation and their place in it', async () => {
@@ -205,9 +225,10 @@ it('hands resolvers the context, the operation and their place in it', async () 
   const operation = getOperationAST(document);
   if (!operation) throw new Error('no operation');
   const contextValue = { who: 'ada' };
+  const rootValue = { root: true };
   const variableValues = { n: 4 };
-  await execute({ schema: seen, document, contextValue, variableValues });
-  await createExecutePlanned(seen)({ document, operation, contextValue, variableValues });
+  await execute({ schema: seen, document, contextValue, variableValues, rootValue });
+  await createExecutePlanned(seen)({ document, operation, contextValue, variableValues, rootValue });
   expect(resolve.mock.calls[1]).toEqual(resolve.mock.calls[0]);
 });
 

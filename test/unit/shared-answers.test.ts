@@ -1,5 +1,6 @@
-import { buildSchema, type ExecutionArgs, type GraphQLFieldResolver, parse } from 'graphql';
+import { buildSchema, type GraphQLFieldResolver, getOperationAST, parse } from 'graphql';
 import { describe, expect, it, vi } from 'vitest';
+import { createExecutePlanned, type PlannedArgs } from '../../src/graphql/execute-planned.ts';
 import { SharedAnswers } from '../../src/graphql/shared-answers.ts';
 
 interface Context {
@@ -38,10 +39,12 @@ for (const [name, resolve] of Object.entries(resolvers)) {
 const LINE = { said: { number: 1, words: 'one' } };
 
 function asking(query: string) {
-  const answers = new SharedAnswers();
+  const answers = new SharedAnswers(createExecutePlanned(schema));
   const document = parse(query);
-  return (event: unknown, variableValues: ExecutionArgs['variableValues'] = {}) =>
-    answers.of({ schema, document, variableValues, contextValue: { viewer: 'ada' } })(event);
+  const operation = getOperationAST(document);
+  if (!operation) throw new Error('no operation');
+  return (event: unknown, variableValues: PlannedArgs['variableValues'] = {}) =>
+    answers.of({ document, operation, variableValues, contextValue: { viewer: 'ada' } })(event);
 }
 
 const payload = (data: object) => `${JSON.stringify({ data })}}`;
