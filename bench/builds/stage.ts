@@ -1,3 +1,4 @@
+import { existsSync, statfsSync } from 'node:fs';
 import { openDataFolder } from '../../src/embedded/data-folder.ts';
 import { type ApiClient, createApiClient } from '../../test/support/client.ts';
 import { claimTestRegistryHost, openTestEngine, openTestRegistry } from '../../test/support/local-parts.ts';
@@ -17,10 +18,20 @@ export interface Stage extends AsyncDisposable {
   work(env: Readonly<Record<string, string>>, profile: string | null): Promise<SlipwayProcess>;
 }
 
-/** @throws Error where no engine or no registry can be started */
-export async function openStage(dist: string): Promise<Stage> {
+/** A folder in memory, and what has to be free there for an engine with a few small images. */
+const MEMORY = '/dev/shm';
+const MIN_FREE_BYTES = 1e9;
+
+/**
+ * @param engineInMemory have the engine and the registry keep their data in memory, where there is enough
+ * @throws Error where no engine or no registry can be started
+ */
+export async function openStage(
+  dist: string,
+  { engineInMemory = false }: { readonly engineInMemory?: boolean } = {},
+): Promise<Stage> {
   await using opened = new AsyncDisposableStack();
-  const folder = opened.use(await openTestFolder());
+  const folder = opened.use(await openTestFolder(engineInMemory && hasMemory() ? MEMORY : undefined));
   const registryHost = await claimTestRegistryHost(folder.data);
   const engine = await openTestEngine(folder.data, registryHost);
   if (engine.endpoint === null) throw new Error(`no container engine: ${engine.missing}`);
@@ -52,4 +63,10 @@ export async function openStage(dist: string): Promise<Stage> {
       }),
     [Symbol.asyncDispose]: async () => await closing.disposeAsync(),
   };
+}
+
+function hasMemory(): boolean {
+  if (!existsSync(MEMORY)) return false;
+  const { bavail, bsize } = statfsSync(MEMORY);
+  return bavail * bsize > MIN_FREE_BYTES;
 }

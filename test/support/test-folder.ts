@@ -24,19 +24,21 @@ export interface TestFolder extends AsyncDisposable {
 const TOOLS = join(import.meta.dirname, '..', '..', '.slipway', 'test-tools');
 const NAME = /^slipway-test-(\d+)-(\d+)-/;
 
-/** Opens a temporary data folder, and clears away those of test runs that were killed, with the programs they left. */
-export async function openTestFolder(): Promise<TestFolder> {
-  for (const name of readdirSync(tmpdir())) {
+/**
+ * Opens a temporary data folder, and clears away those of test runs that were killed, with the programs they left.
+ *
+ * @param parent the folder that it stands in
+ */
+export async function openTestFolder(parent = tmpdir()): Promise<TestFolder> {
+  for (const name of readdirSync(parent)) {
     const [, pid, startTicks] = NAME.exec(name) ?? [];
     if (pid === undefined || startTicks === undefined) continue;
     const owner = { pid: Number(pid), startTicks, bootId: bootId() };
-    const isOurs = statSync(join(tmpdir(), name), { throwIfNoEntry: false })?.uid === process.geteuid?.();
-    if (isOurs && !isRunning(owner)) await clear(join(tmpdir(), name));
+    const isOurs = statSync(join(parent, name), { throwIfNoEntry: false })?.uid === process.geteuid?.();
+    if (isOurs && !isRunning(owner)) await clear(join(parent, name));
   }
   // The owner stands in the name, so that no other run can meet the folder without it.
-  const root = mkdtempSync(
-    join(tmpdir(), `slipway-test-${process.pid}-${identify(process.pid)?.startTicks}-`),
-  );
+  const root = mkdtempSync(join(parent, `slipway-test-${process.pid}-${identify(process.pid)?.startTicks}-`));
   chmodSync(root, 0o711); // As root, PostgreSQL's own user passes through it.
   // Fetched programs are kept from run to run.
   mkdirSync(join(root, 'data'), { mode: 0o711 });
