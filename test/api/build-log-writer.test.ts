@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BuildLostError } from '../../src/build/build.store.ts';
 import { decodeLines } from '../../src/build/log/build-log.codec.ts';
+import { decompressData, type StoredData } from '../../src/build/log/build-log.compression.ts';
 import type { EncodedLines } from '../../src/build/log/build-log.entity.ts';
 import { BuildLogWriter } from '../../src/build/log/build-log.writer.ts';
 import { type LogForm, printLines } from '../../src/build/log/build-log-form.rules.ts';
@@ -59,10 +60,14 @@ const writer = (attempt = 1, before: Partial<typeof FIRST> = {}, maxBytes = 1024
   new BuildLogWriter(kysely(orm.em.fork()), events, { buildId, attempt }, { ...FIRST, ...before }, maxBytes);
 
 async function rows() {
-  return await database.query<{ first_seq: string; last_seq: string; data: Buffer; lines: EncodedLines[] }>(
-    'select first_seq, last_seq, data, lines from image_build_log where build_id = $1 order by first_seq',
+  const all = await database.query<
+    StoredData & { first_seq: string; last_seq: string; lines: EncodedLines[]; stored_bytes: number }
+  >(
+    `select first_seq, last_seq, data, data_bytes as "dataBytes", octet_length(data) as stored_bytes, lines
+      from image_build_log where build_id = $1 order by first_seq`,
     [buildId],
   );
+  return await Promise.all(all.map(async (row) => ({ ...row, data: await decompressData(row) })));
 }
 async function stored() {
   const lines = (await rows()).flatMap((row) => decodeLines(Number(row.first_seq), row.data, row.lines));
@@ -226,6 +231,23 @@ describe("a build's log", () => {
     });
     await finishing;
     expect(hints).toEqual([`log:${buildId}`]);
+  });
+
+  it('is stored in fewer bytes than it has', async () => {
+    const log = writer();
+    const printed = Array.from(
+      { length: 5000 },
+      (_, n) => `Unpacking libexample${n} (1.2.3-4) over (1.2.3-3) ...`,
+    );
+    for (const line of printed) await log.append('STDOUT', 1, Buffer.from(`${line}\n`), at);
+    await log.finish();
+    expect(await texts()).toEqual(printed);
+    const all = await rows();
+    expect(all.length).toBeGreaterThan(2);
+    for (const { data, dataBytes, stored_bytes } of all) {
+      expect(dataBytes).toBe(data.byteLength);
+      expect(stored_bytes).toBeLessThan(data.byteLength / 3);
+    }
   });
 
   it('is stored while it is printed, a prompt without a line end too', async () => {

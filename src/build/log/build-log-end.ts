@@ -29,6 +29,7 @@ export async function addLastLine(tx: EntityManager, build: Build, text: string,
     byteOffset: build.logBytes,
     textOffset: build.logTextBytes,
     ...encodeLines(lines),
+    dataBytes: null,
   });
   build.logLineCount = seq;
   if (build.logBytes !== null) build.logBytes += printedBytes(lines, 'raw');

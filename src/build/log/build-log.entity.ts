@@ -3,7 +3,7 @@ import { Build } from '../build.entity.ts';
 
 /**
  * One batch of a build's log lines. `data` holds the lines' bytes one after another, as they were printed and without
- * their newlines (PostgreSQL's text cannot hold NUL); `lines` says how to cut it.
+ * their newlines (PostgreSQL's text cannot hold NUL), compressed; `lines` says how to cut it.
  */
 export const BuildLogBatch = defineEntity({
   name: 'BuildLogBatch',
@@ -18,6 +18,8 @@ export const BuildLogBatch = defineEntity({
     /** Where it begins in the plain text without terminal codes. */
     textOffset: p.bigint('number').strictNullable(),
     data: p.blob(),
+    /** How many bytes `data` has without its compression, see build-log.compression.ts; null: it has none. */
+    dataBytes: p.integer().strictNullable(),
     /** How to cut it, and what else is known of each line; see build-log.codec.ts. */
     lines: p.json().$type<readonly EncodedLines[]>(),
   },

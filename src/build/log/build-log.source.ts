@@ -6,6 +6,7 @@ import type { ImageBuildStatus } from '../../shared/enums.ts';
 import { JoinedReads, untilNextLook } from '../../shared/joined-reads.ts';
 import { isFinal } from '../build.rules.ts';
 import { decodeLines, type NumberedLine } from './build-log.codec.ts';
+import { decompressData, type StoredData } from './build-log.compression.ts';
 import type { EncodedLines } from './build-log.entity.ts';
 import type { LogForm } from './build-log-form.rules.ts';
 
@@ -181,8 +182,8 @@ export class BuildLogSource {
   async #firstWithin(buildId: string, from: number, to: number, maxBytes: number): Promise<number> {
     const { rows } = await sql<{ first: number | null }>`
       select min(first_seq)::float8 as first from (
-        select first_seq, sum(octet_length(data)) over (order by first_seq desc) - octet_length(data) as later
-        from image_build_log
+        select first_seq, sum(bytes) over (order by first_seq desc) - bytes as later
+        from image_build_log cross join lateral (select coalesce(data_bytes, octet_length(data)) as bytes) unpacked
         where build_id = ${buildId} and first_seq <= ${to} and first_seq >= (
           select first_seq from image_build_log
           where build_id = ${buildId} and first_seq <= ${from} order by first_seq desc limit 1
@@ -205,16 +206,16 @@ export class BuildLogSource {
 
   async #read(buildId: string, afterSeq: number, toSeq = Number.MAX_SAFE_INTEGER): Promise<LogLook> {
     // By the key's own column: `last_seq > …` would read the whole log (15,000 rows: 1,667 buffers against 9).
-    const { rows } = await sql<LogState & { firstSeq: number | null; data: Buffer; lines: EncodedLines[] }>`
+    const { rows } = await sql<LogState & StoredData & { firstSeq: number | null; lines: EncodedLines[] }>`
       select build.status, build.log_line_count::float8 as "lineCount",
-        batch.first_seq::float8 as "firstSeq", batch.data, batch.lines
+        batch.first_seq::float8 as "firstSeq", batch.data, batch.data_bytes as "dataBytes", batch.lines
       from image_build build
       left join lateral (
         select first_seq, byte_offset from image_build_log
         where build_id = build.id and first_seq <= ${afterSeq + 1} order by first_seq desc limit 1
       ) start on build.log_line_count > ${afterSeq} and build.log_deleted_at is null
       left join lateral (
-        select first_seq, data, lines from image_build_log
+        select first_seq, data, data_bytes, lines from image_build_log
         where build_id = build.id and first_seq >= start.first_seq
           and first_seq < ((start.first_seq - 1) / ${LINES_PER_WINDOW}::int + 1) * ${LINES_PER_WINDOW}::int + 1
           and coalesce(byte_offset, 0) < (coalesce(start.byte_offset, 0) / ${BYTES_PER_WINDOW}::int + 1) * ${BYTES_PER_WINDOW}::int
@@ -225,12 +226,14 @@ export class BuildLogSource {
       order by batch.first_seq`.execute(kysely(this.em.fork()));
     const [state] = rows;
     if (state === undefined) return { state: null, lines: [] };
-    const lines = rows.flatMap((row) =>
-      row.firstSeq === null ? [] : decodeLines(row.firstSeq, row.data, row.lines),
+    const parts = await Promise.all(
+      rows.map(async (row) =>
+        row.firstSeq === null ? [] : decodeLines(row.firstSeq, await decompressData(row), row.lines),
+      ),
     );
     return {
       state: { status: state.status, lineCount: state.lineCount },
-      lines: lines.filter(({ seq }) => seq > afterSeq),
+      lines: parts.flat().filter(({ seq }) => seq > afterSeq),
     };
   }
 }

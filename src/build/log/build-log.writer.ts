@@ -7,6 +7,7 @@ import type { LogStream } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import { BuildLostError, type Fence } from '../build.store.ts';
 import type { LogLine } from './build-log.codec.ts';
+import { compressData, type StoredData } from './build-log.compression.ts';
 import { storedEnd } from './build-log-end.ts';
 import { type LogEnd, placeLines, writerOf } from './build-log-form.rules.ts';
 import { type LogRow, ROW_BYTES, rowsOf } from './build-log-rows.ts';
@@ -282,7 +283,8 @@ export class BuildLogWriter {
       this.#pack();
       const rows = this.#takeRows();
       if (rows.length === 0) return;
-      await whileDatabaseIsAway(() => this.#store(rows));
+      const stored = await Promise.all(rows.map(({ data }) => compressData(data)));
+      await whileDatabaseIsAway(() => this.#store(rows, stored));
       this.#lineCount += rows.reduce((sum, { lineCount }) => sum + lineCount, 0);
       if (hints) this.events.hint(logKey(this.fence.buildId));
     } catch (error) {
@@ -309,19 +311,21 @@ export class BuildLogWriter {
     return rows;
   }
 
-  async #store(batch: readonly LogRow[]): Promise<void> {
+  /** @param stored the bytes of each row */
+  async #store(batch: readonly LogRow[], stored: readonly StoredData[]): Promise<void> {
     const { buildId, attempt } = this.fence;
     const end = { lines: 0, bytes: 0, textBytes: 0, data: 0 };
-    const values = batch.map(({ lineCount, bytes, textBytes, data, lines }) => {
+    const values = batch.map(({ lineCount, bytes, textBytes, lines }, index) => {
+      const { data, dataBytes } = stored[index] as StoredData;
       const before = { ...end };
       end.lines += lineCount;
       end.bytes += bytes;
       end.textBytes += textBytes;
       end.data += data.byteLength;
-      return sql`(${before.lines}::int, ${end.lines}::int, ${before.bytes}::int, ${before.textBytes}::int, ${before.data}::int, ${data.byteLength}::int, ${JSON.stringify(lines)}::jsonb)`;
+      return sql`(${before.lines}::int, ${end.lines}::int, ${before.bytes}::int, ${before.textBytes}::int, ${before.data}::int, ${data.byteLength}::int, ${dataBytes}::int, ${JSON.stringify(lines)}::jsonb)`;
     });
     // In one parameter: the driver has a place that it makes half as large again for each, and copies what is in it.
-    const data = Buffer.concat(batch.map((row) => row.data));
+    const data = Buffer.concat(stored.map((row) => row.data));
     const { rows } = await sql`
       with fence as (
         update image_build set log_line_count = log_line_count + ${end.lines},
@@ -330,12 +334,12 @@ export class BuildLogWriter {
           and log_line_count = ${this.#lineCount}
         returning log_line_count, log_bytes, log_text_bytes
       )
-      insert into image_build_log (build_id, first_seq, last_seq, byte_offset, text_offset, data, lines)
+      insert into image_build_log (build_id, first_seq, last_seq, byte_offset, text_offset, data, data_bytes, lines)
       select ${buildId}, log_line_count - ${end.lines} + lines_before + 1, log_line_count - ${end.lines} + lines_end,
         log_bytes - ${end.bytes} + bytes_before, log_text_bytes - ${end.textBytes} + text_bytes_before,
-        substring(${data}::bytea from data_before + 1 for data_bytes), lines
+        substring(${data}::bytea from data_before + 1 for data_length), data_bytes, lines
       from fence cross join (values ${sql.join(values)})
-        part (lines_before, lines_end, bytes_before, text_bytes_before, data_before, data_bytes, lines)
+        part (lines_before, lines_end, bytes_before, text_bytes_before, data_before, data_length, data_bytes, lines)
       returning first_seq`.execute(this.db);
     if (rows.length === 0 && !(await this.#isStored(end.lines))) {
       throw new BuildLostError(`attempt ${attempt} of build ${buildId} is over`);
