@@ -38,6 +38,11 @@ interface OpenLine {
   bytes: number;
 }
 
+/** A row whose bytes are being compressed. */
+interface PackedRow extends LogRow {
+  readonly stored: Promise<StoredData>;
+}
+
 /**
  * Stores one attempt's log: cuts what the engine prints into lines, gathers them, and writes each batch in one statement
  * that numbers the lines and holds the fence, as rows of {@link ROW_BYTES}. Appending waits while a batch is being written
@@ -52,7 +57,7 @@ interface OpenLine {
 export class BuildLogWriter {
   readonly #open = new Map<string, OpenLine>();
   /** What is to be written next: rows that are packed already, and the lines after them. */
-  #rows: LogRow[] = [];
+  #rows: PackedRow[] = [];
   #lines: LogLine[] = [];
   /** Of both, as {@link costOf} counts them. */
   #bytes = 0;
@@ -283,7 +288,7 @@ export class BuildLogWriter {
       this.#pack();
       const rows = this.#takeRows();
       if (rows.length === 0) return;
-      const stored = await Promise.all(rows.map(({ data }) => compressData(data)));
+      const stored = await Promise.all(rows.map((row) => row.stored));
       await whileDatabaseIsAway(() => this.#store(rows, stored));
       this.#lineCount += rows.reduce((sum, { lineCount }) => sum + lineCount, 0);
       if (hints) this.events.hint(logKey(this.fence.buildId));
@@ -297,13 +302,13 @@ export class BuildLogWriter {
     // Only the first batch of a later attempt is not packed before its turn.
     if (this.#end === null) return;
     const placed = placeLines(this.#lines, this.#end);
-    this.#rows.push(...rowsOf(placed.lines));
+    this.#rows.push(...rowsOf(placed.lines).map(packed));
     this.#end = placed.end;
     this.#lines = [];
     this.#packedBytes = this.#bytes;
   }
 
-  #takeRows(): LogRow[] {
+  #takeRows(): PackedRow[] {
     const rows = this.#rows;
     this.#rows = [];
     this.#bytes = 0;
@@ -362,6 +367,13 @@ export class BuildLogWriter {
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
+}
+
+function packed(row: LogRow): PackedRow {
+  const stored = compressData(row.data);
+  // Whoever stores the row hears of a failure; it may also be given up before.
+  stored.catch(() => undefined);
+  return { ...row, stored };
 }
 
 const gapLine = (step: number | null, at: Date): LogLine => ({
