@@ -67,7 +67,7 @@ async function rows() {
       from image_build_log where build_id = $1 order by first_seq`,
     [buildId],
   );
-  return await Promise.all(all.map(async (row) => ({ ...row, data: await decompressData(row) })));
+  return all.map((row) => ({ ...row, data: decompressData(row) }));
 }
 async function stored() {
   const lines = (await rows()).flatMap((row) => decodeLines(Number(row.first_seq), row.data, row.lines));

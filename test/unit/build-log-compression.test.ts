@@ -9,21 +9,21 @@ it.each([
   ['a line', Buffer.from('a line')],
   ['what looks compressed already', Buffer.from('28b52ffd00', 'hex')],
   ['what cannot be made shorter', randomBytes(64 * 1024)],
-])('leaves as it is: %s', async (_, data) => {
-  const stored = await compressData(data);
+])('leaves as it is: %s', (_, data) => {
+  const stored = compressData(data);
   expect(stored).toEqual({ data, dataBytes: null });
-  expect((await decompressData(stored)).equals(data)).toBe(true);
+  expect(decompressData(stored).equals(data)).toBe(true);
 });
 
-it('stores many lines in fewer bytes, and says how many they are', async () => {
-  const stored = await compressData(LINES);
+it('stores many lines in fewer bytes, and says how many they are', () => {
+  const stored = compressData(LINES);
   expect(stored.dataBytes).toBe(LINES.byteLength);
   expect(stored.data.byteLength).toBeLessThan(LINES.byteLength / 10);
-  expect((await decompressData(stored)).equals(LINES)).toBe(true);
+  expect(decompressData(stored).equals(LINES)).toBe(true);
 });
 
-it('gives no bytes where they were damaged, or would be more than was said', async () => {
-  const { data, dataBytes } = await compressData(LINES);
-  await expect(decompressData({ data: data.subarray(0, -4), dataBytes })).rejects.toThrow();
-  await expect(decompressData({ data, dataBytes: LINES.byteLength - 1 })).rejects.toThrow();
+it('gives no bytes where they were damaged, or would be more than was said', () => {
+  const { data, dataBytes } = compressData(LINES);
+  expect(() => decompressData({ data: data.subarray(0, -4), dataBytes })).toThrow();
+  expect(() => decompressData({ data, dataBytes: LINES.byteLength - 1 })).toThrow();
 });

