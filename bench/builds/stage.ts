@@ -4,6 +4,7 @@ import { type ApiClient, createApiClient } from '../../test/support/client.ts';
 import { claimTestRegistryHost, openTestEngine, openTestRegistry } from '../../test/support/local-parts.ts';
 import { openTestFolder } from '../../test/support/test-folder.ts';
 import { type BenchDatabase, openDatabase } from '../shared/database.ts';
+import { say } from '../shared/part.ts';
 import { ADMIN_TOKEN, type SlipwayProcess, startSlipway } from '../shared/slipway.ts';
 import { EngineAlone } from './engine-alone.ts';
 
@@ -66,7 +67,8 @@ export async function openStage(
 }
 
 function hasMemory(): boolean {
-  if (!existsSync(MEMORY)) return false;
-  const { bavail, bsize } = statfsSync(MEMORY);
-  return bavail * bsize > MIN_FREE_BYTES;
+  const { bavail, bsize } = existsSync(MEMORY) ? statfsSync(MEMORY) : { bavail: 0, bsize: 0 };
+  const isEnough = bavail * bsize > MIN_FREE_BYTES;
+  if (!isEnough) say(`${MEMORY} has no room for the engine's data: its disk's delays will be in the figures`);
+  return isEnough;
 }

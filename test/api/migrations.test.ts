@@ -88,6 +88,38 @@ it('goes back to an empty database and up again', async () => {
   expect(await migrate(url)).toEqual(all.toSorted());
 });
 
+it('goes back to logs that are not compressed without those that are', async () => {
+  const orm = await openOrm(url, MIGRATIONS_DIR);
+  try {
+    await run(
+      url,
+      `with build as (
+          insert into image_build (id, kind, status, version, phases, steps, attempt, lost_workers, workspace_id, namespace_id,
+              target_name, target_tag, target_reference, target_labels, pause, visibility, overwrite_tag, timeout_ms, job_id,
+              log_line_count, created_at, finished_at)
+            select gen_random_uuid(), 'DOCKERFILE', 'RUNNING', 1, '[]', '[]', 1, 0, w.id, n.id, 'old', '1', kind, '[]', false, 'PRIVATE',
+              false, 1000, gen_random_uuid(), 2, now(), case when kind <> 'running' then now() end
+            from namespace n, workspace w, unnest(array['compressed', 'plain', 'running']) kind
+            returning id, target_reference as kind
+        )
+        insert into image_build_log (build_id, first_seq, last_seq, data, data_bytes, lines)
+          select id, n, n, '', case when kind <> 'plain' and n = 2 then 2000 end, '[]' from build, generate_series(1, 2) n`,
+    );
+    await orm.migrator.down({ to: 'Migration20261122092439_public_in_namespace' });
+    const found = await run(
+      url,
+      `select target_reference || ' ' || (log_deleted_at is not null) || ' ' || count(log.first_seq) as name
+        from image_build build left join image_build_log log on build_id = build.id
+        group by build.id order by target_reference`,
+    );
+    expect(found.map(({ name }) => name)).toEqual(['compressed true 0', 'plain false 2', 'running false 0']);
+    await run(url, 'delete from image_build');
+    await orm.migrator.up();
+  } finally {
+    await orm.close();
+  }
+});
+
 it('makes the images searchable that were there before the catalogue could be searched by grams', async () => {
   const orm = await openOrm(url, MIGRATIONS_DIR);
   try {

@@ -97,6 +97,25 @@ describe('one stream, seen by the builder and by an attach', () => {
     expect([stream.takeDoubt(), stream.takeDoubt()]).toEqual([true, false]);
   });
 
+  it('gives up at a difference in what came before, which it sees with the next piece', () => {
+    const stream = new ByteAlignment();
+    stream.quiet();
+    stream.attach(Buffer.from([0xff]));
+    tell(stream, Buffer.of(0xff));
+    expect(tell(stream, Buffer.from('told'))).toEqual({ data: Buffer.from('told'), whole: true });
+    stream.attach(Buffer.from('held'));
+    expect(tell(stream, Buffer.of(97, 0xff))).toEqual({ data: Buffer.from('a\uFFFD'), whole: false });
+    expect(stream.takeDoubt()).toBe(true);
+  });
+
+  it.each([1, 7, 100_000])('has every byte of a large piece that the attach brought by %i', (size) => {
+    const stream = new ByteAlignment();
+    stream.quiet();
+    const piece = Buffer.concat([Buffer.alloc(600_000, LINES), Buffer.of(0xff, 10)]);
+    for (let at = 0; at < piece.length; at += size) stream.attach(piece.subarray(at, at + size));
+    expect(tell(stream, piece)).toEqual({ data: piece, whole: true });
+  });
+
   it('sees at the end that the attach had more or fewer bytes', () => {
     const stream = new ByteAlignment();
     stream.quiet();

@@ -38,7 +38,7 @@ const schema = withResolvers(
       lost: Found
     }
     type Mutation { change: String }
-    type Subscription { boxed(size: Size): Box! counted: Int }
+    type Subscription { boxed(size: Size): Box! counted: Int told: Box }
   `),
   {
     Box: {
@@ -49,6 +49,7 @@ const schema = withResolvers(
         ),
       owner: async ({ id }: { id: string }) => (id === 'ownerless' ? null : owner()),
     },
+    Subscription: { told: async ({ said }: { said: string }) => box(said) },
     Query: {
       box: async (_: unknown, { id }: { id: string }) => (id === '0' ? null : box(id)),
       sure: () => box('ownerless'),
@@ -209,6 +210,16 @@ it.each([
   ['nothing', {}],
 ])('answers an event of a subscription as graphql-js does: %s', async (_, rootValue) => {
   await bothWays('subscription { boxed(size: SMALL) { id name __typename } }', [{}], { rootValue });
+});
+
+it.each([
+  'subscription ($size: Size!, $yes: Boolean = true) { a: boxed(size: $size) { id name @include(if: $yes) } }',
+  'subscription { counted }',
+  'subscription { told { id owner { name } } }',
+])('answers an event whatever is selected of it: %s', async (text) => {
+  const rootValue = { boxed: async () => box('e'), counted: 7, said: 'it' };
+  const variables = [{ size: 'SMALL' }, { size: 'SMALL', yes: false }, { size: 'HUGE' }, {}];
+  await bothWays(text, variables, { rootValue });
 });
 
 it('runs no mutations', () => {

@@ -3,7 +3,7 @@ import { Build } from '../build.entity.ts';
 
 /**
  * One batch of a build's log lines. `data` holds the lines' bytes one after another, as they were printed and without
- * their newlines (PostgreSQL's text cannot hold NUL), compressed; `lines` says how to cut it.
+ * their newlines (PostgreSQL's text cannot hold NUL), compressed where that makes them fewer; `lines` says how to cut it.
  */
 export const BuildLogBatch = defineEntity({
   name: 'BuildLogBatch',

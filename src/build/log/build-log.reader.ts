@@ -4,8 +4,8 @@ import type { NumberedLine } from './build-log.codec.ts';
 import type { BuildLogSource } from './build-log.source.ts';
 
 /**
- * Lines that one event carries at the most, as a full row of short ones does: making it takes 8 ms then, in which nobody else has a turn.
- * The more it carries, the less a subscriber costs.
+ * Lines that one event carries at the most: to execute and write that many takes 8 ms, in which nobody else has a turn. The more it
+ * carries, the less a subscriber costs.
  */
 const LINES_PER_EVENT = 2000;
 /** Lines of a page of a log at the most. */

@@ -16,7 +16,10 @@ import { costOf, LogTail } from './build-log-tail.ts';
 const FLUSH_MS = 250;
 /** What comes after a time of silence waits only for what comes with it. */
 const FIRST_FLUSH_MS = 20;
-/** What gathers while a batch is being written goes with the next one, up to this much: a statement waits for a disk, whatever it carries. Twice as much takes 20 MB more of a worker's memory, and no less time. */
+/**
+ * What gathers while a batch is being written goes with the next one, up to this much before compression: a statement waits for a disk,
+ * whatever it carries. Twice as much takes 20 MB more of a worker's memory, and no less time.
+ */
 const BATCH_BYTES = 512 * 1024;
 /** The longest line; what is longer is stored in parts. */
 const MAX_LINE_BYTES = 64 * 1024;
