@@ -112,7 +112,8 @@ describe.each(['classic', 'buildkit'] as const)('the %s builder', (builder) => {
   it('leaves no process and no container when it is aborted', async () => {
     const seconds = uniqueSleep();
     const abort = new AbortController();
-    const dockerfile = `FROM ${baseImage}\nRUN echo go; sleep ${seconds}\n`;
+    // Heard of when the step sleeps already: a process that is about to be another has no command line for a moment.
+    const dockerfile = `FROM ${baseImage}\nRUN (sleep 0.3; echo go) & sleep ${seconds}\n`;
     const request = buildRequest({ builder, dockerfile });
     const build = engine.build(request, { signal: abort.signal });
     let ran = false;
