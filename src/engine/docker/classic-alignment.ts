@@ -165,7 +165,7 @@ function agree(told: Buffer, attached: Buffer, length: number): boolean {
 class ByteQueue {
   length = 0;
   private chunks: Buffer[] = [];
-  /** So many of them are gone: to shift a long array by one each time would take longer than all the rest. */
+  /** So many of them are gone: a long array is not shifted for each. */
   private gone = 0;
 
   push(bytes: Buffer): void {
