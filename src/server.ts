@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { App } from './app.ts';
 import type { Session } from './auth/session.ts';
 import { buildLogRoute } from './build/log/build-log.route.ts';
-import { createContext } from './graphql/context.ts';
+import { createContexts } from './graphql/context.ts';
 import { createOperationGuard } from './graphql/create-operation-guard.ts';
 import { openOperationDocuments } from './graphql/operation-documents.ts';
 import { type HttpServer, startHttpServer } from './http/http-server.ts';
@@ -16,7 +16,7 @@ export async function startServer(app: App): Promise<HttpServer> {
   return await startHttpServer({
     schema,
     authenticate,
-    createContext: (session, kind, request) => createContext(services, session, kind, request),
+    createContext: createContexts(services),
     documents: await openOperationDocuments(schema, config.operations),
     guard: createOperationGuard<Session>({
       schema,

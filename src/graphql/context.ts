@@ -14,35 +14,45 @@ export interface Context extends Services {
 }
 
 /**
- * The context of ONE operation. A subscription's context lives as long as the subscription does, so its loaders batch
+ * Makes the context of ONE operation. A subscription's context lives as long as the subscription does, so its loaders batch
  * but do not cache: otherwise its hundredth event would show the first one's data.
  */
-export function createContext(
-  services: Services,
+export type CreateContext = (
   session: Session,
   kind: 'request' | 'subscription',
   request: RequestFacts,
-): Context {
-  const loadersOf = (viewer: Session) => createLoaders(services, viewer, { cache: kind === 'request' });
-  let first: Loaders | null = null;
-  const own: Omit<Context, keyof Services> = {
-    session,
+) => Context;
+
+/** For contexts that have the same services. */
+export function createContexts(services: Services): CreateContext {
+  // A class, whose getters all contexts share. Of getters of its own V8 makes each object a hidden class, which outlives it together with
+  // all that they hold: 4 KB of each request were kept until the next full collection, and every access to a context was a slow one.
+  class OperationContext {
+    // No private one: Apollo runs an operation with a copy of the context that it was given.
+    madeLoaders: Loaders | null = null;
+
+    constructor(
+      public session: Session,
+      readonly kind: 'request' | 'subscription',
+      readonly request: RequestFacts,
+    ) {}
+
     // Made when they are needed: most of a thousand subscriptions only wait, and would keep two dozen loaders each.
-    get loaders() {
-      first ??= loadersOf(session);
-      return first;
-    },
-    request,
-    // On `this`: Apollo runs an operation with a copy of the context that it was given.
-    continueAs(viewer) {
+    get loaders(): Loaders {
+      this.madeLoaders ??= createLoaders(services, this.session, { cache: this.kind === 'request' });
+      return this.madeLoaders;
+    }
+
+    continueAs(viewer: Session): void {
       // Rights seldom change, and while they do not, what is loaded is good for either.
-      const areSame = isDeepStrictEqual(rightsOf(viewer), rightsOf(this.session));
-      Object.assign(this, { session: viewer });
-      if (!areSame) Object.defineProperty(this, 'loaders', { value: loadersOf(viewer), writable: true });
-    },
-  };
+      if (!isDeepStrictEqual(rightsOf(viewer), rightsOf(this.session))) this.madeLoaders = null;
+      this.session = viewer;
+    }
+  }
   // Not copied: of a thousand subscriptions each would keep 1.6 KB of two dozen properties.
-  return Object.setPrototypeOf(own, services);
+  Object.setPrototypeOf(OperationContext.prototype, services);
+  return (session, kind, request) =>
+    new OperationContext(session, kind, request) as OperationContext & Services;
 }
 
 const rightsOf = ({ isAdmin, scopes, namespaceRoles, workspaceRoles }: Session) => ({

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Session } from '../../src/auth/session.ts';
-import { type Context, createContext } from '../../src/graphql/context.ts';
+import { type Context, createContexts } from '../../src/graphql/context.ts';
 import { renewRights } from '../../src/graphql/mutation-rights.ts';
 import type { Services } from '../../src/services.ts';
 import { sessionOf } from '../support/sessions.ts';
@@ -8,9 +8,19 @@ import { sessionOf } from '../support/sessions.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
+const create = createContexts({} as Services);
+
 /** A copy, as Apollo makes one for each operation. */
-const contextOf = (session: Session): Context => ({
-  ...createContext({} as Services, session, 'request', { requestId: 'r', address: null }),
+function contextOf(session: Session): Context {
+  const context = create(session, 'request', { requestId: 'r', address: null });
+  return Object.assign(Object.create(Object.getPrototypeOf(context)), context);
+}
+
+it('contexts have one shape: none has getters of its own, which would outlive it', () => {
+  const context = create(sessionOf(), 'request', { requestId: 'r', address: null });
+  expect(context.loaders).toBe(context.loaders);
+  const own = Object.values(Object.getOwnPropertyDescriptors(context));
+  expect(own.filter((property) => property.get !== undefined)).toEqual([]);
 });
 
 describe('before a mutation', () => {
