@@ -179,8 +179,11 @@ const KNOWN_IDS = new WeakMap<ReadonlyMap<string, Role>, Partial<Record<Role, re
 
 /** What is held as `least`, or as more. */
 function idsHeldAs(least: Role, roles: ReadonlyMap<string, Role>): readonly string[] {
-  const known = KNOWN_IDS.get(roles) ?? {};
-  KNOWN_IDS.set(roles, known);
+  let known = KNOWN_IDS.get(roles);
+  if (known === undefined) {
+    known = {};
+    KNOWN_IDS.set(roles, known);
+  }
   known[least] ??= [...roles].filter(([, held]) => RANK[held] >= RANK[least]).map(([id]) => id);
   return known[least];
 }

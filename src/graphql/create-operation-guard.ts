@@ -81,16 +81,16 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
       const cost = weight / WEIGHT_FOR_ONE;
       if (isSubscription) owed += weight / EVENT_WEIGHT_FOR_ONE;
       // The answer is there: who has not that much left is refused the next time.
-      else if (cost > paid + 1) spending.spend(viewer, Math.floor(cost - paid)).catch(() => undefined);
+      else if (cost > paid + 1) spending.owe(viewer, Math.floor(cost - paid));
       const isMutation = operation.operation === OperationTypeNode.MUTATION;
       return weight > MAX_WEIGHT ? answerTooLarge(isMutation) : null;
     };
     return {
-      async chargeEvent() {
+      chargeEvent() {
         owed += eventCost;
         const whole = Math.floor(owed);
         owed -= whole;
-        if (whole > 0) await spending.spend(viewer, whole);
+        if (whole > 0) spending.spend(viewer, whole);
       },
       weigh: (answer) => takeWeight(weightOf(answer)),
       takeWeight,
@@ -103,17 +103,17 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
     countRefused,
     charge: (session, cost) => spending.spend(viewerOf(session), cost),
     hold: (session) => running.start(viewerOf(session)),
-    async admit(asked) {
+    admit(asked) {
       const viewer = viewerOf(asked.session);
       let cost: OperationCost;
       try {
         cost = checkedCost(asked);
       } catch (error) {
-        await spending.spend(viewer, Math.max(REFUSED_OPERATION_COST, readingCost(asked.document)));
+        spending.spend(viewer, Math.max(REFUSED_OPERATION_COST, readingCost(asked.document)));
         throw error;
       }
       const paid = Math.max(cost.requested, readingCost(asked.document), LEAST_COST);
-      await spending.spend(viewer, paid);
+      spending.spend(viewer, paid);
       const run = running.start(viewer);
       return { cost, ...metered(asked, paid), [Symbol.dispose]: () => run[Symbol.dispose]() };
     },

@@ -115,14 +115,14 @@ const lazyLoaders = lazily<LoaderParts, Loaders>({
   image: ({ services, session, cache }) => byId((ids) => services.images.byIds(session, ids), cache),
   imageFor: ({ services, session, cache }) => {
     const loaders = new Map<string, DataLoader<string, ImageRow | null>>();
-    return async (selection, id) => {
-      const fields = [...selection.fields].join(' ');
+    return (selection, id) => {
+      const fields = namesOf(selection);
       let loader = loaders.get(fields);
       if (loader === undefined) {
         loader = byId((ids) => services.images.byIds(session, ids, selection), cache);
         loaders.set(fields, loader);
       }
-      return await loader.load(id);
+      return loader.load(id);
     };
   },
   imageByReference: ({ services, session, cache }) =>
@@ -154,6 +154,17 @@ export function createLoaders(
     return known;
   };
   return lazyLoaders({ services, session, cache, containers });
+}
+
+/** By the fields, of which a known document has the same set each time. */
+const NAMES = new WeakMap<ReadonlySet<string>, string>();
+
+function namesOf({ fields }: Selection): string {
+  const known = NAMES.get(fields);
+  if (known !== undefined) return known;
+  const names = [...fields].join(' ');
+  NAMES.set(fields, names);
+  return names;
 }
 
 function keyed<T>(

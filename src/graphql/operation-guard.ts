@@ -24,7 +24,7 @@ export interface AdmittedOperation extends Disposable {
    *
    * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
    */
-  chargeEvent(): Promise<void>;
+  chargeEvent(): void;
   /**
    * Weighs an answer before it is written out, and takes what it weighs above what was paid: how long texts are is not known
    * before. Where the viewer has less left, their next operation is refused, or the next event.
@@ -43,26 +43,26 @@ export interface OperationGuard<Session> {
    *
    * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds: the viewer has spent everything
    */
-  assertMayAsk(session: Session): Promise<void>;
+  assertMayAsk(session: Session): void;
   /**
    * Lets an operation in.
    *
    * @throws GraphQLError with the code BAD_USER_INPUT (variables nest too deep), FORBIDDEN (a mutation with a token that is for
    *   reading alone), QUERY_TOO_COSTLY, or RATE_LIMITED with `retryAfter` in seconds
    */
-  admit(asked: AskedOperation<Session>): Promise<AdmittedOperation>;
+  admit(asked: AskedOperation<Session>): AdmittedOperation;
   /**
    * Counts a document that was refused before it could be let in: reading it was work, too.
    *
    * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
    */
-  countRefused(session: Session): Promise<void>;
+  countRefused(session: Session): void;
   /**
    * Counts a request that is no operation, such as a download.
    *
    * @throws GraphQLError RATE_LIMITED with `retryAfter` in seconds
    */
-  charge(session: Session, cost: number): Promise<void>;
+  charge(session: Session, cost: number): void;
   /**
    * Takes one of the places that a viewer's running operations have, for a request that takes long, such as a download of a log
    * that is still written. Disposing of what comes back gives it back; more than once does no harm.

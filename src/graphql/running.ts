@@ -21,9 +21,13 @@ export class Running {
       throw rateLimited(message, { retryAfter: 1, limit: this.#limit });
     }
     this.#counts.set(viewer, before + 1);
-    const stack = new DisposableStack();
-    stack.defer(() => this.#end(viewer));
-    return stack;
+    let isRunning = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isRunning) this.#end(viewer);
+        isRunning = false;
+      },
+    };
   }
 
   #end(viewer: string): void {

@@ -28,7 +28,9 @@ interface FieldsBelow {
 const KNOWN = new WeakMap<readonly FieldNode[], FieldsBelow>();
 
 function fieldsBelow(parents: readonly FieldNode[], fragments: Fragments): FieldsBelow {
-  const found = KNOWN.get(parents) ?? findBelow(parents, fragments);
+  const known = KNOWN.get(parents);
+  if (known !== undefined) return known;
+  const found = findBelow(parents, fragments);
   KNOWN.set(parents, found);
   return found;
 }
@@ -41,8 +43,10 @@ function findBelow(parents: readonly FieldNode[], fragments: Fragments): FieldsB
     names: new Set(nodes.keys()),
     at(paths) {
       const key = paths.join(' ');
-      const nodesThere = () => paths.flatMap((path) => nodesAt(path.split('.'), nodes, fragments));
-      const below = deeper.get(key) ?? findBelow(nodesThere(), fragments);
+      const known = deeper.get(key);
+      if (known !== undefined) return known;
+      const there = paths.flatMap((path) => nodesAt(path.split('.'), nodes, fragments));
+      const below = findBelow(there, fragments);
       deeper.set(key, below);
       return below;
     },

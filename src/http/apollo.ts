@@ -20,7 +20,7 @@ import type { Exchange } from './exchange.ts';
 import { GuardedOperation } from './guarded-operation.ts';
 import { KnownQueries } from './known-queries.ts';
 import { createReadOperationBody } from './operation-body.ts';
-import { readOperationRequest } from './operation-request.ts';
+import { type OperationRequest, readOperationRequest } from './operation-request.ts';
 
 export interface GraphqlOverHttpParts<Session, Context extends object> extends EdgeParts<Session, Context> {
   /** What tells one viewer from another. */
@@ -80,20 +80,23 @@ export async function createGraphqlOverHttp<Session, Context extends object>(
   });
   await apollo.start();
 
+  async function read(exchange: Exchange<Session>, sender: Session): Promise<OperationRequest> {
+    try {
+      return await readOperationRequest(exchange, documents, () => readBody(exchange, sender));
+    } catch (error) {
+      guard.countRefused(sender);
+      throw error;
+    }
+  }
+
   return {
     async handle(exchange) {
       const { req, res, requestId, address } = exchange;
       // Before the body is read: strangers must not make us keep one.
       const sender = await exchange.session();
       const signedInAt = performance.now();
-      await guard.assertMayAsk(sender);
-      const read = () => readBody(exchange, sender);
-      const { search, body } = await readOperationRequest(exchange, documents, read).catch(
-        async (error: unknown) => {
-          await guard.countRefused(sender);
-          throw error;
-        },
-      );
+      guard.assertMayAsk(sender);
+      const { search, body } = await read(exchange, sender);
       const isOld = performance.now() - signedInAt > MAX_SIGN_IN_AGE_MS;
       const session = isOld ? await exchange.session() : sender;
       const format = (error: unknown) => formatError(error, { requestId });
@@ -151,10 +154,10 @@ function guardOperations(
       return {
         didResolveOperation: async ({ source, document, operation: definition, request: { variables } }) => {
           known.add(source, document);
-          if (definition) await operation.admit({ document, operation: definition, variables });
+          if (definition) operation.admit({ document, operation: definition, variables });
         },
         willSendResponse: async (request) => {
-          await operation.complete(request);
+          operation.complete(request);
           answerJsonClientsWith200(request);
         },
       };

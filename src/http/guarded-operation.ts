@@ -17,9 +17,8 @@ export class GuardedOperation<Session> implements Disposable {
   readonly #guard: OperationGuard<Session>;
   readonly #session: Session;
   readonly #formatError: ErrorFormatter;
-  #asked: Promise<void> | null = null;
   #admitted: AdmittedOperation | null = null;
-  #isRefused = false;
+  #refusal: { readonly error: unknown } | null = null;
 
   constructor(guard: OperationGuard<Session>, session: Session, formatError: ErrorFormatter) {
     this.#guard = guard;
@@ -32,17 +31,14 @@ export class GuardedOperation<Session> implements Disposable {
    *
    * @throws what the guard refuses it with, or BAD_REQUEST for a subscription
    */
-  admit(asked: Omit<AskedOperation<Session>, 'session'>): Promise<void> {
-    this.#asked ??= this.#admit(asked);
-    return this.#asked;
-  }
-
-  async #admit(asked: Omit<AskedOperation<Session>, 'session'>): Promise<void> {
+  admit(asked: Omit<AskedOperation<Session>, 'session'>): void {
+    if (this.#refusal !== null) throw this.#refusal.error;
+    if (this.#admitted !== null) return;
     if (asked.operation.operation === OperationTypeNode.SUBSCRIPTION) throw toTheSocket();
     try {
-      this.#admitted = await this.#guard.admit({ ...asked, session: this.#session });
+      this.#admitted = this.#guard.admit({ ...asked, session: this.#session });
     } catch (error) {
-      this.#isRefused = true;
+      this.#refusal = { error };
       throw error;
     }
   }
@@ -54,7 +50,7 @@ export class GuardedOperation<Session> implements Disposable {
   }
 
   /** Says in the answer what the operation cost, or gives a refusal its status. */
-  async complete({ response }: GraphQLRequestContext<object>): Promise<void> {
+  complete({ response }: GraphQLRequestContext<object>): void {
     if (response.body?.kind !== 'single') return;
     const { singleResult } = response.body;
     if (this.#admitted) {
@@ -62,9 +58,9 @@ export class GuardedOperation<Session> implements Disposable {
       return;
     }
     const errors = singleResult.errors ?? [];
-    singleResult.errors = this.#isRefused ? errors : await this.#countRefused(errors);
+    singleResult.errors = this.#refusal ? errors : this.#countRefused(errors);
     const [error] = singleResult.errors;
-    if (!error || !(this.#isRefused || error.extensions?.['code'] === 'RATE_LIMITED')) return;
+    if (!error || !(this.#refusal || error.extensions?.['code'] === 'RATE_LIMITED')) return;
     const { status, headers } = refusalOf(error, () => error);
     response.http.status = status;
     for (const [name, value] of Object.entries(headers)) response.http.headers.set(name, String(value));
@@ -82,9 +78,9 @@ export class GuardedOperation<Session> implements Disposable {
   }
 
   /** `errors`, or that there were too many of them. */
-  async #countRefused(errors: Errors): Promise<Errors> {
+  #countRefused(errors: Errors): Errors {
     try {
-      await this.#guard.countRefused(this.#session);
+      this.#guard.countRefused(this.#session);
       return errors;
     } catch (error) {
       return [this.#formatError(error)];

@@ -97,14 +97,6 @@ export async function startHttpServer<Session, Context extends object>(
     ...(parts.graphiqlDir === null ? [] : await graphiqlRoutes(parts.graphiqlDir)),
   ]);
 
-  async function authenticated(token: string | null, address: string | null): Promise<Session> {
-    const session = await signIn(token, address);
-    if (session !== null) return session;
-    throw token === null
-      ? new UnauthenticatedError()
-      : new UnauthenticatedError('The token is not valid: it is unknown, or it has expired or was revoked.');
-  }
-
   async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestId = requestIdOf(req);
     const address = addressOf(req);
@@ -122,9 +114,10 @@ export async function startHttpServer<Session, Context extends object>(
       if (!url) throw new HttpError(400, 'BAD_REQUEST', 'The address is not valid.');
       const { handler, params, cost } = route(req.method ?? 'GET', url);
       const session = async () => {
-        const viewer = await authenticated(token, address);
+        const viewer = await signIn(token, address);
+        if (viewer === null) throw unauthenticated(token);
         if (cost > 0) {
-          await parts.guard.charge(viewer, cost);
+          parts.guard.charge(viewer, cost);
           held.use(parts.guard.hold(viewer));
         }
         return viewer;
@@ -145,12 +138,12 @@ export async function startHttpServer<Session, Context extends object>(
   }
 
   function onRequest(req: IncomingMessage, res: ServerResponse): void {
-    const answered = answer(req, res)
-      .catch((error: unknown) => {
-        log.error({ err: error }, 'a response could not be sent');
-        res.destroy();
-      })
-      .finally(() => underWay.delete(answered));
+    const ended = () => void underWay.delete(answered);
+    const answered = answer(req, res).then(ended, (error: unknown) => {
+      ended();
+      log.error({ err: error }, 'a response could not be sent');
+      res.destroy();
+    });
     underWay.add(answered);
   }
 
@@ -196,6 +189,12 @@ export async function startHttpServer<Session, Context extends object>(
       await overHttp.stop();
     },
   };
+}
+
+function unauthenticated(token: string | null): UnauthenticatedError {
+  return token === null
+    ? new UnauthenticatedError()
+    : new UnauthenticatedError('The token is not valid: it is unknown, or it has expired or was revoked.');
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

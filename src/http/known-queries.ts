@@ -50,11 +50,11 @@ export class KnownQueries {
     const { query, operationName, variables } = body;
     const known = this.#documents.operationOf(query, operationName);
     if (known?.operation.operation !== OperationTypeNode.QUERY) return false;
-    const isAdmitted = await operation.admit({ ...known, variables }).then(
-      () => true,
-      () => false,
-    );
-    if (!isAdmitted) return false;
+    try {
+      operation.admit({ ...known, variables });
+    } catch {
+      return false;
+    }
     const result = await this.#execute({ ...known, variableValues: variables, contextValue });
     // Its variables are not what they should be.
     if (result.data === undefined) return false;

@@ -46,7 +46,7 @@ export async function subscribe(
 
   /** @returns `null` where the answer is on its way already */
   async function answer(event: unknown): Promise<ExecutionResult | null> {
-    await admitted.chargeEvent();
+    admitted.chargeEvent();
     const toAll = await answerToAll(event);
     const result = toAll === null ? await executeEvent({ ...planned, rootValue: event }) : null;
     const tooLarge: GraphQLError | null =

@@ -60,17 +60,17 @@ export function createAdmission<Session, Context extends object>({
     payload: SubscribePayload,
     request: RequestFacts,
   ): Promise<SocketOperation> => {
-    await guard.assertMayAsk(session);
+    guard.assertMayAsk(session);
     let found: ReturnType<typeof find>;
     try {
       found = find(payload);
     } catch (error) {
-      await guard.countRefused(session);
+      guard.countRefused(session);
       throw error;
     }
     const { document, operation } = found;
     const { operationName, variables } = payload;
-    const admitted = await guard.admit({ session, document, operation, variables });
+    const admitted = guard.admit({ session, document, operation, variables });
     try {
       const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
       const contextValue = await createContext(session, isSubscription ? 'subscription' : 'request', request);

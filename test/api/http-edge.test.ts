@@ -248,10 +248,10 @@ describe('a request without a valid token', () => {
   });
 
   it('is told which scope it takes where its token is good, but not for that', async () => {
-    const refuse = async () => {
+    const refuse = () => {
       throw new ForbiddenError('This takes a token with the scope WRITE.', { requiredScope: 'WRITE' });
     };
-    const nothing = async () => {};
+    const nothing = () => {};
     await using server = await startEdgeServer({
       guard: {
         assertMayAsk: nothing,

@@ -109,13 +109,13 @@ describe('the guard', () => {
   function counting() {
     const counts = { running: 0, admitted: 0, refused: 0 };
     const guard: OperationGuard<EdgeSession> = {
-      assertMayAsk: async () => {},
-      countRefused: async () => {
+      assertMayAsk: () => {},
+      countRefused: () => {
         counts.refused += 1;
       },
-      charge: async () => {},
+      charge: () => {},
       hold: () => new DisposableStack(),
-      admit: async () => {
+      admit: () => {
         counts.admitted += 1;
         counts.running += 1;
         const ended = new DisposableStack();
@@ -124,7 +124,7 @@ describe('the guard', () => {
         });
         return {
           cost: { requested: 7, limit: 100 },
-          chargeEvent: async () => {},
+          chargeEvent: () => {},
           weigh: () => null,
           takeWeight: () => null,
           [Symbol.dispose]: () => ended.dispose(),
@@ -190,7 +190,7 @@ describe('the guard', () => {
     await using server = await startEdgeServer({
       guard: {
         ...guard,
-        admit: async () => {
+        admit: () => {
           throw spent;
         },
       },

@@ -37,16 +37,16 @@ export interface EdgeBody {
 
 /** Lets everything in, for nothing. */
 const PERMISSIVE: OperationGuard<EdgeSession> = {
-  admit: async () => ({
+  admit: () => ({
     cost: { requested: 0, limit: 10_000 },
-    chargeEvent: async () => {},
+    chargeEvent: () => {},
     weigh: () => null,
     takeWeight: () => null,
     [Symbol.dispose]: () => {},
   }),
-  assertMayAsk: async () => {},
-  countRefused: async () => {},
-  charge: async () => {},
+  assertMayAsk: () => {},
+  countRefused: () => {},
+  charge: () => {},
   hold: () => new DisposableStack(),
 };
 
