@@ -1,6 +1,7 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import { readPage } from '../db/keyset-page.ts';
 import type { KeysetOrder } from '../db/keyset-query.ts';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 import type { Db } from '../db/tables.ts';
 import type { AuditResult } from '../shared/enums.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
@@ -31,29 +32,32 @@ export interface AuditCriteria {
 }
 
 const ORDER: KeysetOrder = {
-  by: sql`event.at`,
-  id: sql`event.id`,
+  by: plainSql`event.at`,
+  id: plainSql`event.id`,
   type: 'timestamptz',
   direction: 'DESC',
 };
 
-function matching(criteria: AuditCriteria): RawBuilder<boolean> {
+function matching(criteria: AuditCriteria): PlainSql<boolean> {
   const { userName, action, result, objectId, requestId, address, since, until } = criteria;
-  const conditions: RawBuilder<unknown>[] = [];
-  if (userName) conditions.push(sql`event.user_id = (select id from user_account where name = ${userName})`);
-  if (action) conditions.push(sql`event.action = ${action}`);
-  if (result) conditions.push(sql`outcome.result = any(${[...result]}::text[])`);
+  const conditions: PlainSql<unknown>[] = [];
+  if (userName)
+    conditions.push(plainSql`event.user_id = (select id from user_account where name = ${userName})`);
+  if (action) conditions.push(plainSql`event.action = ${action}`);
+  if (result) conditions.push(plainSql`outcome.result = any(${[...result]}::text[])`);
   if (objectId) {
     // A union, because no index serves a condition on either of two tables.
-    conditions.push(sql`event.id in (
+    conditions.push(plainSql`event.id in (
       select id from audit_event where input_ids @> array[${objectId}]::text[]
       union select event_id from audit_outcome where object_ids @> array[${objectId}]::text[])`);
   }
-  if (requestId) conditions.push(sql`event.request_id = ${requestId}`);
-  if (address) conditions.push(sql`event.address = ${address}`);
-  if (since) conditions.push(sql`event.at >= ${since}`);
-  if (until) conditions.push(sql`event.at < ${until}`);
-  return conditions.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
+  if (requestId) conditions.push(plainSql`event.request_id = ${requestId}`);
+  if (address) conditions.push(plainSql`event.address = ${address}`);
+  if (since) conditions.push(plainSql`event.at >= ${since}`);
+  if (until) conditions.push(plainSql`event.at < ${until}`);
+  return conditions.length === 0
+    ? plainSql<boolean>`true`
+    : plainSql<boolean>`${plainSql.join(conditions, plainSql` and `)}`;
 }
 
 const eventsOf = (db: Db) =>

@@ -1,5 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 import type { Read } from '../db/read-connections.ts';
 import { BatchedLookUps } from '../shared/batched-look-ups.ts';
 import type { Role } from '../shared/enums.ts';
@@ -76,7 +76,7 @@ export function createAuthenticate(
   const operators = lookUpOwners<SessionRow>(
     read,
     (names) =>
-      sql`select name as key, id, name, true as "isAdmin" from user_account where name = any(${names})`,
+      plainSql`select name as key, id, name, true as "isAdmin" from user_account where name = any(${names})`,
   );
   const operatorSession = async (renew: Session['renew']) => {
     const row = await operators.find(ADMIN_NAME);
@@ -86,7 +86,7 @@ export function createAuthenticate(
   const users = lookUpOwners<SessionRow>(
     read,
     (ids) =>
-      sql`select id::text as key, id, name, is_admin as "isAdmin" from user_account
+      plainSql`select id::text as key, id, name, is_admin as "isAdmin" from user_account
           where id = any(${ids}::uuid[]) and deactivated_at is null`,
   );
   const jwtSession = async (token: string, { verify, userOf }: JwtSignIn, renew: Session['renew']) => {
@@ -101,7 +101,7 @@ export function createAuthenticate(
   const accessTokens = lookUpOwners<AccessTokenRow>(
     read,
     (hashes) =>
-      sql`select t.hash as key, u.id, u.name, u.is_admin as "isAdmin", t.id as "tokenId", t.name as "tokenName",
+      plainSql`select t.hash as key, u.id, u.name, u.is_admin as "isAdmin", t.id as "tokenId", t.name as "tokenName",
             t.can_write as "canWrite", to_json(t.expires_at) as "expiresAt"
           from access_token t join user_account u on u.id = t.user_id
           where t.hash = any(${hashes}) and t.revoked_at is null
@@ -116,13 +116,14 @@ export function createAuthenticate(
     return sessionOf(row, row.canWrite ? ['READ', 'WRITE'] : ['READ'], credential, renew);
   };
 
-  const authenticate: Authenticate = async (token, known) => {
-    if (token === null || token === '') return null;
+  const nobody = Promise.resolve(null);
+  const authenticate: Authenticate = (token, known) => {
+    if (token === null || token === '') return nobody;
     const renew = () => renewals(token);
     const hash = known ?? hashAccessToken(token);
-    if (hash === adminTokenHash) return await operatorSession(renew);
-    if (jwt !== null && JWT.test(token)) return await jwtSession(token, jwt, renew);
-    return hasAccessTokenForm(token) ? await accessTokenSession(hash, renew) : null;
+    if (hash === adminTokenHash) return operatorSession(renew);
+    if (jwt !== null && JWT.test(token)) return jwtSession(token, jwt, renew);
+    return hasAccessTokenForm(token) ? accessTokenSession(hash, renew) : nobody;
   };
   const renewals = createRenewals(authenticate);
   return authenticate;
@@ -131,10 +132,10 @@ export function createAuthenticate(
 /** Looks up users with their roles, by what `select` gives as their `key`. */
 function lookUpOwners<Row extends SessionRow>(
   read: Read,
-  select: (keys: readonly string[]) => RawBuilder<unknown>,
+  select: (keys: readonly string[]) => PlainSql<unknown>,
 ): BatchedLookUps<Row> {
   return new BatchedLookUps(async (keys) => {
-    const rows = await read(sql<Row>`
+    const rows = await read(plainSql<Row>`
       with owner as (${select(keys)})
       select o.*,
         coalesce((select json_object_agg(namespace_id, role) from namespace_member where user_id = o.id), '{}')::text

@@ -1,7 +1,8 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { type Parents, readPage, readPages } from '../db/keyset-page.ts';
 import type { KeysetOrder } from '../db/keyset-query.ts';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 import type { Db } from '../db/tables.ts';
 import { ofReadableScopes } from '../scope/readable-scopes.ts';
 import type { ImageBuildKind, ImageBuildStatus } from '../shared/enums.ts';
@@ -109,35 +110,39 @@ export interface BuildSorting {
 }
 
 /** The rows that a viewer may read, as a condition on the table `build`: the one place that says so. */
-export const readableBuilds = (session: Session): RawBuilder<boolean> => ofReadableScopes(session, 'build');
+export const readableBuilds = (session: Session): PlainSql<boolean> => ofReadableScopes(session, 'build');
 
-function matching(criteria: BuildCriteria): RawBuilder<boolean> {
-  const conditions: RawBuilder<unknown>[] = [];
-  if (criteria.workspaceUid) conditions.push(sql`build.workspace_id = ${criteria.workspaceUid}`);
+function matching(criteria: BuildCriteria): PlainSql<boolean> {
+  const conditions: PlainSql<unknown>[] = [];
+  if (criteria.workspaceUid) conditions.push(plainSql`build.workspace_id = ${criteria.workspaceUid}`);
   if (criteria.namespace) {
-    conditions.push(sql`build.namespace_id = (select id from namespace where name = ${criteria.namespace})`);
+    conditions.push(
+      plainSql`build.namespace_id = (select id from namespace where name = ${criteria.namespace})`,
+    );
   }
-  if (criteria.imageUid) conditions.push(sql`build.image_id = ${criteria.imageUid}`);
+  if (criteria.imageUid) conditions.push(plainSql`build.image_id = ${criteria.imageUid}`);
   if (criteria.kind) conditions.push(among('kind', criteria.kind));
   if (criteria.status) conditions.push(among('status', criteria.status));
-  if (criteria.createdAfter) conditions.push(sql`build.created_at > ${criteria.createdAfter}`);
-  if (criteria.createdBefore) conditions.push(sql`build.created_at < ${criteria.createdBefore}`);
-  return conditions.length === 0 ? sql<boolean>`true` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
+  if (criteria.createdAfter) conditions.push(plainSql`build.created_at > ${criteria.createdAfter}`);
+  if (criteria.createdBefore) conditions.push(plainSql`build.created_at < ${criteria.createdBefore}`);
+  return conditions.length === 0
+    ? plainSql<boolean>`true`
+    : plainSql<boolean>`${plainSql.join(conditions, plainSql` and `)}`;
 }
 
 /** A single value by `=`: an index is read in its own order only for that. */
-function among(column: 'kind' | 'status', values: readonly string[]): RawBuilder<boolean> {
+function among(column: 'kind' | 'status', values: readonly string[]): PlainSql<boolean> {
   const [only, ...others] = new Set(values);
-  const of = sql.ref(`build.${column}`);
+  const of = plainSql.raw(`build.${column}`);
   return only !== undefined && others.length === 0
-    ? sql<boolean>`${of} = ${only}`
-    : sql<boolean>`${of} = any(${[...values]}::text[])`;
+    ? plainSql<boolean>`${of} = ${only}`
+    : plainSql<boolean>`${of} = any(${[...values]}::text[])`;
 }
 
 function listOf(db: Db, session: Session, criteria: BuildCriteria, { field, direction }: BuildSorting) {
   const order: KeysetOrder = {
-    by: sql`build.created_at`,
-    id: sql`build.id`,
+    by: plainSql`build.created_at`,
+    id: plainSql`build.id`,
     type: 'timestamptz',
     direction,
   };

@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
 import { columnsOf } from '../db/columns.ts';
+import { plainSql } from '../db/plain-sql.ts';
 import type { ImageJoin } from '../image/image-join.ts';
 import type { Selection } from '../shared/selection.ts';
 import { buildColumns, readableBuilds } from './build.reads.ts';
@@ -13,7 +13,7 @@ export const latestBuildJoin: ImageJoin = {
     const columns = buildColumns(builds.of('nodes'));
     return {
       columns,
-      rows: sql`select ${columnsOf('build', columns)} from image_build build
+      rows: plainSql`select ${columnsOf('build', columns)} from image_build build
         where build.image_id = page.id and ${readableBuilds(session)}
         order by build.created_at desc, build.id desc limit 1`,
     };

@@ -1,4 +1,4 @@
-import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
+import { type Expression, type SelectQueryBuilder, sql } from 'kysely';
 import {
   once,
   type Page,
@@ -52,7 +52,7 @@ export function readPage<DB, TB extends keyof DB, Row>(
 export function readPages<DB, TB extends keyof DB, Row>(
   db: Db,
   list: KeysetList<DB, TB, Row>,
-  belongs: RawBuilder<boolean>,
+  belongs: Expression<boolean>,
   parentIds: readonly string[],
   args: PageArgs,
 ): ReadonlyMap<string, Page<Row>> {

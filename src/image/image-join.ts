@@ -1,5 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 import type { Selection } from '../shared/selection.ts';
 import type { ImageRow } from './image.reads.ts';
 
@@ -24,7 +24,7 @@ export interface JoinedRows {
   /** Under the names of properties, an `id` that is never null the first of them. */
   readonly columns: readonly string[];
   /** A select of these columns for the image `page`, of at most one row that the viewer may see. */
-  readonly rows: RawBuilder<unknown>;
+  readonly rows: PlainSql<unknown>;
 }
 
 /** The value of the join's field, as it was read with the image; `undefined` where it was not. */
@@ -35,7 +35,7 @@ export function joinedTo(image: ImageRow, { field }: ImageJoin): unknown {
 /** One of the {@link ImageJoin}s that a page is asked for. */
 interface Part {
   readonly join: ImageJoin;
-  readonly rows: RawBuilder<unknown>;
+  readonly rows: PlainSql<unknown>;
   /** Each with its name in the statement's rows. */
   readonly columns: readonly (readonly [column: string, name: string])[];
 }
@@ -54,19 +54,19 @@ export class Joined {
   }
 
   /** What a statement selects of the joined rows, after what it selects of the page's. */
-  get columns(): RawBuilder<unknown> {
+  get columns(): PlainSql<unknown> {
     const columns = this.#parts.flatMap(({ join: { field }, columns }) =>
       columns.map(([column, name]) => `, "${field}"."${column}" as "${name}"`),
     );
-    return sql.raw(columns.join(''));
+    return plainSql.raw(columns.join(''));
   }
 
   /** Joins them to the `page` of a statement. */
-  get tables(): RawBuilder<unknown> {
+  get tables(): PlainSql<unknown> {
     const tables = this.#parts.map(
-      ({ join, rows }) => sql` left join lateral (${rows}) ${sql.id(join.field)} on true`,
+      ({ join, rows }) => plainSql` left join lateral (${rows}) "${plainSql.raw(join.field)}" on true`,
     );
-    return tables.length === 0 ? sql`` : sql.join(tables, sql``);
+    return plainSql.join(tables, plainSql``);
   }
 
   /** The image of a statement's row, with what was joined to it. */

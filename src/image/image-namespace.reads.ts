@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
 import { columnsOf } from '../db/columns.ts';
+import { plainSql } from '../db/plain-sql.ts';
 import { SCOPE_COLUMNS } from '../scope/scope.service.ts';
 import { columnsFor } from '../shared/selection.ts';
 import type { ImageJoin } from './image-join.ts';
@@ -14,7 +14,7 @@ export const namespaceJoin: ImageJoin = {
     const columns = namespaceColumns(image.of('namespace'));
     return {
       columns,
-      rows: sql`select ${columnsOf('namespace', columns)} from namespace where namespace.id = page."namespaceId"`,
+      rows: plainSql`select ${columnsOf('namespace', columns)} from namespace where namespace.id = page."namespaceId"`,
     };
   },
   valueOf: (namespace) => namespace ?? undefined,

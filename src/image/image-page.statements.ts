@@ -1,7 +1,7 @@
-import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { columnsOf } from '../db/columns.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 import type { Window } from '../shared/keyset.ts';
 import type { Selection } from '../shared/selection.ts';
 import { wantedImages } from './filter/image-filter.reads.ts';
@@ -17,7 +17,7 @@ import {
 import { type ImageJoin, Joined } from './image-join.ts';
 
 /** How far along its index a page is looked for at first, in images: 2 ms. */
-const NEAR = 2000;
+const NEAR_LIMIT = plainSql.raw('2000');
 
 /**
  * The sizes of pages that are read; of one that is larger than asked for, the rest is left out. Each size makes statements of its own,
@@ -27,9 +27,9 @@ const SIZES = [1, 5, 10, 20, 30, 50, 100] as const;
 
 /** By what the rows of each are in their place. */
 const PLACES = {
-  image: { by: sql`image.place`, id: sql`image.id` },
-  found: { by: sql`found.place`, id: sql`found.id` },
-  page: { by: sql`page.place`, id: sql`page.id` },
+  image: { by: plainSql`image.place`, id: plainSql`image.id` },
+  found: { by: plainSql`found.place`, id: plainSql`found.id` },
+  page: { by: plainSql`page.place`, id: plainSql`page.id` },
 } as const;
 
 type Counted = ImageRow & { readonly total: number };
@@ -40,8 +40,8 @@ export class ImagePageStatements {
   readonly hasRows: boolean;
   readonly #order: KeysetOrder;
   readonly #window: Window;
-  readonly #wanted: RawBuilder<unknown>;
-  readonly #inNamespace: RawBuilder<unknown>;
+  readonly #wanted: PlainSql<unknown>;
+  readonly #inNamespace: PlainSql<unknown>;
   readonly #columns: readonly string[];
   readonly #joined: Joined;
 
@@ -61,36 +61,36 @@ export class ImagePageStatements {
     this.#window = page.window;
     this.#wanted = wantedImages(session, page.criteria);
     const { namespaceUid } = page.criteria;
-    this.#inNamespace = namespaceUid ? sql` and image.namespace_id = ${namespaceUid}` : sql``;
+    this.#inNamespace = namespaceUid ? plainSql` and image.namespace_id = ${namespaceUid}` : plainSql``;
     const [columns, sortedBy] = [imageColumns(image), SORTED_BY[sorting.field]];
     this.#columns = hasCursors && !columns.includes(sortedBy) ? [...columns, sortedBy] : columns;
     this.#joined = new Joined(page.joins, session, image);
   }
 
   /** Goes through the images in their order, or looks up those that are wanted: as PostgreSQL finds best. */
-  page(): RawBuilder<ImageRow> {
-    return this.#rowsOf(sql`(${this.#pageFrom(this.#placed())}) page`);
+  page(): PlainSql<ImageRow> {
+    return this.#rowsOf(plainSql`(${this.#pageFrom(this.#placed())}) page`);
   }
 
-  /** Goes through the images in their order, those of the namespace that is asked for, {@link NEAR} of them at the most. */
-  nearPage(): RawBuilder<ImageRow> {
-    const near = sql`${this.#placed()}${this.#inNamespace} order by ${keysetOrder(this.#order, this.#window)} limit ${sql.lit(NEAR)}`;
-    return this.#rowsOf(sql`(${this.#pageFrom(near)}) page`);
+  /** Goes through the images in their order, those of the namespace that is asked for, {@link NEAR_LIMIT} of them at the most. */
+  nearPage(): PlainSql<ImageRow> {
+    const near = plainSql`${this.#placed()}${this.#inNamespace} order by ${keysetOrder(this.#order, this.#window)} limit ${NEAR_LIMIT}`;
+    return this.#rowsOf(plainSql`(${this.#pageFrom(near)}) page`);
   }
 
   /** Looks up all that are wanted, and sorts them. */
-  foundPage(): RawBuilder<ImageRow> {
-    return sql`${this.#withFound()} ${this.#rowsOf(sql`(${this.#pageOfFound()}) page`)}`;
+  foundPage(): PlainSql<ImageRow> {
+    return plainSql`${this.#withFound()} ${this.#rowsOf(plainSql`(${this.#pageOfFound()}) page`)}`;
   }
 
   /** The same with their number in every row, in a row without an image where the page has none: see {@link takeCounted}. */
-  countedPage(): RawBuilder<Counted> {
-    const counted = sql`(select count(*) as total from found) counted left join lateral (${this.#pageOfFound()}) page on true`;
-    return sql`${this.#withFound()} ${this.#rowsOf(counted, sql`, counted.total`)}`;
+  countedPage(): PlainSql<Counted> {
+    const counted = plainSql`(select count(*) as total from found) counted left join lateral (${this.#pageOfFound()}) page on true`;
+    return plainSql`${this.#withFound()} ${this.#rowsOf(counted, plainSql`, counted.total`)}`;
   }
 
-  count(): RawBuilder<{ count: number }> {
-    return sql`select count(*) from image where ${this.#wanted}`;
+  count(): PlainSql<{ count: number }> {
+    return plainSql`select count(*) from image where ${this.#wanted}`;
   }
 
   /** The images of a statement's rows. */
@@ -103,44 +103,44 @@ export class ImagePageStatements {
   }
 
   /** Of those beyond the window's cursors. */
-  #placed(): RawBuilder<unknown> {
+  #placed(): PlainSql<unknown> {
     const { by } = this.#order;
-    return sql`select image.*, ${by} as place from image where ${keysetCondition(this.#order, this.#window)}`;
+    return plainSql`select image.*, ${by} as place from image where ${keysetCondition(this.#order, this.#window)}`;
   }
 
-  #pageFrom(placed: RawBuilder<unknown>): RawBuilder<unknown> {
-    return sql`select ${this.#imageColumns}, image.place from (${placed}) image where ${this.#wanted}
+  #pageFrom(placed: PlainSql<unknown>): PlainSql<unknown> {
+    return plainSql`select ${this.#imageColumns}, image.place from (${placed}) image where ${this.#wanted}
       order by ${this.#orderOf('image')} limit ${this.#size}`;
   }
 
-  #withFound(): RawBuilder<unknown> {
-    return sql`with found as materialized (
+  #withFound(): PlainSql<unknown> {
+    return plainSql`with found as materialized (
       select image.id, ${this.#order.by} as place from image where ${this.#wanted})`;
   }
 
-  #pageOfFound(): RawBuilder<unknown> {
+  #pageOfFound(): PlainSql<unknown> {
     const order = { ...this.#order, ...PLACES.found };
-    return sql`select ${this.#imageColumns}, found.place from (
+    return plainSql`select ${this.#imageColumns}, found.place from (
         select * from found where ${keysetCondition(order, this.#window)}
         order by ${this.#orderOf('found')} limit ${this.#size}) found join image on image.id = found.id`;
   }
 
-  #rowsOf<Row = ImageRow>(page: RawBuilder<unknown>, more: RawBuilder<unknown> = sql``): RawBuilder<Row> {
-    const shown = sql.raw(this.#columns.map((column) => `page."${column}"`).join(', '));
-    return sql<Row>`select ${shown}${this.#joined.columns}${more} from ${page}${this.#joined.tables}
+  #rowsOf<Row = ImageRow>(page: PlainSql<unknown>, more: PlainSql<unknown> = plainSql``): PlainSql<Row> {
+    const shown = plainSql.raw(this.#columns.map((column) => `page."${column}"`).join(', '));
+    return plainSql<Row>`select ${shown}${this.#joined.columns}${more} from ${page}${this.#joined.tables}
       order by ${this.#orderOf('page')}`;
   }
 
-  #orderOf(table: keyof typeof PLACES): RawBuilder<unknown> {
+  #orderOf(table: keyof typeof PLACES): PlainSql<unknown> {
     return keysetOrder({ ...this.#order, ...PLACES[table] }, this.#window);
   }
 
-  get #imageColumns(): RawBuilder<unknown> {
+  get #imageColumns(): PlainSql<unknown> {
     return columnsOf('image', this.#columns, COLUMN_NAMES);
   }
 
-  get #size(): RawBuilder<unknown> {
+  get #size(): PlainSql<unknown> {
     const { limit } = this.#window;
-    return sql.lit((SIZES.find((size) => size >= limit) ?? limit) + 1);
+    return plainSql.raw(String((SIZES.find((size) => size >= limit) ?? limit) + 1));
   }
 }

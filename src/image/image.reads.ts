@@ -1,8 +1,8 @@
-import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
 import { columnsOf } from '../db/columns.ts';
 import { type Parents, readPages } from '../db/keyset-page.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 import type { Reads } from '../db/read-connections.ts';
 import type { Db } from '../db/tables.ts';
 import type { Page, PageArgs, Place } from '../shared/keyset.ts';
@@ -94,19 +94,19 @@ export interface ImageSorting {
 
 /** When an image belongs to one of `parent.id`. */
 const BELONGS = {
-  namespaceId: sql<boolean>`image.namespace_id = parent.id`,
-  workspaceId: sql<boolean>`image.workspace_id = parent.id`,
-  sourceNotebookId: sql<boolean>`image.source_notebook_id = parent.id`,
-  dependsOn: sql<boolean>`${liveImages()} and ${dependingOn(sql`parent.id`)}`,
-} as const satisfies Record<ImageParent, RawBuilder<boolean>>;
+  namespaceId: plainSql<boolean>`image.namespace_id = parent.id`,
+  workspaceId: plainSql<boolean>`image.workspace_id = parent.id`,
+  sourceNotebookId: plainSql<boolean>`image.source_notebook_id = parent.id`,
+  dependsOn: plainSql<boolean>`${liveImages()} and ${dependingOn(plainSql`parent.id`)}`,
+} as const satisfies Record<ImageParent, PlainSql<boolean>>;
 
 export const ORDERS = {
-  CREATED_AT: { by: sql`image.created_at`, type: 'timestamptz' },
-  UPDATED_AT: { by: sql`image.updated_at`, type: 'timestamptz' },
+  CREATED_AT: { by: plainSql`image.created_at`, type: 'timestamptz' },
+  UPDATED_AT: { by: plainSql`image.updated_at`, type: 'timestamptz' },
   // As the index has it: the same order on every server.
-  NAME: { by: sql`image.name collate "C"`, type: 'text' },
+  NAME: { by: plainSql`image.name collate "C"`, type: 'text' },
   // What has no size yet counts as the smallest.
-  SIZE: { by: sql`coalesce(image.size_bytes, -1)::float8`, type: 'float8' },
+  SIZE: { by: plainSql`coalesce(image.size_bytes, -1)::float8`, type: 'float8' },
 } as const satisfies Record<ImageOrderField, Pick<KeysetOrder, 'by' | 'type'>>;
 
 /** The column behind each order. */
@@ -135,7 +135,7 @@ function listOf(db: Db, session: Session, criteria: ImageCriteria, { field, dire
     name: `images ${field} ${direction}`,
     alias: 'image',
     rows: db.selectFrom('Image as image').select(COLUMNS).where(wantedImages(session, criteria)),
-    order: { ...ORDERS[field], id: sql`image.id`, direction },
+    order: { ...ORDERS[field], id: plainSql`image.id`, direction },
     placeOf: (row: ImageRow) => placeOf(row, field),
   };
 }
@@ -154,13 +154,13 @@ export function pagesOfImages(
 }
 
 /** Columns of the images of these ids that the viewer may read, deleted ones among them. */
-export async function readImages(
+export function readImages(
   reads: Reads,
   session: Session,
   ids: readonly string[],
   columns: readonly Column[] = COLUMNS,
 ): Promise<readonly ImageRow[]> {
-  return await reads.short(sql<ImageRow>`select ${columnsOf('image', columns, COLUMN_NAMES)} from image
+  return reads.short(plainSql<ImageRow>`select ${columnsOf('image', columns, COLUMN_NAMES)} from image
     where image.id = any(${[...ids]}::uuid[]) and ${readableImages(session)}`);
 }
 
@@ -170,7 +170,7 @@ export async function imagesByIds(db: Db, session: Session, ids: readonly string
     .selectFrom('Image as image')
     .select(COLUMNS)
     .where(readableImages(session))
-    .where(sql<boolean>`image.id = any(${[...ids]}::uuid[])`)
+    .where(plainSql<boolean>`image.id = any(${[...ids]}::uuid[])`)
     .execute();
 }
 
@@ -185,7 +185,7 @@ export async function imageByName(
     .select(COLUMNS)
     .where(readableImages(session))
     .where(liveImages())
-    .where(sql<boolean>`image.namespace_id = (select id from namespace where name = ${name.namespace})
+    .where(plainSql<boolean>`image.namespace_id = (select id from namespace where name = ${name.namespace})
       and image.name = ${name.name} and image.tag = ${name.tag}`)
     .executeTakeFirst();
   return row ?? null;
@@ -207,7 +207,7 @@ export async function imagesByDigest(
     .select(COLUMNS)
     .where(readableImages(session))
     .where(
-      sql<boolean>`image.repository = any(${[...repositories]}::text[]) and image.digest = any(${[...digests]}::text[])`,
+      plainSql<boolean>`image.repository = any(${[...repositories]}::text[]) and image.digest = any(${[...digests]}::text[])`,
     )
     .orderBy('image.registryHost')
     .orderBy('image.repository')
@@ -234,7 +234,7 @@ export async function exportedImages(
   const window = { limit, backward: false, after: after && placeOf(after), before: null };
   return await rows
     .where(liveImages())
-    .where(sql<boolean>`image.status in ('ACTIVE', 'ERROR')`)
+    .where(plainSql<boolean>`image.status in ('ACTIVE', 'ERROR')`)
     .where(keysetCondition(order, window))
     .orderBy(keysetOrder(order, window))
     .limit(limit)

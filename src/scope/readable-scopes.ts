@@ -1,5 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../auth/session.ts';
+import { type PlainSql, plainSql } from '../db/plain-sql.ts';
 
 // What belongs to a namespace and to a workspace is seen by the members of either. It takes a role that holds now: who made
 // something and has left both since sees no more of it.
@@ -9,19 +9,22 @@ import type { Session } from '../auth/session.ts';
  *
  * @param table with the columns `namespace_id` and `workspace_id`, under the name that the statement gives it
  */
-export function ofReadableScopes(session: Session, table: string): RawBuilder<boolean> {
+export function ofReadableScopes(session: Session, table: string): PlainSql<boolean> {
   const [namespaces, workspaces] = [session.allowedOn('namespace:read'), session.allowedOn('workspace:read')];
-  if (namespaces === null || workspaces === null) return sql<boolean>`true`;
+  if (namespaces === null || workspaces === null) return plainSql<boolean>`true`;
+  const of = plainSql.raw(table);
   const conditions = [
-    ...among(sql.ref(`${table}.namespace_id`), namespaces),
-    ...among(sql.ref(`${table}.workspace_id`), workspaces),
+    ...among(plainSql`${of}.namespace_id`, namespaces),
+    ...among(plainSql`${of}.workspace_id`, workspaces),
   ];
-  return conditions.length === 0 ? sql<boolean>`false` : sql<boolean>`(${sql.join(conditions, sql` or `)})`;
+  return conditions.length === 0
+    ? plainSql<boolean>`false`
+    : plainSql<boolean>`(${plainSql.join(conditions, plainSql` or `)})`;
 }
 
 /** Nothing for no ids: an index can be searched by the one condition that is left, and not by one of two. */
-function among(column: RawBuilder<unknown>, ids: readonly string[]): RawBuilder<unknown>[] {
-  return ids.length === 0 ? [] : [sql`${column} = any(${uuids(ids)}::uuid[])`];
+function among(column: PlainSql<unknown>, ids: readonly string[]): PlainSql<unknown>[] {
+  return ids.length === 0 ? [] : [plainSql`${column} = any(${uuids(ids)}::uuid[])`];
 }
 
 /** Of lists that come again, which sessions share. */
@@ -29,9 +32,11 @@ const ARRAYS = new WeakMap<readonly string[], string>();
 
 /** As PostgreSQL writes an array: the driver takes 0.3 µs for each element, which it looks through for what has to be quoted. */
 function uuids(ids: readonly string[]): string {
-  const known = ARRAYS.get(ids) ?? `{${ids.join(',')}}`;
-  ARRAYS.set(ids, known);
-  return known;
+  const known = ARRAYS.get(ids);
+  if (known !== undefined) return known;
+  const array = `{${ids.join(',')}}`;
+  ARRAYS.set(ids, array);
+  return array;
 }
 
 /** The same of a row at hand. */

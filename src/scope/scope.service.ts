@@ -11,6 +11,7 @@ import { holdSession } from '../auth/held-session.ts';
 import type { Session } from '../auth/session.ts';
 import { columnsOf } from '../db/columns.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import { plainSql } from '../db/plain-sql.ts';
 import type { Reads } from '../db/read-connections.ts';
 import type { Db } from '../db/tables.ts';
 import { isTaken } from '../db/violations.ts';
@@ -110,8 +111,8 @@ export abstract class ScopeService<S extends Scope> {
 
   /** By id, whoever asks: an image that the viewer may see shows the names of its namespace and workspace. */
   async byIds(ids: readonly string[]): Promise<readonly S[]> {
-    return await this.reads.short(sql<S>`select ${columnsOf('scope', this.columns)}
-      from ${sql.table(this.noun)} scope where scope.id = any(${[...ids]}::uuid[])`);
+    return await this.reads.short(plainSql<S>`select ${columnsOf('scope', this.columns)}
+      from ${plainSql.raw(this.noun)} scope where scope.id = any(${[...ids]}::uuid[])`);
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Session } from '../auth/session.ts';
 import { ADMIN_NAME, isOperators, USER_NAME } from '../auth/user-name.rules.ts';
 import { readPage } from '../db/keyset-page.ts';
 import { type EntityManager, kysely } from '../db/orm.ts';
+import { plainSql } from '../db/plain-sql.ts';
 import { isTaken } from '../db/violations.ts';
 import type { WriteGate } from '../db/write-gate.ts';
 import type { UserKind } from '../shared/enums.ts';
@@ -63,7 +64,7 @@ export class UserService {
         name: `users ${kind ?? ''}`,
         alias: 'User',
         rows: kind === null ? users : users.where('kind', '=', kind),
-        order: { by: sql.ref('name'), id: sql.ref('id'), direction: 'ASC', type: 'text' },
+        order: { by: plainSql`name`, id: plainSql`id`, direction: 'ASC', type: 'text' },
         placeOf: ({ name, id }) => ({ value: name, id }),
       },
       args,

@@ -1,7 +1,7 @@
-import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PipelinedConnection } from '../../src/db/pipelined-connection.ts';
+import { plainSql } from '../../src/db/plain-sql.ts';
 import { ReadConnections } from '../../src/db/read-connections.ts';
 import { createErrorFormatter } from '../../src/graphql/format-error.ts';
 import { isLostConnection } from '../../src/shared/faults.ts';
@@ -22,14 +22,16 @@ afterAll(async () => {
 });
 
 /** The process in PostgreSQL that answers. */
-const backend = sql<{ pid: number }>`select pg_backend_pid() as pid`;
-const prepared = sql<{ name: string }>`select name from pg_prepared_statements`;
+const backend = plainSql<{ pid: number }>`select pg_backend_pid() as pid`;
+const prepared = plainSql<{ name: string }>`select name from pg_prepared_statements`;
 
 const toClient = createErrorFormatter(createLogger('silent'));
 
 describe.each(['short', 'signIn', 'long'] as const)('%s reads', (kind) => {
   it('have values of the types that rows have in the API', async () => {
-    const rows = await reads[kind](sql`select 2::bigint as bigint, 0.10::numeric as numeric, true as boolean,
+    const rows = await reads[
+      kind
+    ](plainSql`select 2::bigint as bigint, 0.10::numeric as numeric, true as boolean,
       '2026-01-02 03:04:05.678+02'::timestamptz as time, '{"a": [1]}'::jsonb as json, array['a,b'] as texts, null as nothing,
       ${'a'}::text as given`);
     expect(rows).toEqual([
@@ -47,11 +49,11 @@ describe.each(['short', 'signIn', 'long'] as const)('%s reads', (kind) => {
   });
 
   it('look for tables in the schema public alone', async () => {
-    expect(await reads[kind](sql`show search_path`)).toEqual([{ search_path: 'public' }]);
+    expect(await reads[kind](plainSql`show search_path`)).toEqual([{ search_path: 'public' }]);
   });
 
   it('fail by themselves: what is asked for at the same time is answered', async () => {
-    const asked = [1, 0, 2].map((by) => reads[kind](sql`select 2 / ${by}::int as half`));
+    const asked = [1, 0, 2].map((by) => reads[kind](plainSql`select 2 / ${by}::int as half`));
     const [one, none, two] = await Promise.allSettled(asked);
     expect([one, two].map((answer) => answer?.status === 'fulfilled' && answer.value)).toEqual([
       [{ half: 2 }],
@@ -61,24 +63,24 @@ describe.each(['short', 'signIn', 'long'] as const)('%s reads', (kind) => {
   });
 
   it('that take too long are given up, and whoever asked is told what helps', async () => {
-    const [allowed] = await reads[kind](sql`show statement_timeout`);
+    const [allowed] = await reads[kind](plainSql`show statement_timeout`);
     expect(allowed).toEqual({ statement_timeout: { short: '10s', signIn: '10s', long: '30s' }[kind] });
     // One after the other, they go over one connection.
-    await reads[kind](sql`set statement_timeout = 10`);
-    const error = await reads[kind](sql`select pg_sleep(60)`).catch((reason: unknown) => reason);
+    await reads[kind](plainSql`set statement_timeout = 10`);
+    const error = await reads[kind](plainSql`select pg_sleep(60)`).catch((reason: unknown) => reason);
     expect(toClient(error)).toMatchObject({
       message: expect.stringContaining('ask for less'),
       extensions: { code: 'UNAVAILABLE', details: { retryable: false } },
     });
-    await reads[kind](sql`reset statement_timeout`);
+    await reads[kind](plainSql`reset statement_timeout`);
   });
 
   it('that a lost connection takes along say so, and the next ones have another connection', async () => {
-    const lost = await reads[kind](sql`select pg_terminate_backend(pg_backend_pid())`).catch(
+    const lost = await reads[kind](plainSql`select pg_terminate_backend(pg_backend_pid())`).catch(
       (error: unknown) => error,
     );
     expect(isLostConnection(lost)).toBe(true);
-    expect(await reads[kind](sql`select 1 as one`)).toEqual([{ one: 1 }]);
+    expect(await reads[kind](plainSql`select 1 as one`)).toEqual([{ one: 1 }]);
   });
 });
 
@@ -94,32 +96,32 @@ describe('short reads', () => {
   });
 
   it('stay prepared, with one plan for all values', async () => {
-    for (let i = 0; i < 3; i += 1) await reads.short(sql`select ${i}::int as again`);
+    for (let i = 0; i < 3; i += 1) await reads.short(plainSql`select ${i}::int as again`);
     const [statement] = await reads.short(
-      sql`select generic_plans::int, custom_plans::int from pg_prepared_statements where statement like '%as again'`,
+      plainSql`select generic_plans::int, custom_plans::int from pg_prepared_statements where statement like '%as again'`,
     );
     expect(statement).toEqual({ generic_plans: 3, custom_plans: 0 });
   });
 
   it('of ever other words leave PostgreSQL no more than a hundred prepared statements', async () => {
-    for (let i = 0; i < 250; i += 1) await reads.short(sql`select ${sql.lit(i)} as i`);
+    for (let i = 0; i < 250; i += 1) await reads.short(plainSql`select ${plainSql.raw(String(i))} as i`);
     expect((await reads.short(prepared)).length).toBeLessThanOrEqual(100);
   });
 
   it('are answered though their table has changed since they were prepared, or PostgreSQL has forgotten them', async () => {
     await database.query('create table changing as select 1 as value');
     const read = () =>
-      Promise.all([1, 2, 3].map(async () => await reads.signIn(sql`select value from changing`)));
+      Promise.all([1, 2, 3].map(async () => await reads.signIn(plainSql`select value from changing`)));
     const rows = (value: unknown) => Array.from({ length: 3 }, () => [{ value }]);
     expect(await read()).toEqual(rows(1));
     await database.query('alter table changing alter column value type text');
     expect(await read()).toEqual(rows('1'));
-    await reads.signIn(sql`deallocate all`);
+    await reads.signIn(plainSql`deallocate all`);
     expect(await read()).toEqual(rows('1'));
   });
 
   it('of a table that is not there fail at the first and at the next try', async () => {
-    const read = () => reads.signIn(sql`select 1 from nowhere`);
+    const read = () => reads.signIn(plainSql`select 1 from nowhere`);
     for (const asked of [read(), read()]) await expect(asked).rejects.toMatchObject({ code: '42P01' });
   });
 
@@ -129,10 +131,10 @@ describe('short reads', () => {
     address.port = String(proxy.port);
     const connection = new PipelinedConnection({
       connectionString: address.href,
-      query_timeout: 500,
+      silenceMs: 500,
       types: pg.types,
     });
-    const read = () => connection.query('select 1 as one', []);
+    const read = () => connection.query(plainSql`select 1 as one`);
     await read();
     proxy.standStill();
     const errors = await Promise.all([1, 2].map(async () => await read().catch((error: unknown) => error)));
@@ -152,5 +154,5 @@ describe('short reads', () => {
 });
 
 it('long reads have memory for what an index finds in a million rows', async () => {
-  expect(await reads.long(sql`show work_mem`)).toEqual([{ work_mem: '32MB' }]);
+  expect(await reads.long(plainSql`show work_mem`)).toEqual([{ work_mem: '32MB' }]);
 });

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { plainSql } from '../../db/plain-sql.ts';
 import type { Reads } from '../../db/read-connections.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ImageCriteria } from './image-filter.rules.ts';
@@ -55,11 +55,11 @@ export class CommonGrams implements AsyncDisposable {
 }
 
 /** A part of the table's pages, or the first images where PostgreSQL does not know yet how many there are. */
-const LOOK = sql<{ gram: string }>`
+const LOOK = plainSql<{ gram: string }>`
   with sample as (
     select search_text, search_grams from image tablesample system (
-      (select least(100, ${sql.lit(100 * SAMPLE)} / greatest(reltuples, 1)) from pg_class where oid = 'image'::regclass))
-    limit ${sql.lit(2 * SAMPLE)})
+      (select least(100, ${plainSql.raw(String(100 * SAMPLE))} / greatest(reltuples, 1)) from pg_class where oid = 'image'::regclass))
+    limit ${plainSql.raw(String(2 * SAMPLE))})
   select gram from sample, unnest(show_trgm(search_text) || search_grams) gram
     group by gram
-    having count(*) >= greatest(${sql.lit(LEAST_SAMPLE)}, ${sql.lit(COMMON_SHARE)} * (select count(*) from sample))`;
+    having count(*) >= greatest(${plainSql.raw(String(LEAST_SAMPLE))}, ${plainSql.raw(String(COMMON_SHARE))} * (select count(*) from sample))`;

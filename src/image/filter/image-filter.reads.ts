@@ -1,5 +1,5 @@
-import { type RawBuilder, sql } from 'kysely';
 import type { Session } from '../../auth/session.ts';
+import { type PlainSql, plainSql } from '../../db/plain-sql.ts';
 import type { Reads } from '../../db/read-connections.ts';
 import { ofReadableScopes } from '../../scope/readable-scopes.ts';
 import type { Visibility } from '../../shared/enums.ts';
@@ -9,22 +9,22 @@ import type { Search } from './image-search.rules.ts';
 
 // Conditions on the table `image`, under the name that a statement gives it.
 
-type Condition = RawBuilder<boolean>;
+type Condition = PlainSql<boolean>;
 
 /** The rows that a viewer may read: the one place that says so. */
 export function readableImages(session: Session, alias = 'image'): Condition {
-  return sql<boolean>`(${sql.ref(`${alias}.visibility`)} = 'PUBLIC' or ${ofReadableScopes(session, alias)})`;
+  return plainSql<boolean>`(${plainSql.raw(alias)}.visibility = 'PUBLIC' or ${ofReadableScopes(session, alias)})`;
 }
 
 /** The rows that hold their catalogue name: neither deleted nor failed, nor still waiting beside the image that they replace. */
 export function liveImages(alias = 'image'): Condition {
-  const image = sql.table(alias);
-  return sql<boolean>`(${image}.status not in ('DELETED', 'CREATE_FAILED') and ${image}.replaces_id is null)`;
+  const image = plainSql.raw(alias);
+  return plainSql<boolean>`(${image}.status not in ('DELETED', 'CREATE_FAILED') and ${image}.replaces_id is null)`;
 }
 
 /** The rows that depend on the catalogue name which the image of an id has or had; no row depends on itself here. */
-export function dependingOn(id: RawBuilder<unknown>): Condition {
-  return sql<boolean>`(image.id <> ${id} and image.id in (
+export function dependingOn(id: PlainSql<unknown>): Condition {
+  return plainSql<boolean>`(image.id <> ${id} and image.id in (
     select dependency.image_id from image target
       join namespace on namespace.id = target.namespace_id
       join image_dependency dependency on dependency.namespace = namespace.name
@@ -37,7 +37,7 @@ export function wantedImages(session: Session, criteria: ImageCriteria): Conditi
   return all([
     readableOf(session, criteria.visibility),
     conditionOf(session, criteria),
-    ...(reachesDeleted(criteria) ? [] : [sql<boolean>`image.status <> 'DELETED'`]),
+    ...(reachesDeleted(criteria) ? [] : [plainSql<boolean>`image.status <> 'DELETED'`]),
   ]);
 }
 
@@ -46,7 +46,7 @@ export function wantedImages(session: Session, criteria: ImageCriteria): Conditi
  * on it for independent ones, thinks that many private images are read for being public, and walks through a million for thirty.
  */
 function readableOf(session: Session, visibility: Visibility | null | undefined): Condition {
-  if (visibility === 'PUBLIC') return sql<boolean>`image.visibility = 'PUBLIC'`;
+  if (visibility === 'PUBLIC') return plainSql<boolean>`image.visibility = 'PUBLIC'`;
   return visibility === 'PRIVATE' ? ofReadableScopes(session, 'image') : readableImages(session);
 }
 
@@ -57,7 +57,9 @@ function readableOf(session: Session, visibility: Visibility | null | undefined)
 export async function withNamespaceId(reads: Reads, criteria: ImageCriteria): Promise<ImageCriteria> {
   const { namespace, ...others } = criteria;
   if (!namespace) return criteria;
-  const [found] = await reads.short(sql<{ id: string }>`select id from namespace where name = ${namespace}`);
+  const [found] = await reads.short(
+    plainSql<{ id: string }>`select id from namespace where name = ${namespace}`,
+  );
   return { ...others, namespaceUid: found?.id ?? NO_SUCH_UID };
 }
 
@@ -67,7 +69,9 @@ function conditionOf(session: Session, criteria: ImageCriteria): Condition {
   return all([
     ...(criteria.search ? [holding(criteria.search)] : []),
     ...(criteria.namespace
-      ? [sql<boolean>`image.namespace_id = (select id from namespace where name = ${criteria.namespace})`]
+      ? [
+          plainSql<boolean>`image.namespace_id = (select id from namespace where name = ${criteria.namespace})`,
+        ]
       : []),
     ...equal('namespace_id', criteria.namespaceUid),
     ...equal('workspace_id', criteria.workspaceUid),
@@ -80,27 +84,27 @@ function conditionOf(session: Session, criteria: ImageCriteria): Condition {
     ...among('origin', criteria.origin),
     ...among('service_type', criteria.serviceType),
     ...(criteria.resourceCategories
-      ? [sql<boolean>`image.resource_categories ?| ${[...new Set(criteria.resourceCategories)]}::text[]`]
+      ? [plainSql<boolean>`image.resource_categories ?| ${[...new Set(criteria.resourceCategories)]}::text[]`]
       : []),
     ...(criteria.labels?.length ? [labelled(criteria.labels)] : []),
     ...(criteria.dependsOnUid ? [dependingOnReadable(session, criteria.dependsOnUid)] : []),
-    ...(criteria.createdAfter ? [sql<boolean>`image.created_at > ${criteria.createdAfter}`] : []),
-    ...(criteria.createdBefore ? [sql<boolean>`image.created_at < ${criteria.createdBefore}`] : []),
+    ...(criteria.createdAfter ? [plainSql<boolean>`image.created_at > ${criteria.createdAfter}`] : []),
+    ...(criteria.createdBefore ? [plainSql<boolean>`image.created_at < ${criteria.createdBefore}`] : []),
     ...(and ?? []).map(nested),
-    ...(or?.length ? [sql<boolean>`(${sql.join(or.map(nested), sql` or `)})`] : []),
+    ...(or?.length ? [plainSql<boolean>`(${plainSql.join(or.map(nested), plainSql` or `)})`] : []),
     // A condition on what a row has not is neither true nor false of it: `not` would leave the row out.
-    ...(not ? [sql<boolean>`(${nested(not)}) is not true`] : []),
+    ...(not ? [plainSql<boolean>`(${nested(not)}) is not true`] : []),
   ]);
 }
 
 function all(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 0) return sql<boolean>`true`;
-  return sql<boolean>`(${sql.join(conditions, sql` and `)})`;
+  if (conditions.length === 0) return plainSql<boolean>`true`;
+  return plainSql<boolean>`(${plainSql.join(conditions, plainSql` and `)})`;
 }
 
 function equal(column: string, value: string | null | undefined): Condition[] {
   if (value === null || value === undefined) return [];
-  return [sql<boolean>`image.${sql.ref(column)} = ${value}`];
+  return [plainSql<boolean>`image.${plainSql.raw(column)} = ${value}`];
 }
 
 function among(column: string, values: readonly string[] | null | undefined): Condition[] {
@@ -108,7 +112,7 @@ function among(column: string, values: readonly string[] | null | undefined): Co
   const [only, ...others] = new Set(values);
   // An index is read in its own order only for a single value.
   if (only !== undefined && others.length === 0) return equal(column, only);
-  return [sql<boolean>`image.${sql.ref(column)} = any(${[...new Set(values)]}::text[])`];
+  return [plainSql<boolean>`image.${plainSql.raw(column)} = any(${[...new Set(values)]}::text[])`];
 }
 
 /**
@@ -117,16 +121,16 @@ function among(column: string, values: readonly string[] | null | undefined): Co
  */
 function holding({ term, grams, parts = [term] }: Search): Condition {
   // It is estimated to leave nearly all rows.
-  const isInText = sql<boolean>`strpos(image.search_text, ${term}) <> 0`;
+  const isInText = plainSql<boolean>`strpos(image.search_text, ${term}) <> 0`;
   if (grams === null) {
     // `%`, `_` and `\` stand for themselves.
     const pattern = parts.map((part) => `%${part.replace(/[\\%_]/g, '\\$&')}`).join('');
-    const hasParts = sql<boolean>`image.search_text like ${`${pattern}%`}`;
-    return parts[0] === term ? hasParts : sql<boolean>`(${hasParts} and ${isInText})`;
+    const hasParts = plainSql<boolean>`image.search_text like ${`${pattern}%`}`;
+    return parts[0] === term ? hasParts : plainSql<boolean>`(${hasParts} and ${isInText})`;
   }
   // `concat` makes testing a row by its grams look dearer than by its text, which it is by ten times (15 µs: they have to be unpacked),
   // so that it comes second where the index is not used.
-  return sql<boolean>`(${isInText}
+  return plainSql<boolean>`(${isInText}
     and image.search_grams @> string_to_array(concat(${grams.join('\n')}::text), E'\\n'))`;
 }
 
@@ -136,11 +140,11 @@ function labelled(labels: readonly LabelCriterion[]): Condition {
     key: key.toWellFormed(),
     ...(typeof value === 'string' ? { value: value.toWellFormed() } : {}),
   }));
-  return sql<boolean>`image.labels @> ${JSON.stringify(wanted)}::jsonb`;
+  return plainSql<boolean>`image.labels @> ${JSON.stringify(wanted)}::jsonb`;
 }
 
 /** An image that the viewer may not read names nothing. */
 function dependingOnReadable(session: Session, uid: string): Condition {
-  return sql<boolean>`(exists (select from image named where named.id = ${uid} and ${readableImages(session, 'named')})
-    and ${dependingOn(sql`${uid}::uuid`)})`;
+  return plainSql<boolean>`(exists (select from image named where named.id = ${uid} and ${readableImages(session, 'named')})
+    and ${dependingOn(plainSql`${uid}::uuid`)})`;
 }
