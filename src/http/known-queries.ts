@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { createExecutePlanned } from '../graphql/execute-planned.ts';
 import type { KnownDocuments } from '../graphql/known-documents.ts';
 import type { GuardedOperation } from './guarded-operation.ts';
+import { asBody } from './utf8.ts';
 
 /** What a client says that it accepts, as far as anybody's says it. */
 const MAX_ACCEPTED = 100;
@@ -61,7 +62,7 @@ export class KnownQueries {
     const text = `${JSON.stringify(operation.answerOf(result))}\n`;
     res.setHeader('content-type', contentType);
     res.setHeader('cache-control', 'no-store');
-    res.end(text);
+    res.end(asBody(text));
     return true;
   }
 }
