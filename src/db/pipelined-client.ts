@@ -11,7 +11,7 @@ import { type Execution, PreparedStatements } from './prepared-statements.ts';
 const SQL_NOT_AS_PREPARED: ReadonlySet<unknown> = new Set(['0A000', '26000']);
 
 export interface PipelinedClientOptions extends Omit<pg.ClientConfig, 'query_timeout'> {
-  /** After so many milliseconds without an answer the connection is lost, and everything under way on it. */
+  /** After so many milliseconds without an answer to a statement the connection is lost, and everything under way on it. */
   readonly silenceMs: number;
   readonly types: pg.CustomTypesConfig;
 }
@@ -21,9 +21,10 @@ export class PipelinedClient {
   readonly statements = new PreparedStatements();
   readonly #socket = new Socket();
   readonly #client: pg.Client;
-  #underWay = 0;
-  /** When an answer came, or the first one began to be waited for. */
-  #heardAt = 0;
+  readonly #opening: Promise<void>;
+  #isOpen = false;
+  /** When each statement that has no answer yet was sent, in their order, which is that of the answers. */
+  readonly #sentAt: number[] = [];
   #watch: NodeJS.Timeout | null = null;
 
   /** @param onUnfit it is lost, or has other statements than it should: whatever comes next takes another one */
@@ -32,60 +33,60 @@ export class PipelinedClient {
     private readonly onUnfit: (client: PipelinedClient) => void,
   ) {
     this.#client = new pg.Client({ ...options, pipeline: true, stream: () => this.#socket });
-    const lost = () => this.#lost();
-    this.#client.on('error', lost).on('end', lost);
-    // It sends what it was asked for meanwhile when it is connected.
-    this.#client.connect().catch(lost);
+    // Everything under way fails with the connection.
+    const unfit = () => this.onUnfit(this);
+    this.#client.on('error', unfit).on('end', unfit);
+    this.#opening = this.#client.connect().then(() => {
+      this.#isOpen = true;
+    });
+    this.#opening.catch(unfit);
   }
 
-  /** Sends it behind those before it. */
-  read({ prepared, values }: Execution): Promise<unknown[]> {
-    this.#expectAnswer();
-    this.#sendTogether();
-    return new Promise((resolve, reject) => {
-      const answered = (error: unknown, rows: unknown[] = []) => {
-        this.#underWay -= 1;
-        this.#heardAt = performance.now();
-        if (error) reject(this.#failure(error));
-        else resolve(rows);
-      };
-      this.#client.query(new PreparedRead(prepared, values, this.options.types, answered));
-    });
+  /** Sends it behind those before it, as soon as it is connected. */
+  read(execution: Execution): Promise<unknown[]> {
+    return this.#isOpen ? this.#send(execution) : this.#opening.then(() => this.#send(execution));
   }
 
   /** Ends when everything that was sent has been answered, or would have been long ago. */
   async end(): Promise<void> {
+    // One that could not be opened has told everybody who waited for it.
+    const isOpened = await this.#opening.then(
+      () => true,
+      () => false,
+    );
+    if (!isOpened) return;
     // The driver would wait for a goodbye of a server that has gone silent for ever.
     const patience = setTimeout(() => this.#socket.destroy(), this.options.silenceMs);
     await this.#client.end();
     clearTimeout(patience);
   }
 
-  #failure(error: unknown): unknown {
-    // Of which read it is: it has the trace of the socket that it has come by.
-    if (error instanceof Error) Error.captureStackTrace(error);
-    // PostgreSQL says so to one statement, and a moment later the connection is gone.
-    if (isLostConnection(error)) this.#lost();
-    if (isNotAsPrepared(error)) this.onUnfit(this);
-    return error;
-  }
-
-  #lost(): void {
-    this.onUnfit(this);
-    this.#socket.destroy();
-  }
-
-  /** The driver has a timer of its own for each statement; answers come in their order, so one does for all. */
-  #expectAnswer(): void {
-    if (this.#underWay === 0) this.#heardAt = performance.now();
-    this.#underWay += 1;
+  #send({ prepared, values }: Execution): Promise<unknown[]> {
+    this.#sentAt.push(performance.now());
     this.#watch ??= setTimeout(() => this.#lookWhetherSilent(), this.options.silenceMs).unref();
+    this.#sendTogether();
+    return new Promise((resolve, reject) => {
+      let isAnswered = false;
+      const answered = (error: unknown, rows: unknown[] = []) => {
+        // The driver says so twice of one whose values it cannot write.
+        if (isAnswered) return;
+        isAnswered = true;
+        this.#sentAt.shift();
+        // PostgreSQL says so to one statement, and a moment later the connection is gone.
+        if (isLostConnection(error) || isNotAsPrepared(error)) this.onUnfit(this);
+        if (error) reject(error);
+        else resolve(rows);
+      };
+      this.#client.query(new PreparedRead(prepared, values, this.options.types, answered));
+    });
   }
 
+  /** One timer for all: the driver has one for each statement. */
   #lookWhetherSilent(): void {
     this.#watch = null;
-    if (this.#underWay === 0) return;
-    const left = this.#heardAt + this.options.silenceMs - performance.now();
+    const [oldest] = this.#sentAt;
+    if (oldest === undefined) return;
+    const left = oldest + this.options.silenceMs - performance.now();
     if (left <= 0) this.#socket.destroy(new Error('Query read timeout'));
     else this.#watch = setTimeout(() => this.#lookWhetherSilent(), left).unref();
   }

@@ -29,6 +29,8 @@ export class PipelinedConnection {
     try {
       return await this.#send(statement);
     } catch (error) {
+      // Of which read it is: it has the trace of the socket that it has come by.
+      if (error instanceof Error) Error.captureStackTrace(error);
       if (!isNotAsPrepared(error)) throw error;
       return await this.#send(statement);
     } finally {

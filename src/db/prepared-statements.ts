@@ -35,7 +35,7 @@ export class PreparedStatements {
     return this.#size;
   }
 
-  /** @returns `null` for one that is not prepared yet */
+  /** @returns `null` for one that is not prepared yet; the way to it is made then, since it is added next */
   find(statement: PlainSql<unknown>): Execution | null {
     const values: SqlValue[] = [];
     const { prepared } = placeOf(statement, this.#root, values);

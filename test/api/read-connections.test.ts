@@ -25,6 +25,11 @@ afterAll(async () => {
 const backend = plainSql<{ pid: number }>`select pg_backend_pid() as pid`;
 const prepared = plainSql<{ name: string }>`select name from pg_prepared_statements`;
 
+function connectionTo(url: string, silenceMs = 5000): PipelinedConnection & AsyncDisposable {
+  const connection = new PipelinedConnection({ connectionString: url, silenceMs, types: pg.types });
+  return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.close() });
+}
+
 const toClient = createErrorFormatter(createLogger('silent'));
 
 describe.each(['short', 'signIn', 'long'] as const)('%s reads', (kind) => {
@@ -129,11 +134,7 @@ describe('short reads', () => {
     const address = new URL(database.url);
     await using proxy = await openStoppingProxy(Number(address.port));
     address.port = String(proxy.port);
-    const connection = new PipelinedConnection({
-      connectionString: address.href,
-      silenceMs: 500,
-      types: pg.types,
-    });
+    const connection = connectionTo(address.href, 500);
     const read = () => connection.query(plainSql`select 1 as one`);
     await read();
     proxy.standStill();
@@ -143,6 +144,30 @@ describe('short reads', () => {
     expect(await read()).toEqual([{ one: 1 }]);
     proxy.standStill();
     await connection.close();
+  });
+
+  it('end also where each before them is answered, but all of them together take too long', async () => {
+    await using slow = connectionTo(database.url, 800);
+    const naps = await Promise.allSettled([1, 2, 3].map(() => slow.query(plainSql`select pg_sleep(0.5)`)));
+    expect(naps.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(await slow.query(plainSql`select 1 as one`)).toEqual([{ one: 1 }]);
+  });
+
+  it('say why there is no connection, and who has asked', async () => {
+    const address = new URL(database.url);
+    address.pathname = '/nowhere';
+    await using nowhere = connectionTo(address.href);
+    async function whoAsks() {
+      return await nowhere.query(plainSql`select 1`);
+    }
+    for (let n = 0; n < 2; n += 1) {
+      const error = await whoAsks().catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: '3D000', stack: expect.stringContaining('whoAsks') });
+      expect(isLostConnection(error)).toBe(false);
+    }
+    address.host = '127.0.0.1:1';
+    await using refused = connectionTo(address.href);
+    await expect(refused.query(plainSql`select 1`)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('are refused after the end', async () => {
