@@ -222,10 +222,10 @@ describe("a build's log", () => {
 
   it('keeps the hint of a batch that is being written when the end is about to follow', async () => {
     const log = writer();
-    await log.append('STDOUT', 1, Buffer.from('first\n'), at);
     let finishing: Promise<void> | undefined;
     const lock = ['select 1 from image_build where id = $1 for update', [buildId]] as const;
     await holding(database, lock, async () => {
+      await log.append('STDOUT', 1, Buffer.from('first\n'), at);
       await until('the batch to be written', async () => (await waiting(database)) > 0);
       finishing = log.finish({ hints: false });
     });
