@@ -55,9 +55,7 @@ function matching(criteria: AuditCriteria): PlainSql<boolean> {
   if (address) conditions.push(plainSql`event.address = ${address}`);
   if (since) conditions.push(plainSql`event.at >= ${since}`);
   if (until) conditions.push(plainSql`event.at < ${until}`);
-  return conditions.length === 0
-    ? plainSql<boolean>`true`
-    : plainSql<boolean>`${plainSql.join(conditions, plainSql` and `)}`;
+  return plainSql.all(conditions);
 }
 
 const eventsOf = (db: Db) =>

@@ -1,5 +1,6 @@
 import type { Role, TokenScope } from '../shared/enums.ts';
 import { ForbiddenError, UnauthenticatedError } from '../shared/errors.ts';
+import { keptFor } from '../shared/kept-for.ts';
 
 const RANK = { VIEWER: 1, DEVELOPER: 2, OWNER: 3 } as const satisfies Record<Role, number>;
 
@@ -175,15 +176,13 @@ export class Session implements SessionFacts {
 }
 
 /** By the roles, which many sessions share: of fifty it takes 5 µs to find out. */
-const KNOWN_IDS = new WeakMap<ReadonlyMap<string, Role>, Partial<Record<Role, readonly string[]>>>();
+const knownIds = keptFor(
+  (_roles: ReadonlyMap<string, Role>): Partial<Record<Role, readonly string[]>> => ({}),
+);
 
 /** What is held as `least`, or as more. */
 function idsHeldAs(least: Role, roles: ReadonlyMap<string, Role>): readonly string[] {
-  let known = KNOWN_IDS.get(roles);
-  if (known === undefined) {
-    known = {};
-    KNOWN_IDS.set(roles, known);
-  }
+  const known = knownIds(roles);
   known[least] ??= [...roles].filter(([, held]) => RANK[held] >= RANK[least]).map(([id]) => id);
   return known[least];
 }

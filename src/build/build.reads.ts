@@ -125,9 +125,7 @@ function matching(criteria: BuildCriteria): PlainSql<boolean> {
   if (criteria.status) conditions.push(among('status', criteria.status));
   if (criteria.createdAfter) conditions.push(plainSql`build.created_at > ${criteria.createdAfter}`);
   if (criteria.createdBefore) conditions.push(plainSql`build.created_at < ${criteria.createdBefore}`);
-  return conditions.length === 0
-    ? plainSql<boolean>`true`
-    : plainSql<boolean>`${plainSql.join(conditions, plainSql` and `)}`;
+  return plainSql.all(conditions);
 }
 
 /** A single value by `=`: an index is read in its own order only for that. */

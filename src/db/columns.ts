@@ -1,3 +1,4 @@
+import { keptFor } from '../shared/kept-for.ts';
 import { type PlainSql, plainSql } from './plain-sql.ts';
 
 /** How a column is called where that is not the property's name in snake case. */
@@ -6,7 +7,7 @@ export type ColumnNames = Readonly<Record<string, string>>;
 const snakeCase = (property: string) => property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** Of lists that come again, by the table's name. */
-const KNOWN = new WeakMap<readonly string[], Map<string, PlainSql<unknown>>>();
+const knownOf = keptFor((_properties: readonly string[]) => new Map<string, PlainSql<unknown>>());
 
 /**
  * Columns under the names of their properties: `image.created_at as "createdAt"`.
@@ -19,14 +20,14 @@ export function columnsOf(
   properties: readonly string[],
   names: ColumnNames = {},
 ): PlainSql<unknown> {
-  const known = KNOWN.get(properties)?.get(table);
+  const ofTables = knownOf(properties);
+  const known = ofTables.get(table);
   if (known !== undefined) return known;
   const columns = plainSql.raw(
     properties
       .map((property) => `${table}.${names[property] ?? snakeCase(property)} as "${property}"`)
       .join(', '),
   );
-  const ofTables = KNOWN.get(properties) ?? new Map<string, PlainSql<unknown>>();
-  KNOWN.set(properties, ofTables.set(table, columns));
+  ofTables.set(table, columns);
   return columns;
 }

@@ -17,13 +17,10 @@ export function keysetCondition(order: KeysetOrder, window: Window): PlainSql<bo
     plainSql<boolean>`(${order.by}, ${order.id}) ${plainSql.raw(sign)} (${place.value}::${plainSql.raw(order.type)}, ${place.id}::uuid)`;
   const forward = order.direction === 'DESC' ? '<' : '>';
   const back = order.direction === 'DESC' ? '>' : '<';
-  const conditions = [
+  return plainSql.all([
     ...(window.after === null ? [] : [beyond(window.after, forward)]),
     ...(window.before === null ? [] : [beyond(window.before, back)]),
-  ];
-  return conditions.length === 0
-    ? plainSql<boolean>`true`
-    : plainSql<boolean>`${plainSql.join(conditions, plainSql` and `)}`;
+  ]);
 }
 
 /** The order clause in which a window's rows are read. */

@@ -53,6 +53,10 @@ plainSql.join = (all: readonly Part[], between: PlainSql<unknown> = COMMA): Plai
           plainSql`${all[0] as Part}`,
         );
 
+/** When all of these are; true for none. */
+plainSql.all = (conditions: readonly PlainSql<unknown>[]): PlainSql<boolean> =>
+  conditions.length === 0 ? plainSql`true` : plainSql`(${plainSql.join(conditions, plainSql` and `)})`;
+
 const COMMA = plainSql`, `;
 const NOTHING = plainSql``;
 

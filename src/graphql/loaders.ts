@@ -14,6 +14,7 @@ import type { QueuePlace } from '../queue/job-queue.ts';
 import type { ScopeKind } from '../scope/scope.rules.ts';
 import type { Services } from '../services.ts';
 import type { Role } from '../shared/enums.ts';
+import { keptFor } from '../shared/kept-for.ts';
 import type { Page, PageArgs } from '../shared/keyset.ts';
 import { lazily } from '../shared/lazily.ts';
 import type { Selection } from '../shared/selection.ts';
@@ -116,7 +117,7 @@ const lazyLoaders = lazily<LoaderParts, Loaders>({
   imageFor: ({ services, session, cache }) => {
     const loaders = new Map<string, DataLoader<string, ImageRow | null>>();
     return (selection, id) => {
-      const fields = namesOf(selection);
+      const fields = namesOf(selection.fields);
       let loader = loaders.get(fields);
       if (loader === undefined) {
         loader = byId((ids) => services.images.byIds(session, ids, selection), cache);
@@ -156,16 +157,8 @@ export function createLoaders(
   return lazyLoaders({ services, session, cache, containers });
 }
 
-/** By the fields, of which a known document has the same set each time. */
-const NAMES = new WeakMap<ReadonlySet<string>, string>();
-
-function namesOf({ fields }: Selection): string {
-  const known = NAMES.get(fields);
-  if (known !== undefined) return known;
-  const names = [...fields].join(' ');
-  NAMES.set(fields, names);
-  return names;
-}
+/** A known document has the same set of fields each time. */
+const namesOf = keptFor((fields: ReadonlySet<string>) => [...fields].join(' '));
 
 function keyed<T>(
   find: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>,

@@ -2,12 +2,14 @@ import type { Session } from '../auth/session.ts';
 import { columnsOf } from '../db/columns.ts';
 import { type KeysetOrder, keysetCondition, keysetOrder } from '../db/keyset-query.ts';
 import { type PlainSql, plainSql } from '../db/plain-sql.ts';
+import { keptFor } from '../shared/kept-for.ts';
 import type { Window } from '../shared/keyset.ts';
 import type { Selection } from '../shared/selection.ts';
 import { wantedImages } from './filter/image-filter.reads.ts';
 import type { ImageCriteria } from './filter/image-filter.rules.ts';
 import {
   COLUMN_NAMES,
+  type ImageOrderField,
   type ImageRow,
   type ImageSorting,
   imageColumns,
@@ -32,6 +34,26 @@ const PLACES = {
   page: { by: plainSql`page.place`, id: plainSql`page.id` },
 } as const;
 
+type Columns = readonly string[];
+
+/** The columns with the one that a list is sorted by, which cursors take. */
+const withSortedBy = (field: ImageOrderField) =>
+  keptFor((columns: Columns): Columns => {
+    const sortedBy = SORTED_BY[field];
+    return columns.includes(sortedBy) ? columns : [...columns, sortedBy];
+  });
+const withSorted = {
+  CREATED_AT: withSortedBy('CREATED_AT'),
+  UPDATED_AT: withSortedBy('UPDATED_AT'),
+  NAME: withSortedBy('NAME'),
+  SIZE: withSortedBy('SIZE'),
+} as const satisfies Record<ImageOrderField, unknown>;
+
+/** A page's columns as its statement gives them. */
+const shown = keptFor((columns: Columns) =>
+  plainSql.raw(columns.map((column) => `page."${column}"`).join(', ')),
+);
+
 type Counted = ImageRow & { readonly total: number };
 
 /** The statements by which one page of images can be read. Whatever they call `image` or `page` has a column `place`: what it is ordered by. */
@@ -42,7 +64,7 @@ export class ImagePageStatements {
   readonly #window: Window;
   readonly #wanted: PlainSql<unknown>;
   readonly #inNamespace: PlainSql<unknown>;
-  readonly #columns: readonly string[];
+  readonly #columns: Columns;
   readonly #joined: Joined;
 
   constructor(page: {
@@ -62,8 +84,8 @@ export class ImagePageStatements {
     this.#wanted = wantedImages(session, page.criteria);
     const { namespaceUid } = page.criteria;
     this.#inNamespace = namespaceUid ? plainSql` and image.namespace_id = ${namespaceUid}` : plainSql``;
-    const [columns, sortedBy] = [imageColumns(image), SORTED_BY[sorting.field]];
-    this.#columns = hasCursors && !columns.includes(sortedBy) ? [...columns, sortedBy] : columns;
+    const columns = imageColumns(image);
+    this.#columns = hasCursors ? withSorted[sorting.field](columns) : columns;
     this.#joined = new Joined(page.joins, session, image);
   }
 
@@ -126,8 +148,7 @@ export class ImagePageStatements {
   }
 
   #rowsOf<Row = ImageRow>(page: PlainSql<unknown>, more: PlainSql<unknown> = plainSql``): PlainSql<Row> {
-    const shown = plainSql.raw(this.#columns.map((column) => `page."${column}"`).join(', '));
-    return plainSql<Row>`select ${shown}${this.#joined.columns}${more} from ${page}${this.#joined.tables}
+    return plainSql<Row>`select ${shown(this.#columns)}${this.#joined.columns}${more} from ${page}${this.#joined.tables}
       order by ${this.#orderOf('page')}`;
   }
 

@@ -1,5 +1,6 @@
 import type { Session } from '../auth/session.ts';
 import { type PlainSql, plainSql } from '../db/plain-sql.ts';
+import { keptFor } from '../shared/kept-for.ts';
 
 // What belongs to a namespace and to a workspace is seen by the members of either. It takes a role that holds now: who made
 // something and has left both since sees no more of it.
@@ -27,17 +28,11 @@ function among(column: PlainSql<unknown>, ids: readonly string[]): PlainSql<unkn
   return ids.length === 0 ? [] : [plainSql`${column} = any(${uuids(ids)}::uuid[])`];
 }
 
-/** Of lists that come again, which sessions share. */
-const ARRAYS = new WeakMap<readonly string[], string>();
-
-/** As PostgreSQL writes an array: the driver takes 0.3 µs for each element, which it looks through for what has to be quoted. */
-function uuids(ids: readonly string[]): string {
-  const known = ARRAYS.get(ids);
-  if (known !== undefined) return known;
-  const array = `{${ids.join(',')}}`;
-  ARRAYS.set(ids, array);
-  return array;
-}
+/**
+ * As PostgreSQL writes an array: the driver takes 0.3 µs for each element, which it looks through for what has to be quoted. Sessions share
+ * their lists.
+ */
+const uuids = keptFor((ids: readonly string[]) => `{${ids.join(',')}}`);
 
 /** The same of a row at hand. */
 export function isOfReadableScope(

@@ -1,3 +1,5 @@
+import { keptFor } from './kept-for.ts';
+
 /**
  * The fields that a client asks for of a value, so that what reads it need read no more. Fragments are taken apart; what `@skip` and
  * `@include` leave out is among them.
@@ -30,18 +32,14 @@ export function columnsFor<Other extends string>(
 ): (selection: Selection) => readonly ('id' | Other)[] {
   type Column = 'id' | Other;
   const all: ReadonlySet<string> = new Set(columns);
-  const known = new WeakMap<ReadonlySet<string>, readonly Column[]>();
-  return ({ fields }) => {
-    const found = known.get(fields);
-    if (found !== undefined) return found;
+  const columnsOf = keptFor((fields: ReadonlySet<string>): readonly Column[] => {
     const taken = new Set<Column>(['id']);
     for (const field of fields) {
       const made = behind[field] ?? (all.has(field) ? [field as Column] : columns);
       for (const column of made) taken.add(column);
     }
     // In one order, so that the same fields make the same statement.
-    const selected = columns.filter((column) => taken.has(column));
-    known.set(fields, selected);
-    return selected;
-  };
+    return columns.filter((column) => taken.has(column));
+  });
+  return ({ fields }) => columnsOf(fields);
 }

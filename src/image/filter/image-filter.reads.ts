@@ -34,7 +34,7 @@ export function dependingOn(id: PlainSql<unknown>): Condition {
 
 /** The rows that a filter names and that the viewer may read. */
 export function wantedImages(session: Session, criteria: ImageCriteria): Condition {
-  return all([
+  return plainSql.all([
     readableOf(session, criteria.visibility),
     conditionOf(session, criteria),
     ...(reachesDeleted(criteria) ? [] : [plainSql<boolean>`image.status <> 'DELETED'`]),
@@ -66,7 +66,7 @@ export async function withNamespaceId(reads: Reads, criteria: ImageCriteria): Pr
 function conditionOf(session: Session, criteria: ImageCriteria): Condition {
   const { and, or, not } = criteria;
   const nested = (part: ImageCriteria) => conditionOf(session, part);
-  return all([
+  return plainSql.all([
     ...(criteria.search ? [holding(criteria.search)] : []),
     ...(criteria.namespace
       ? [
@@ -95,11 +95,6 @@ function conditionOf(session: Session, criteria: ImageCriteria): Condition {
     // A condition on what a row has not is neither true nor false of it: `not` would leave the row out.
     ...(not ? [plainSql<boolean>`(${nested(not)}) is not true`] : []),
   ]);
-}
-
-function all(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 0) return plainSql<boolean>`true`;
-  return plainSql<boolean>`(${plainSql.join(conditions, plainSql` and `)})`;
 }
 
 function equal(column: string, value: string | null | undefined): Condition[] {
