@@ -24,16 +24,16 @@ const SILENCE_MS = 60_000;
 /**
  * Follows a log to its end, connecting again wherever the connection breaks, from the last number seen.
  *
- * @param reconnectMs gives each connection up after this time
+ * @param reconnectBytes gives each connection up after so much of the log
  * @param onLines sees what comes
  */
 export async function followLog(
   client: ApiClient,
   buildId: string,
   {
-    reconnectMs = Infinity,
+    reconnectBytes = Infinity,
     onLines = () => {},
-  }: { reconnectMs?: number; onLines?: (lines: readonly LogLineFacts[]) => void } = {},
+  }: { reconnectBytes?: number; onLines?: (lines: readonly LogLineFacts[]) => void } = {},
 ): Promise<FollowedLog> {
   const hash = createHash('sha256');
   const wrongSeqs: number[] = [];
@@ -41,7 +41,7 @@ export async function followLog(
   let heardAt = Date.now();
   for (;;) {
     connections += 1;
-    const giveUpAt = Date.now() + reconnectMs;
+    const giveUpAt = bytes + reconnectBytes;
     try {
       for await (const event of logEvents(client, buildId, lastSeq)) {
         heardAt = Date.now();
@@ -70,7 +70,7 @@ export async function followLog(
           bytes += Buffer.byteLength(text);
         }
         onLines(event.lines);
-        if (Date.now() > giveUpAt) break;
+        if (bytes >= giveUpAt) break;
       }
     } catch (error) {
       // The server or the database is away, or dropped us.
