@@ -16,6 +16,7 @@ import { Namespace as NamespaceEntity, NamespaceMember } from '../namespace/name
 import type { Role } from '../shared/enums.ts';
 import type { Row } from '../shared/row.ts';
 import { type AccessToken, AccessToken as AccessTokenEntity } from '../user/access-token.entity.ts';
+import { RoleVersion } from '../user/role-version.entity.ts';
 import { type User, User as UserEntity } from '../user/user.entity.ts';
 import type { Workspace } from '../workspace/workspace.entity.ts';
 import { Workspace as WorkspaceEntity, WorkspaceMember } from '../workspace/workspace.entity.ts';
@@ -23,6 +24,7 @@ import { Workspace as WorkspaceEntity, WorkspaceMember } from '../workspace/work
 /** Every entity of the database; the one place in the platform that knows the features' tables. */
 export const ENTITIES = [
   UserEntity,
+  RoleVersion,
   AccessTokenEntity,
   NamespaceEntity,
   NamespaceMember,
@@ -42,6 +44,7 @@ export const ENTITIES = [
 /** The tables as the query builder sees them: entity and property names, plain rows. */
 export interface Tables {
   User: Row<User>;
+  RoleVersion: { userId: string; version: string };
   AccessToken: Row<AccessToken>;
   Namespace: Row<Namespace>;
   NamespaceMember: { namespaceId: string; userId: string; role: Role };

@@ -1,6 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { Role } from '../shared/enums.ts';
 import type { Row } from '../shared/row.ts';
+import { versionsRoles } from '../user/role-version.entity.ts';
 import { User } from '../user/user.entity.ts';
 
 /** Who owns images: the first segment of a built image's path in the registry, and the scope of rights. */
@@ -27,6 +28,7 @@ export type Namespace = Row<InferEntity<typeof Namespace>>;
 export const NamespaceMember = defineEntity({
   name: 'NamespaceMember',
   tableName: 'namespace_member',
+  triggers: [versionsRoles('namespace_member')],
   properties: {
     namespaceId: () => p.manyToOne(Namespace).mapToPk().name('namespace_id').primary().deleteRule('cascade'),
     userId: () =>

@@ -1,6 +1,7 @@
 import { defineEntity, type InferEntity, p } from '@mikro-orm/core';
 import type { Role } from '../shared/enums.ts';
 import type { Row } from '../shared/row.ts';
+import { versionsRoles } from '../user/role-version.entity.ts';
 import { User } from '../user/user.entity.ts';
 
 /** Where people work: notebooks and builds belong to one. */
@@ -32,6 +33,7 @@ export type Workspace = Row<InferEntity<typeof Workspace>>;
 export const WorkspaceMember = defineEntity({
   name: 'WorkspaceMember',
   tableName: 'workspace_member',
+  triggers: [versionsRoles('workspace_member')],
   properties: {
     workspaceId: () => p.manyToOne(Workspace).mapToPk().name('workspace_id').primary().deleteRule('cascade'),
     userId: () =>

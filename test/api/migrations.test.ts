@@ -54,6 +54,24 @@ it('makes the schema of the queue, and leaves it as it is where the queue has ma
   expect(await run(url, 'select name from pgboss.job')).toEqual([{ name: 'waits' }]);
 });
 
+it('gives the roles that there are already a version', async () => {
+  const orm = await openOrm(url, MIGRATIONS_DIR);
+  try {
+    await orm.migrator.down({ to: 'Migration20261122130309_compressed_logs' });
+  } finally {
+    await orm.close();
+  }
+  await run(
+    url,
+    `insert into user_account (id, name, is_admin, created_at) values (gen_random_uuid(), 'ada', false, now());
+     insert into namespace (id, name, created_at, updated_at) values (gen_random_uuid(), 'team', now(), now());
+     insert into namespace_member select n.id, u.id, 'OWNER' from namespace n, user_account u where n.name = 'team' and u.name = 'ada'`,
+  );
+  expect(await migrate(url)).toEqual(['Migration20261122183611_role_version']);
+  const versioned = 'select u.name from role_version v join user_account u on u.id = v.user_id';
+  expect(await run(url, versioned)).toEqual([{ name: 'ada' }]);
+});
+
 it('looks for its tables in public alone, whatever the address says', async () => {
   const { username } = new URL(url);
   await run(url, `create schema ${username}; create table ${username}.schema_migration (name text)`);
