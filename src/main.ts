@@ -5,6 +5,7 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { assertDatabaseAnswers } from './db/database-answers.ts';
 import { pingEngine, usualEndpoints } from './embedded/engine-endpoint.ts';
 import { listenProblem } from './http/can-listen.ts';
+import { keepTicksFast } from './shared/fast-ticks.ts';
 import { giveBackMemory } from './shared/give-back-memory.ts';
 import { createLogger } from './shared/logger.ts';
 
@@ -48,6 +49,7 @@ function readCommand(args: readonly string[]): Command | string {
 }
 
 async function main(): Promise<number> {
+  keepTicksFast();
   const command = readCommand(process.argv.slice(2));
   if (typeof command === 'string') {
     complain(`${command}\n"npm start -- --help" tells what there is.`);
