@@ -1,9 +1,15 @@
-import { type DocumentNode, GraphQLError, type GraphQLSchema, OperationTypeNode } from 'graphql';
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  OperationTypeNode,
+} from 'graphql';
 import { answerTooLarge, MAX_WEIGHT, weightOf } from './answer-weight.ts';
 import { createCostOf, createEventCostOf } from './operation-cost.ts';
 import type { AdmittedOperation, AskedOperation, OperationCost, OperationGuard } from './operation-guard.ts';
 import { Running } from './running.ts';
-import { createSpending } from './spending.ts';
+import { createSpending, type Spending } from './spending.ts';
 import { assertShallow } from './variables.rules.ts';
 
 export interface OperationGuardParts<Session> {
@@ -67,36 +73,6 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
     return { requested, limit };
   }
 
-  /** What is paid while an operation runs, beside what was paid for it as a whole. */
-  function metered(
-    { session, document, operation, variables }: AskedOperation<Session>,
-    paid: number,
-  ): Pick<AdmittedOperation, 'chargeEvent' | 'weigh' | 'takeWeight'> {
-    const viewer = viewerOf(session);
-    const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION;
-    const eventCost = isSubscription ? eventCostOf(document, operation, variables ?? {}) : 0;
-    // Most events cost a hundredth of a point.
-    let owed = 0;
-    const takeWeight = (weight: number): GraphQLError | null => {
-      const cost = weight / WEIGHT_FOR_ONE;
-      if (isSubscription) owed += weight / EVENT_WEIGHT_FOR_ONE;
-      // The answer is there: who has not that much left is refused the next time.
-      else if (cost > paid + 1) spending.owe(viewer, Math.floor(cost - paid));
-      const isMutation = operation.operation === OperationTypeNode.MUTATION;
-      return weight > MAX_WEIGHT ? answerTooLarge(isMutation) : null;
-    };
-    return {
-      chargeEvent() {
-        owed += eventCost;
-        const whole = Math.floor(owed);
-        owed -= whole;
-        if (whole > 0) spending.spend(viewer, whole);
-      },
-      weigh: (answer) => takeWeight(weightOf(answer)),
-      takeWeight,
-    };
-  }
-
   const countRefused = (session: Session) => spending.spend(viewerOf(session), REFUSED_COST);
   return {
     assertMayAsk: (session) => spending.assertSomeLeft(viewerOf(session)),
@@ -114,10 +90,63 @@ export function createOperationGuard<Session>(parts: OperationGuardParts<Session
       }
       const paid = Math.max(cost.requested, readingCost(asked.document), LEAST_COST);
       spending.spend(viewer, paid);
+      const { document, operation, variables } = asked;
+      const kind = operation.operation;
+      const isSubscription = kind === OperationTypeNode.SUBSCRIPTION;
+      const eventCost = isSubscription ? eventCostOf(document, operation, variables ?? {}) : 0;
       const run = running.start(viewer);
-      return { cost, ...metered(asked, paid), [Symbol.dispose]: () => run[Symbol.dispose]() };
+      return new Admitted({ viewer, kind, cost, paid, eventCost, spending, run });
     },
   };
+}
+
+interface AdmittedParts {
+  readonly viewer: string;
+  readonly kind: OperationTypeNode;
+  readonly cost: OperationCost;
+  /** For all of it but for what its answers weigh above that. */
+  readonly paid: number;
+  readonly eventCost: number;
+  readonly spending: Spending;
+  readonly run: Disposable;
+}
+
+/** What is paid while an operation runs, beside what was paid for it as a whole. */
+class Admitted implements AdmittedOperation {
+  readonly cost: OperationCost;
+  readonly #parts: AdmittedParts;
+  /** Most events cost a hundredth of a point. */
+  #owed = 0;
+
+  constructor(parts: AdmittedParts) {
+    this.cost = parts.cost;
+    this.#parts = parts;
+  }
+
+  chargeEvent(): void {
+    const { viewer, eventCost, spending } = this.#parts;
+    this.#owed += eventCost;
+    const whole = Math.floor(this.#owed);
+    this.#owed -= whole;
+    if (whole > 0) spending.spend(viewer, whole);
+  }
+
+  weigh(answer: Pick<ExecutionResult, 'data' | 'errors'>): GraphQLError | null {
+    return this.takeWeight(weightOf(answer));
+  }
+
+  takeWeight(weight: number): GraphQLError | null {
+    const { viewer, kind, paid, spending } = this.#parts;
+    const cost = weight / WEIGHT_FOR_ONE;
+    if (kind === OperationTypeNode.SUBSCRIPTION) this.#owed += weight / EVENT_WEIGHT_FOR_ONE;
+    // The answer is there: who has not that much left is refused the next time.
+    else if (cost > paid + 1) spending.owe(viewer, Math.floor(cost - paid));
+    return weight > MAX_WEIGHT ? answerTooLarge(kind === OperationTypeNode.MUTATION) : null;
+  }
+
+  [Symbol.dispose](): void {
+    this.#parts.run[Symbol.dispose]();
+  }
 }
 
 function tooCostly(cost: number, limit: number): GraphQLError {

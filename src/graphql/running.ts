@@ -21,18 +21,28 @@ export class Running {
       throw rateLimited(message, { retryAfter: 1, limit: this.#limit });
     }
     this.#counts.set(viewer, before + 1);
-    let isRunning = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (isRunning) this.#end(viewer);
-        isRunning = false;
-      },
-    };
+    return new Run(this, viewer);
   }
 
-  #end(viewer: string): void {
+  /** Counts one out again. */
+  end(viewer: string): void {
     const left = (this.#counts.get(viewer) ?? 1) - 1;
     if (left > 0) this.#counts.set(viewer, left);
     else this.#counts.delete(viewer);
+  }
+}
+
+/** A class: V8 makes objects with a symbol for a key slowly where they are written as literals. */
+class Run implements Disposable {
+  #isRunning = true;
+
+  constructor(
+    private readonly all: Running,
+    private readonly viewer: string,
+  ) {}
+
+  [Symbol.dispose](): void {
+    if (this.#isRunning) this.all.end(this.viewer);
+    this.#isRunning = false;
   }
 }

@@ -102,6 +102,7 @@ export function logWhenDone(
 ): void {
   const start = performance.now();
   res.once('close', () => {
+    if (res.writableFinished && res.statusCode < 500 && !log.isLevelEnabled('info')) return;
     const durationMs = Math.round(performance.now() - start);
     const line = {
       ...facts,

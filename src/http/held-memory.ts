@@ -9,23 +9,6 @@ export interface MemoryLimits {
   readonly small: number;
 }
 
-/** What one request holds. Disposing of it gives everything back; more than once does no harm. */
-export interface HeldMemory extends Disposable {
-  /**
-   * Takes `bytes` that are still to come from what is the viewer's. Of the whole they take nothing: saying that much is coming
-   * costs its sender nothing and would keep everybody else out.
-   *
-   * @throws RateLimitedError the viewer's requests would hold too much
-   */
-  announce(bytes: number): void;
-  /**
-   * Holds `bytes` from now on, or what it held before where that was more; those that were announced are the viewer's already.
-   *
-   * @throws RateLimitedError the viewer's requests would hold too much; UnavailableError all would
-   */
-  growTo(bytes: number): void;
-}
-
 /** The memory that requests take until their answer is sent, as it is counted by their size. */
 export class RequestMemory {
   readonly #ofViewers = new Map<string, number>();
@@ -35,30 +18,24 @@ export class RequestMemory {
 
   /** Memory for one request, none as yet. */
   for(viewer: string): HeldMemory {
-    let held = 0;
-    let ofViewer = 0;
-    const announce = (bytes: number) => {
-      if (bytes <= ofViewer) return;
-      this.#assertRoomOf(viewer, bytes - ofViewer);
-      this.#addTo(viewer, bytes - ofViewer);
-      ofViewer = bytes;
-    };
-    return {
-      announce,
-      growTo: (bytes) => {
-        if (bytes <= held) return;
-        announce(bytes);
-        this.#assertRoomInAll(bytes - held, bytes);
-        this.#inAll += bytes - held;
-        held = bytes;
-      },
-      [Symbol.dispose]: () => {
-        this.#addTo(viewer, -ofViewer);
-        this.#inAll -= held;
-        held = 0;
-        ofViewer = 0;
-      },
-    };
+    return new HeldMemory(this, viewer);
+  }
+
+  /** Holds `more` bytes of the viewer's. */
+  addToViewer(viewer: string, more: number): void {
+    this.#assertRoomOf(viewer, more);
+    this.#addTo(viewer, more);
+  }
+
+  /** Holds `more` bytes of the whole for a request that has `size` then. */
+  addToAll(more: number, size: number): void {
+    this.#assertRoomInAll(more, size);
+    this.#inAll += more;
+  }
+
+  giveBack(viewer: string, ofViewer: number, ofAll: number): void {
+    this.#addTo(viewer, -ofViewer);
+    this.#inAll -= ofAll;
   }
 
   #assertRoomOf(viewer: string, more: number): void {
@@ -82,5 +59,46 @@ export class RequestMemory {
     const held = (this.#ofViewers.get(viewer) ?? 0) + bytes;
     if (held > 0) this.#ofViewers.set(viewer, held);
     else this.#ofViewers.delete(viewer);
+  }
+}
+
+/** What one request holds. Disposing of it gives everything back; more than once does no harm. */
+export class HeldMemory implements Disposable {
+  #held = 0;
+  #ofViewer = 0;
+
+  constructor(
+    private readonly memory: RequestMemory,
+    private readonly viewer: string,
+  ) {}
+
+  /**
+   * Takes `bytes` that are still to come from what is the viewer's. Of the whole they take nothing: saying that much is coming
+   * costs its sender nothing and would keep everybody else out.
+   *
+   * @throws RateLimitedError the viewer's requests would hold too much
+   */
+  announce(bytes: number): void {
+    if (bytes <= this.#ofViewer) return;
+    this.memory.addToViewer(this.viewer, bytes - this.#ofViewer);
+    this.#ofViewer = bytes;
+  }
+
+  /**
+   * Holds `bytes` from now on, or what it held before where that was more; those that were announced are the viewer's already.
+   *
+   * @throws RateLimitedError the viewer's requests would hold too much; UnavailableError all would
+   */
+  growTo(bytes: number): void {
+    if (bytes <= this.#held) return;
+    this.announce(bytes);
+    this.memory.addToAll(bytes - this.#held, bytes);
+    this.#held = bytes;
+  }
+
+  [Symbol.dispose](): void {
+    this.memory.giveBack(this.viewer, this.#ofViewer, this.#held);
+    this.#held = 0;
+    this.#ofViewer = 0;
   }
 }

@@ -103,7 +103,6 @@ export async function startHttpServer<Session, Context extends object>(
     const url = urlOf(req);
     const token = tokenOfHeader(req.headers.authorization);
     logWhenDone(log, req, res, { requestId, address, path: url?.pathname ?? '?' });
-    breakOffStalled(res);
     res.setHeader('x-request-id', requestId);
     for (const [name, value] of SECURITY_HEADERS) res.setHeader(name, value);
     if (stopping.signal.aborted) res.setHeader('connection', 'close');
@@ -131,6 +130,8 @@ export async function startHttpServer<Session, Context extends object>(
       await discardBody(req);
       sendJson(res, status, body, headers);
     } finally {
+      // Nearly all answers are with the system by now, which needs no watch over their clients.
+      if (!res.writableFinished && !res.destroyed) breakOffStalled(res);
       // Until then it may lie in our memory.
       if (res.closed) held.dispose();
       else res.once('close', () => held.dispose());

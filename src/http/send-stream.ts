@@ -6,15 +6,16 @@ const STALLED_MS = 60_000;
 
 /**
  * Streams a body at the pace of the client. A client that leaves is no fault, and neither is one that stops reading: its
- * connection is broken where `breakOffStalled` was asked to, as for every response of the server. A body that waits for its next
- * part may take any time.
+ * connection is broken as `breakOffStalled` has it. A body that waits for its next part may take any time.
  *
  * @throws what the source throws, after the connection was broken: half a document must not look whole
  */
 export async function sendStream(
   res: ServerResponse,
   source: AsyncIterable<Uint8Array | string>,
+  stalledMs = STALLED_MS,
 ): Promise<void> {
+  breakOffStalled(res, stalledMs);
   try {
     await pipeline(source, res);
   } catch (error) {
@@ -23,7 +24,7 @@ export async function sendStream(
 }
 
 /**
- * Breaks the connection of a client that stops reading, which would keep its answer in memory. Once for each response.
+ * Breaks the connection of a client that stops reading, which would keep its answer in memory.
  *
  * @param stalledMs how long a write may get nowhere; who stops in the middle of one is given up to twice as long
  */

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect, it } from 'vitest';
-import { breakOffStalled, sendStream } from '../../src/http/send-stream.ts';
+import { sendStream } from '../../src/http/send-stream.ts';
 import { startEdgeServer } from '../support/edge-server.ts';
+import { until } from '../support/until.ts';
 
 /** Answers one request with a body, to a client that has not begun to read. */
 async function answering(
@@ -12,8 +13,7 @@ async function answering(
 ): Promise<{ client: Socket; sent: Promise<ServerResponse>; [Symbol.asyncDispose](): Promise<void> }> {
   const { promise: sent, resolve, reject } = Promise.withResolvers<ServerResponse>();
   const server = createServer((_, res) => {
-    breakOffStalled(res, stalledMs);
-    sendStream(res, body(res)).then(() => resolve(res), reject);
+    sendStream(res, body(res), stalledMs).then(() => resolve(res), reject);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -69,6 +69,37 @@ it('lets a body wait for its next part as long as it likes', async () => {
   await answer.sent;
   await closed;
   expect(text).toMatch(/first [\s\S]*last[\s\S]*\r\n0\r\n\r\n$/);
+});
+
+it('is not the only one that is watched in the server: so is whatever its client has not taken', async () => {
+  const answers: ServerResponse[] = [];
+  await using server = await startEdgeServer({
+    routes: ['small', 'large'].map((size) => ({
+      method: 'GET',
+      pattern: `/${size}`,
+      cost: 0,
+      handler: ({ res }) => {
+        answers.push(res);
+        res.end(Buffer.alloc(size === 'small' ? 100 : 64 * 1024 * 1024));
+      },
+    })),
+  });
+  const { port } = new URL(server.url);
+  using client = Object.assign(connect(Number(port), '127.0.0.1'), {
+    [Symbol.dispose]: () => client.destroy(),
+  });
+  client.pause();
+  for (const [size, watched] of [
+    ['small', 0],
+    ['large', 1],
+  ] as const) {
+    client.write(`GET /${size} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    await until(
+      `the ${size} one to be answered`,
+      () => answers.at(-1)?.writableEnded === true && answers.length === watched + 1,
+    );
+    await until('it to be watched, or not', () => answers.at(-1)?.listenerCount('timeout') === watched);
+  }
 });
 
 it('is watched by one timer in the server', async () => {

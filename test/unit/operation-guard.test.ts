@@ -94,7 +94,8 @@ describe('an answer', () => {
 
   it('is refused where it would be too large, which is seen without writing it', async () => {
     const { admit } = guardOf();
-    const { weigh } = await admit(ADA, '{ thing { name } }');
+    const admitted = await admit(ADA, '{ thing { name } }');
+    const weigh = (answer: Parameters<typeof admitted.weigh>[0]) => admitted.weigh(answer);
     const texts = (count: number) => ({
       data: Object.fromEntries(Array.from({ length: count }, (_, n) => [`a${n}`, text])),
     });
@@ -111,8 +112,8 @@ describe('an answer', () => {
 
   it('that is refused of a mutation says that it was done', async () => {
     const { admit } = guardOf();
-    const { weigh } = await admit(ADA, 'mutation { make { name } }');
-    expect(weigh({ data: { make: Array(100).fill(text) } })?.message).toContain('is changed');
+    const admitted = await admit(ADA, 'mutation { make { name } }');
+    expect(admitted.weigh({ data: { make: Array(100).fill(text) } })?.message).toContain('is changed');
   });
 });
 
