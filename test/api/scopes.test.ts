@@ -5,6 +5,7 @@ import { createTestApp, type TestApp } from '../support/app.ts';
 import type { UserErrorFacts } from '../support/builds.ts';
 import type { ApiClient } from '../support/client.ts';
 import { codes, errorCode, fillCatalogue } from '../support/images.ts';
+import { whileLocked } from '../support/locks.ts';
 import {
   createScope,
   deleteScope,
@@ -229,6 +230,32 @@ describe.each(SCOPE_KINDS)('a %s that is deleted', (kind) => {
     expect(codes((await deleteScope(admin, kind, { id })).userErrors)).toEqual(['NOT_FOUND id']);
     await makeScope(admin, kind, { name: 'brief' });
     expect(await readScope(member, kind, 'brief')).toBeNull();
+  });
+
+  it('takes the roles of its members in one order, so that two deletions never wait for each other', async () => {
+    const { id } = await makeScope(admin, kind, { name: 'shared' });
+    const names = ['one', 'other'].map((name) => `${kind}-${name}-of-shared`);
+    for (const name of names) await slipway.user(name);
+    const rows = await slipway.database.query<{ id: string }>(
+      'select id from user_account where name = any($1) order by id',
+      [names],
+    );
+    const [first, last] = rows.map((row) => row.id);
+    // So that it is the last one that PostgreSQL meets first, once it knows that there are so few that it need not use an index.
+    for (const userId of [last, first])
+      await slipway.database.query(`insert into ${kind}_member values ($1, $2, 'VIEWER')`, [
+        uidOf(id),
+        userId,
+      ]);
+    await slipway.database.query(`analyze ${kind}_member`);
+    const version = 'select from role_version where user_id = $1 for update';
+    const { userErrors } = await whileLocked(
+      slipway.database,
+      [version, [first]],
+      async () => await deleteScope(admin, kind, { id }),
+      [`${version} nowait`, [last]],
+    );
+    expect(userErrors).toEqual([]);
   });
 
   it('is never the default one', async () => {
