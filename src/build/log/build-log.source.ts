@@ -11,11 +11,17 @@ import type { EncodedLines } from './build-log.entity.ts';
 import type { LogForm } from './build-log-form.rules.ts';
 
 /**
- * A read takes the rest of a window: the rows that begin in the same multiple of so many bytes and of so many lines as the
- * first one, so that readers who began at different places soon read the same windows. A full row has 64 KiB or 2,000 lines.
+ * A read goes to the end of a window, a multiple of so many bytes and of so many lines, so that readers who began at different places
+ * soon read the same windows. A full row has 64 KiB or 2,000 lines.
  */
 const BYTES_PER_WINDOW = 1024 * 1024;
 const LINES_PER_WINDOW = 8192;
+/**
+ * Where less than that is left of a window, the next one is read with it: readers who follow a flood live would otherwise get what came
+ * since their last look in two messages whenever it lies in two windows, which is a fifth of the times at 20,000 lines/s.
+ */
+const BYTES_TOO_FEW = 256 * 1024;
+const LINES_TOO_FEW = 2500;
 /** What a read takes of a log whose rows a version stored that did not count their bytes: no windows, so many rows. */
 const UNCOUNTED_ROWS_PER_READ = 16;
 /** What a process keeps of the lines that were read last, for readers who come to the same place a moment later. */
@@ -53,7 +59,7 @@ export type LogPiece =
 /**
  * Reads the stored lines of builds' logs for all readers of this process. However many follow one build live, each batch costs
  * one statement: readers who look at the same time share it, and who comes to the same place later finds its lines in memory.
- * Readers who are behind share windows: each pays for the rest of the first one alone. Lines that are stored never change; that
+ * Readers who are behind share windows: each pays for what it reads first alone. Lines that are stored never change; that
  * there are none is never kept.
  */
 export class BuildLogSource {
@@ -217,8 +223,9 @@ export class BuildLogSource {
       left join lateral (
         select first_seq, data, data_bytes, lines from image_build_log
         where build_id = build.id and first_seq >= start.first_seq
-          and first_seq < ((start.first_seq - 1) / ${LINES_PER_WINDOW}::int + 1) * ${LINES_PER_WINDOW}::int + 1
-          and coalesce(byte_offset, 0) < (coalesce(start.byte_offset, 0) / ${BYTES_PER_WINDOW}::int + 1) * ${BYTES_PER_WINDOW}::int
+          and first_seq < ((start.first_seq + ${LINES_TOO_FEW}::int - 1) / ${LINES_PER_WINDOW}::int + 1) * ${LINES_PER_WINDOW}::int + 1
+          and coalesce(byte_offset, 0) <
+            ((coalesce(start.byte_offset, 0) + ${BYTES_TOO_FEW}::int) / ${BYTES_PER_WINDOW}::int + 1) * ${BYTES_PER_WINDOW}::int
           and first_seq <= ${toSeq}
         order by first_seq limit case when start.byte_offset is null then ${UNCOUNTED_ROWS_PER_READ}::int end
       ) batch on true
