@@ -30,11 +30,17 @@ export async function openCountingDatabase(
   return await openDatabase({ data });
 }
 
-/** The mean cost of the requests that `run` makes and counts. */
-export async function costOf(adminUrl: string, run: () => Promise<number>): Promise<Cost> {
+/** Counts from now on. */
+export async function countAnew(adminUrl: string): Promise<void> {
+  await withClient(
+    adminUrl,
+    async (client) => void (await client.query('select pg_stat_statements_reset()')),
+  );
+}
+
+/** The mean cost of so many requests, which were all since {@link countAnew}. */
+export async function costOf(adminUrl: string, requests: number): Promise<Cost> {
   return await withClient(adminUrl, async (client) => {
-    await client.query('select pg_stat_statements_reset()');
-    const requests = await run();
     // What went on beside the requests has fewer calls than there were requests.
     const { rows } = await client.query<{ statements: number; ms: number; pages: number }>(
       `select coalesce(sum(calls), 0)::float8 as statements,
