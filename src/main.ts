@@ -49,7 +49,7 @@ function readCommand(args: readonly string[]): Command | string {
 }
 
 async function main(): Promise<number> {
-  keepTicksFast();
+  await keepTicksFast();
   const command = readCommand(process.argv.slice(2));
   if (typeof command === 'string') {
     complain(`${command}\n"npm start -- --help" tells what there is.`);

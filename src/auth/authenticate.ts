@@ -2,7 +2,7 @@ import { plainSql } from '../db/plain-sql.ts';
 import type { Read } from '../db/read-connections.ts';
 import { hasAccessTokenForm, hashAccessToken } from './access-token.ts';
 import type { UserOf } from './first-sight.ts';
-import { type FoundUser, lookUpUsers, type UserRow } from './look-up-users.ts';
+import { type FoundUser, KnownRoles, lookUpUsers, type UserRow } from './look-up-users.ts';
 import type { VerifyJwt } from './oidc.ts';
 import { createRenewals } from './renewals.ts';
 import { type Credential, Session } from './session.ts';
@@ -54,8 +54,10 @@ export function createAuthenticate(
   read: Read,
   { adminTokenHash, jwt, tokenUse }: AuthenticateParts,
 ): Authenticate {
+  const knownRoles = new KnownRoles();
   const operators = lookUpUsers<UserRow>(
     read,
+    knownRoles,
     (names) =>
       plainSql`select name as key, id, name, true as "isAdmin" from user_account where name = any(${names})`,
   );
@@ -66,6 +68,7 @@ export function createAuthenticate(
 
   const users = lookUpUsers<UserRow>(
     read,
+    knownRoles,
     (ids) =>
       plainSql`select id::text as key, id, name, is_admin as "isAdmin" from user_account
           where id = any(${ids}::uuid[]) and deactivated_at is null`,
@@ -81,6 +84,7 @@ export function createAuthenticate(
 
   const accessTokens = lookUpUsers<AccessTokenRow>(
     read,
+    knownRoles,
     (hashes) =>
       plainSql`select t.hash as key, u.id, u.name, u.is_admin as "isAdmin", t.id as "tokenId", t.name as "tokenName",
             t.can_write as "canWrite", to_json(t.expires_at) as "expiresAt"

@@ -33,23 +33,42 @@ interface RolesRow {
   readonly workspaceRoles: string | null;
 }
 
-interface KnownRoles {
-  readonly version: string;
-  readonly roles: Roles;
-  /** How many characters they were read from. */
-  readonly length: number;
-}
-
-/** Of the roles that are kept in mind for each way to sign in: 50 characters a role as it is read, 150 bytes with what follows from it. */
+/** Of the roles that are kept in mind: 50 characters a role as it is read, 150 bytes with what follows from it. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 /** What an entry takes besides. */
 const ENTRY_CHARACTERS = 200;
-/** Should somebody have changed roles with PostgreSQL's triggers off, it takes no longer until that is seen. */
+/** Should somebody change roles with PostgreSQL's triggers off, it takes about so long until that is seen. */
 const KEPT_MS = 60_000;
 /** How often the cache looks at the clock: a timer for each millisecond otherwise. */
 const CLOCK_MS = 1000;
+const MAX_KEYS = 10_000;
 
 const NO_ROLES: ReadonlyMap<string, Role> = new Map();
+
+/** Roles that were read, by their version. */
+export class KnownRoles {
+  readonly #kept = new LRUCache<string, { readonly roles: Roles; readonly length: number }>({
+    maxSize: MAX_CHARACTERS,
+    sizeCalculation: ({ length }) => length + ENTRY_CHARACTERS,
+    ttl: KEPT_MS,
+    ttlResolution: CLOCK_MS,
+  });
+
+  get(version: string): Roles | undefined {
+    return this.#kept.get(version)?.roles;
+  }
+
+  /** @returns those of the same version where they are known */
+  read({ roleVersion: version, namespaceRoles, workspaceRoles }: RolesRow): Roles {
+    const before = version === null ? undefined : this.get(version);
+    if (before !== undefined) return before;
+    const [onNamespaces, onWorkspaces] = [namespaceRoles ?? '{}', workspaceRoles ?? '{}'];
+    const roles = { namespaceRoles: parsed(onNamespaces), workspaceRoles: parsed(onWorkspaces) };
+    const length = onNamespaces.length + onWorkspaces.length;
+    if (version !== null) this.#kept.set(version, { roles, length });
+    return roles;
+  }
+}
 
 /**
  * Looks up users with their roles, by what `select` gives as their `key`: one statement for all who sign in at the same time.
@@ -59,29 +78,19 @@ const NO_ROLES: ReadonlyMap<string, Role> = new Map();
  */
 export function lookUpUsers<Row extends UserRow>(
   read: Read,
+  known: KnownRoles,
   select: (keys: readonly string[]) => PlainSql<Row>,
 ): BatchedLookUps<FoundUser<Row>> {
-  const known = new LRUCache<string, KnownRoles>({
-    maxSize: MAX_CHARACTERS,
-    sizeCalculation: ({ length }) => length + ENTRY_CHARACTERS,
-    ttl: KEPT_MS,
-    ttlResolution: CLOCK_MS,
-  });
-
-  function keep(key: string, { roleVersion: version, namespaceRoles, workspaceRoles }: RolesRow): Roles {
-    const [onNamespaces, onWorkspaces] = [namespaceRoles ?? '{}', workspaceRoles ?? '{}'];
-    const roles = { namespaceRoles: parsed(onNamespaces), workspaceRoles: parsed(onWorkspaces) };
-    const length = onNamespaces.length + onWorkspaces.length;
-    if (version !== null) known.set(key, { version, roles, length });
-    return roles;
-  }
+  /** Which version each had when they were looked up last. */
+  const versions = new LRUCache<string, string>({ max: MAX_KEYS });
 
   return new BatchedLookUps<FoundUser<Row>>(async (keys) => {
-    // By version, and held on to: the cache may drop them meanwhile.
+    // Held on to: they may be dropped meanwhile.
     const before = new Map<string, Roles>();
     for (const key of keys) {
-      const entry = known.get(key);
-      if (entry !== undefined) before.set(entry.version, entry.roles);
+      const version = versions.get(key);
+      const roles = version === undefined ? undefined : known.get(version);
+      if (version !== undefined && roles !== undefined) before.set(version, roles);
     }
     const rows = await read(plainSql<Row & RolesRow>`
       select u.*,
@@ -95,9 +104,13 @@ export function lookUpUsers<Row extends UserRow>(
         select u.*, v.version as "roleVersion", coalesce(v.version = any(${[...before.keys()]}::uuid[]), false) as "areKnown"
         from (${select(keys)}) u left join role_version v on v.user_id = u.id
       ) u`);
-    return new Map(
-      rows.map((row) => [row.key, { row, roles: before.get(row.roleVersion ?? '') ?? keep(row.key, row) }]),
-    );
+    const found = new Map<string, FoundUser<Row>>();
+    for (const row of rows) {
+      const { key, roleVersion } = row;
+      found.set(key, { row, roles: before.get(roleVersion ?? '') ?? known.read(row) });
+      if (roleVersion !== null) versions.set(key, roleVersion);
+    }
+    return found;
   });
 }
 

@@ -102,7 +102,8 @@ export function logWhenDone(
 ): void {
   const start = performance.now();
   res.once('close', () => {
-    if (res.writableFinished && res.statusCode < 500 && !log.isLevelEnabled('info')) return;
+    const hasFailed = res.writableFinished && res.statusCode >= 500;
+    if (!hasFailed && !log.isLevelEnabled('info')) return;
     const durationMs = Math.round(performance.now() - start);
     const line = {
       ...facts,
@@ -111,8 +112,7 @@ export function logWhenDone(
       status: res.statusCode,
       durationMs,
     };
-    if (!res.writableFinished) log.info(line, 'request given up by the client');
-    else if (res.statusCode >= 500) log.warn(line, 'request failed');
-    else log.info(line, 'request answered');
+    if (hasFailed) log.warn(line, 'request failed');
+    else log.info(line, res.writableFinished ? 'request answered' : 'request given up by the client');
   });
 }

@@ -33,6 +33,8 @@ export function breakOffStalled(res: ServerResponse, stalledMs = STALLED_MS): vo
   res.setTimeout(stalledMs, () => {
     if (res.socket !== null && res.socket.writableLength > 0) res.destroy();
   });
+  // The timer is the socket's, and whoever answers the next request on it may take longer. Before Node's own listener, which takes the socket away.
+  res.prependOnceListener('finish', () => res.socket?.setTimeout(0));
 }
 
 const isClosedEarly = (error: unknown) =>

@@ -258,7 +258,7 @@ export abstract class ScopeService<S extends Scope> {
         const use = await contents.count(tx, noun, scope.id);
         if (use.images + use.deletedImages + use.unfinishedBuilds > 0) this.#refuseInUse(scope, use);
         await contents.clear(tx, noun, scope.id);
-        await this.#lockRoleVersions(tx, scope.id);
+        await this.#lockRoles(tx, scope.id);
         await tx.nativeDelete(entity, where);
       });
     } catch (error) {
@@ -268,12 +268,17 @@ export abstract class ScopeService<S extends Scope> {
     return scope;
   }
 
-  /** Those that its members' roles get a new one of when it goes: in one order, or two deletions might wait for each other. */
-  async #lockRoleVersions(tx: EntityManager, id: string): Promise<void> {
+  /**
+   * Locks its members, and the versions of their roles that go with them: in one order, or two deletions might wait for each other, and
+   * versions last, as whoever changes a role does.
+   */
+  async #lockRoles(tx: EntityManager, id: string): Promise<void> {
     const [members, scopeId] = [sql.table(`${this.noun}_member`), sql.ref(`${this.noun}_id`)];
+    const db = kysely(tx);
+    await sql`select from ${members} where ${scopeId} = ${id} order by user_id for update`.execute(db);
     await sql`
       select from role_version where user_id in (select user_id from ${members} where ${scopeId} = ${id})
-      order by user_id for update`.execute(kysely(tx));
+      order by user_id for update`.execute(db);
   }
 
   #refuseInUse({ name }: S, use: ScopeUse): never {

@@ -23,6 +23,7 @@ export const versionsRoles = (table: string): TriggerDef => ({
   timing: 'after',
   events: ['insert', 'update', 'delete'],
   forEach: 'row',
+  // With a function for each table, since the differ knows of those alone that come with a trigger.
   // As a whole, because PostgreSQL's catalogue, which the differ reads, does not tell of TRUNCATE. A user who is deleted themselves is no
   // longer among the users by then.
   expression: `create function "${table}_version"() returns trigger language plpgsql as $$ begin if tg_op = 'TRUNCATE' then update public.role_version set version = gen_random_uuid(); else insert into public.role_version (user_id, version) select id, gen_random_uuid() from public.user_account where id in (old.user_id, new.user_id) order by id on conflict (user_id) do update set version = excluded.version; end if; return null; end $$; create trigger "${table}_version" after insert or update or delete on "${table}" for each row execute function "${table}_version"(); create trigger "${table}_version_truncate" after truncate on "${table}" for each statement execute function "${table}_version"()`,

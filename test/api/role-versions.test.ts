@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { lookUpUsers, type UserRow } from '../../src/auth/look-up-users.ts';
+import { KnownRoles, lookUpUsers, type UserRow } from '../../src/auth/look-up-users.ts';
 import { plainSql } from '../../src/db/plain-sql.ts';
 import { ReadConnections } from '../../src/db/read-connections.ts';
 import type { Role } from '../../src/shared/enums.ts';
@@ -10,16 +10,26 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 let database: TestDatabase;
 let reads: ReadConnections;
 let users: ReturnType<typeof lookUpUsers<UserRow>>;
+/** The same by their ids: another way to sign in. */
+let usersById: typeof users;
 /** Of `ada`, of a namespace and of a workspace. */
 let ids: { readonly ada: string; readonly team: string; readonly lab: string };
 
 beforeAll(async () => {
   database = await createTestDatabase();
   reads = new ReadConnections(database.url);
+  const known = new KnownRoles();
   users = lookUpUsers(
     reads.signIn,
+    known,
     (names) =>
       plainSql<UserRow>`select name as key, id, name, is_admin as "isAdmin" from user_account where name = any(${names})`,
+  );
+  usersById = lookUpUsers(
+    reads.signIn,
+    known,
+    (userIds) =>
+      plainSql<UserRow>`select id::text as key, id, name, is_admin as "isAdmin" from user_account where id = any(${userIds}::uuid[])`,
   );
 });
 afterAll(async () => {
@@ -64,6 +74,22 @@ it('reads roles once, as long as they stay the same', async () => {
   const again = await users.find('ada');
   expect(again?.row.isAdmin).toBe(true);
   expect(again?.roles).toBe(first);
+  expect((await usersById.find(ids.ada))?.roles).toBe(first);
+});
+
+it('knows nothing of a change that was taken back', async () => {
+  const first = await rolesOf('ada');
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query("update namespace_member set role = 'OWNER' where user_id = $1", [ids.ada]);
+    expect(await rolesOf('ada')).toBe(first);
+    await client.query('rollback');
+    expect(await rolesOf('ada')).toBe(first);
+  } finally {
+    await client.end();
+  }
 });
 
 it.each<[string, () => [string, ...unknown[]], () => object]>([
@@ -130,6 +156,14 @@ it('sees what two transactions have changed side by side only when it is done, a
   } finally {
     await Promise.all([first.end(), second.end()]);
   }
+});
+
+it('follows a user who gets another id', async () => {
+  expect(await rolesOf('ada')).toEqual(on('VIEWER', 'VIEWER'));
+  await database.query('update user_account set id = gen_random_uuid() where id = $1', [ids.ada]);
+  expect(await rolesOf('ada')).toEqual(on('VIEWER', 'VIEWER'));
+  await database.query('delete from namespace_member');
+  expect(await rolesOf('ada')).toEqual(on(null, 'VIEWER'));
 });
 
 it('knows nobody who is deleted, and no version of their roles', async () => {

@@ -71,6 +71,32 @@ it('lets a body wait for its next part as long as it likes', async () => {
   expect(text).toMatch(/first [\s\S]*last[\s\S]*\r\n0\r\n\r\n$/);
 });
 
+it('leaves no timer to the request that waits behind it', async () => {
+  const stalledMs = 100;
+  const [first, second] = [Promise.withResolvers<ServerResponse>(), Promise.withResolvers<ServerResponse>()];
+  const server = createServer((_, res) => {
+    if (res.req.url === '/second') return second.resolve(res);
+    async function* body() {
+      yield 'first';
+      await second.promise;
+    }
+    sendStream(res, body(), stalledMs).then(() => first.resolve(res), first.reject);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  try {
+    client.write('GET /first HTTP/1.1\r\nhost: x\r\n\r\nGET /second HTTP/1.1\r\nhost: x\r\n\r\n');
+    await first.promise;
+    const late = await second.promise;
+    await until('it to have the connection', () => late.socket !== null);
+    expect(late.socket?.timeout).toBe(0);
+  } finally {
+    client.destroy();
+    server.closeAllConnections();
+    await new Promise((done) => server.close(done));
+  }
+});
+
 it('is not the only one that is watched in the server: so is whatever its client has not taken', async () => {
   const answers: ServerResponse[] = [];
   await using server = await startEdgeServer({
