@@ -209,6 +209,38 @@ describe('who comes later', () => {
     expect(reads.length).toBeLessThanOrEqual(2 * readers + windows);
   }, 60_000);
 
+  it('gets what two windows hold together where little is left of the first, in events of some 2,000 lines', async () => {
+    slipway.engine.onBuild(async function* () {
+      yield stepEvent({ number: 1, name: 'RUN x' });
+      for (let i = 0; i < 12; i += 1) yield logEvent(1, 'x\n'.repeat(1000));
+      yield { kind: 'result', imageId: 'sha256:1' };
+    });
+    const { id } = await startBuild(admin, { dockerfile: DOCKERFILE, name: 'short-lines' });
+    const { logLineCount } = await finished(admin, id);
+    const uid = uidOf('ImageBuild', id) as string;
+    const { signal } = new AbortController();
+    const { buildLogSource, buildLogs } = slipway.app.services;
+    const firstReadFrom = async (afterSeq: number) => {
+      for await (const piece of buildLogSource.follow(uid, afterSeq, { follow: false, signal }))
+        if (piece.kind === 'lines') return piece.lines.at(-1)?.seq;
+      return undefined;
+    };
+    // A row that begins in the window is read whole, up to 2,000 lines behind its end.
+    expect(await firstReadFrom(4000)).toBeLessThan(8192 + 2000);
+    expect(await firstReadFrom(8150)).toBe(logLineCount);
+    const sizes: number[] = [];
+    let lastSeq = 0;
+    for await (const event of buildLogs.follow(uid, 0, signal)) {
+      if (event.kind !== 'lines') continue;
+      expect(event.lines[0]?.seq).toBe(lastSeq + 1);
+      lastSeq = event.lastSeq;
+      sizes.push(event.lines.length);
+    }
+    expect(lastSeq).toBe(logLineCount);
+    expect(Math.max(...sizes)).toBeLessThan(3000);
+    expect(sizes.length).toBeLessThanOrEqual(Math.ceil(logLineCount / 2000) + 1);
+  });
+
   it('holds the lines that others hold, not a copy of them', async () => {
     slipway.engine.onBuild(async function* () {
       yield stepEvent({ number: 1, name: 'RUN x' });
