@@ -18,7 +18,7 @@ const BYTES_PER_WINDOW = 1024 * 1024;
 const LINES_PER_WINDOW = 8192;
 /**
  * Where less than that is left of a window, the next one is read with it: readers who follow a flood live would otherwise get what came
- * since their last look in two messages whenever it lies in two windows, which is a fifth of the times at 20,000 lines/s.
+ * since their last look in two messages whenever it lies in two windows, which is a quarter of the times at 20,000 lines/s.
  */
 const BYTES_TOO_FEW = 256 * 1024;
 const LINES_TOO_FEW = 2500;
