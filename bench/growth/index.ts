@@ -55,13 +55,14 @@ async function run(options: BenchOptions): Promise<string> {
   const catalogues: Catalogue[] = [];
   for (const size of [largest / 100, largest / 10, largest])
     catalogues.push(await openCatalogue(size, home, options, opened));
-  const all = (catalogues[0] as Catalogue).cases.map((_, at) => at);
+  const { cases } = catalogues[0] as Catalogue;
   say('Warming up …');
   for (let round = 0; round < WARM_UP_ROUNDS; round += 1)
-    for (const at of all) for (const catalogue of catalogues) await askFor(catalogue, at, WARM_UP_MS);
+    for (const at of cases.keys())
+      for (const catalogue of catalogues) await askFor(catalogue, at, WARM_UP_MS);
   const results: (readonly Measured[])[] = [];
-  for (const at of all) results.push(await measure(catalogues, at, options.rounds ?? ROUNDS));
-  return report(catalogues, results);
+  for (const at of cases.keys()) results.push(await measure(catalogues, at, options.rounds ?? ROUNDS));
+  return report(catalogues, cases, results);
 }
 
 async function openCatalogue(
@@ -121,7 +122,11 @@ async function measure(catalogues: readonly Catalogue[], at: number, rounds: num
   );
 }
 
-function report(catalogues: readonly Catalogue[], results: readonly (readonly Measured[])[]): string {
+function report(
+  catalogues: readonly Catalogue[],
+  cases: readonly Case[],
+  results: readonly (readonly Measured[])[],
+): string {
   const sizes = catalogues.map(({ size }) => `${size}`);
   const head = ['case', 'viewer', ...sizes, 'growth', 'SQL ms', 'pages'];
   const rowOf = ({ name, viewer }: Case, measured: readonly Measured[]) => {
@@ -136,14 +141,12 @@ function report(catalogues: readonly Catalogue[], results: readonly (readonly Me
       range(({ pages }) => pages.toFixed(0)),
     ];
   };
-  const { cases } = catalogues[0] as Catalogue;
-  const part = (grows: boolean) => {
-    const rows = cases.map((one, at) => ({ one, measured: results[at] as readonly Measured[] }));
-    return table(
+  const rows = cases.map((one, at) => rowOf(one, results[at] as readonly Measured[]));
+  const part = (grows: boolean) =>
+    table(
       head,
-      rows.filter(({ one }) => one.grows === grows).map(({ one, measured }) => rowOf(one, measured)),
+      rows.filter((_, at) => cases[at]?.grows === grows),
     );
-  };
   return `Milliseconds of a request over HTTP, one at a time and the sizes in turns, at so many images and as many builds; \`growth\` is the
 largest beside the smallest. SQL: what PostgreSQL itself counted, planning with it; pages: how many of 8 KB it looked at.
 

@@ -25,7 +25,7 @@ export function generateAccessToken(): string {
 /** Can this be an access token of ours? What was mistyped or cut off cannot, and is not worth a look into the database. */
 export function hasAccessTokenForm(text: string): boolean {
   if (EARLIER_FORM.test(text)) return true;
-  return FORM.test(text) && crc32(text.slice(0, -CHECKSUM_DIGITS)) === numberOf(text.slice(-CHECKSUM_DIGITS));
+  return FORM.test(text) && checksumOf(text.slice(0, -CHECKSUM_DIGITS)) === text.slice(-CHECKSUM_DIGITS);
 }
 
 /** What is stored of a token: its SHA-256 in hex. */
@@ -45,11 +45,4 @@ function checksumOf(text: string): string {
     digits = DIGITS.charAt(rest % DIGITS.length) + digits;
   }
   return digits.padStart(CHECKSUM_DIGITS, DIGITS.charAt(0));
-}
-
-/** What digits in base 62 say. */
-function numberOf(digits: string): number {
-  let number = 0;
-  for (const digit of digits) number = number * DIGITS.length + DIGITS.indexOf(digit);
-  return number;
 }

@@ -6,6 +6,7 @@ import { plainSql } from '../../src/db/plain-sql.ts';
 import { ReadConnections } from '../../src/db/read-connections.ts';
 import type { Role } from '../../src/shared/enums.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { holding } from '../support/locks.ts';
 
 let database: TestDatabase;
 let reads: ReadConnections;
@@ -79,17 +80,9 @@ it('reads roles once, as long as they stay the same', async () => {
 
 it('knows nothing of a change that was taken back', async () => {
   const first = await rolesOf('ada');
-  const client = new pg.Client({ connectionString: database.url });
-  await client.connect();
-  try {
-    await client.query('begin');
-    await client.query("update namespace_member set role = 'OWNER' where user_id = $1", [ids.ada]);
-    expect(await rolesOf('ada')).toBe(first);
-    await client.query('rollback');
-    expect(await rolesOf('ada')).toBe(first);
-  } finally {
-    await client.end();
-  }
+  const change = ["update namespace_member set role = 'OWNER' where user_id = $1", [ids.ada]] as const;
+  await holding(database, change, async () => expect(await rolesOf('ada')).toBe(first));
+  expect(await rolesOf('ada')).toBe(first);
 });
 
 it.each<[string, () => [string, ...unknown[]], () => object]>([

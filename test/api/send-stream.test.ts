@@ -6,28 +6,37 @@ import { sendStream } from '../../src/http/send-stream.ts';
 import { startEdgeServer } from '../support/edge-server.ts';
 import { until } from '../support/until.ts';
 
-/** Answers one request with a body, to a client that has not begun to read. */
-async function answering(
-  body: (res: ServerResponse) => AsyncIterable<Uint8Array | string>,
-  stalledMs: number,
-): Promise<{ client: Socket; sent: Promise<ServerResponse>; [Symbol.asyncDispose](): Promise<void> }> {
-  const { promise: sent, resolve, reject } = Promise.withResolvers<ServerResponse>();
-  const server = createServer((_, res) => {
-    sendStream(res, body(res), stalledMs).then(() => resolve(res), reject);
-  }).listen(0, '127.0.0.1');
+interface Connected extends AsyncDisposable {
+  readonly client: Socket;
+}
+
+/** A server with one client, who says nothing yet. */
+async function connected(answer: (res: ServerResponse) => void): Promise<Connected> {
+  const server = createServer((_, res) => answer(res)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  client.pause();
-  client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
   return {
     client,
-    sent,
     [Symbol.asyncDispose]: async () => {
       client.destroy();
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
     },
   };
+}
+
+/** Answers one request with a body, to a client that has not begun to read. */
+async function answering(
+  body: (res: ServerResponse) => AsyncIterable<Uint8Array | string>,
+  stalledMs: number,
+): Promise<Connected & { readonly sent: Promise<ServerResponse> }> {
+  const { promise: sent, resolve, reject } = Promise.withResolvers<ServerResponse>();
+  const opened = await connected((res) => {
+    sendStream(res, body(res), stalledMs).then(() => resolve(res), reject);
+  });
+  opened.client.pause();
+  opened.client.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  return { ...opened, sent };
 }
 
 it('drops a client that has stopped reading, and ends its source', async () => {
@@ -72,29 +81,20 @@ it('lets a body wait for its next part as long as it likes', async () => {
 });
 
 it('leaves no timer to the request that waits behind it', async () => {
-  const stalledMs = 100;
   const [first, second] = [Promise.withResolvers<ServerResponse>(), Promise.withResolvers<ServerResponse>()];
-  const server = createServer((_, res) => {
+  await using opened = await connected((res) => {
     if (res.req.url === '/second') return second.resolve(res);
     async function* body() {
       yield 'first';
       await second.promise;
     }
-    sendStream(res, body(), stalledMs).then(() => first.resolve(res), first.reject);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  try {
-    client.write('GET /first HTTP/1.1\r\nhost: x\r\n\r\nGET /second HTTP/1.1\r\nhost: x\r\n\r\n');
-    await first.promise;
-    const late = await second.promise;
-    await until('it to have the connection', () => late.socket !== null);
-    expect(late.socket?.timeout).toBe(0);
-  } finally {
-    client.destroy();
-    server.closeAllConnections();
-    await new Promise((done) => server.close(done));
-  }
+    sendStream(res, body(), 100).then(() => first.resolve(res), first.reject);
+  });
+  opened.client.write('GET /first HTTP/1.1\r\nhost: x\r\n\r\nGET /second HTTP/1.1\r\nhost: x\r\n\r\n');
+  await first.promise;
+  const late = await second.promise;
+  await until('it to have the connection', () => late.socket !== null);
+  expect(late.socket?.timeout).toBe(0);
 });
 
 it('is not the only one that is watched in the server: so is whatever its client has not taken', async () => {
